@@ -1,0 +1,60 @@
+"""Errors that a user can cause, each naming where, what it was, what is allowed and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BackendError",
+    "ConfigError",
+    "DataError",
+    "EIBrianError",
+    "SpecError",
+    "StorageError",
+    "unknown_name",
+]
+
+
+class EIBrianError(Exception):
+    """Base of every error that a user's input or machine can cause."""
+
+
+class SpecError(EIBrianError):
+    """A network description is inconsistent: shapes, signs, names, units or ranges."""
+
+
+class DataError(EIBrianError):
+    """A data set, stimulus or recording does not fit what was asked of it."""
+
+
+class StorageError(EIBrianError):
+    """A file could not be read or written safely."""
+
+
+class ConfigError(EIBrianError):
+    """A configuration file or command-line option holds something that is not understood."""
+
+
+class BackendError(EIBrianError):
+    """A simulation could not be built, did not finish, or did not prove that it finished right."""
+
+
+def unknown_name(where: str, name: object, allowed: Iterable[str], what_to_do: str = "") -> str:
+    """Return the text of an error about an unknown name, with the nearest allowed one first.
+
+    Parameters
+    ----------
+    where : str
+        Object and field, for example ``"population E.model"``.
+    name : object
+        What was given.
+    allowed : iterable of str
+        The names that would have been accepted.
+    what_to_do : str, optional
+        A last sentence.
+    """
+    choices = sorted(allowed)
+    nearest = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return f"{where}: {name!r} is not known.{guess} Allowed: {', '.join(choices)}. {what_to_do}".rstrip()
