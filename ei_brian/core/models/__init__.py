@@ -1,0 +1,28 @@
+"""The catalogue of neuron models: one file per family; adding a model is adding a file and a line here."""
+
+from __future__ import annotations
+
+from ei_brian.core.models.izhikevich_2003 import IZHIKEVICH_2003
+from ei_brian.core.models.lif_exponential import LEAKY_READOUT, LIF_EXPONENTIAL
+from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.errors import SpecError, unknown_name
+
+__all__ = ["MODELS", "neuron_model"]
+
+MODELS: dict[str, NeuronModel] = {
+    model.name: model
+    for model in (LIF_EXPONENTIAL, LEAKY_READOUT, IZHIKEVICH_2003)
+}
+
+
+def neuron_model(name: str, where: str = "neuron model") -> NeuronModel:
+    """Return the model of that name from the catalogue.
+
+    Raises
+    ------
+    SpecError
+        If there is none; the message names the nearest.
+    """
+    if name not in MODELS:
+        raise SpecError(unknown_name(f"{where}.model", name, MODELS))
+    return MODELS[name]

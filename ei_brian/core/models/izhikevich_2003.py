@@ -1,0 +1,79 @@
+"""The simple model of Izhikevich 2003, with its cortical and thalamic types."""
+
+from __future__ import annotations
+
+from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.quantity import Coefficient, Parameter, State
+
+__all__ = ["IZHIKEVICH_2003", "TYPES", "substepped"]
+
+SUBSTEPS = 2
+
+
+def substepped(text: str, substeps: int) -> str:
+    """Return ``text`` repeated, one copy per sub-step of the network's time step."""
+    return "\n".join([text] * substeps)
+
+
+def substep(dt_ms: float, substeps: int) -> float:
+    """Return the length of a sub-step in ms."""
+    return dt_ms / substeps
+
+
+VOLTAGE_STEP = "v = clip(v + h*(quadratic*v*v + linear*v + constant - u_rate*u + I), v_floor, v_peak)"
+
+IZHIKEVICH_2003 = NeuronModel(
+    name="izhikevich_2003",
+    title="Izhikevich simple model (2003)",
+    equations=(
+        "dv/dt = quadratic*v*v + linear*v + constant - u_rate*u + I : volt\n"
+        "du/dt = a*(b*v - u) : volt"
+    ),
+    update=substepped(VOLTAGE_STEP, SUBSTEPS) + "\nu = u + dt_step*(a*(b*v - u))",
+    method="forward Euler, v in two half steps, then u, as in the published script",
+    threshold="v >= v_peak",
+    reset="v = c\nu = u + d",
+    parameters=(
+        Parameter("a", "1/ms", 0.02, "rate of the recovery variable", low=0.0, open_low=True),
+        Parameter("b", "1", 0.2, "sensitivity of the recovery variable to v"),
+        Parameter("c", "mV", -65.0, "membrane potential after a spike", low=-120.0, high=29.0),
+        Parameter("d", "mV", 8.0, "jump of the recovery variable at a spike"),
+        Parameter("v_peak", "mV", 30.0, "peak of a spike, where it is cut and reset", low=0.0, high=60.0),
+        Parameter("v_floor", "mV", -120.0, "lowest membrane potential", high=-80.0),
+        Parameter("v_init", "mV", -65.0, "membrane potential at the start"),
+        Parameter("u_init", "mV", -13.0, "recovery variable at the start"),
+        Parameter("quadratic", "1/ms/mV", 0.04, "coefficient of v squared"),
+        Parameter("linear", "1/ms", 5.0, "coefficient of v"),
+        Parameter("constant", "mV/ms", 140.0, "constant drive of the normal form"),
+        Parameter("u_rate", "1/ms", 1.0, "coupling of u to v"),
+        Parameter("v_distance", "mV", 15.0, "distance from rest to threshold, the scale of membrane noise", low=0.0),
+    ),
+    states=(
+        State("v", "mV", "membrane potential", "v_init"),
+        State("u", "mV", "recovery variable", "u_init"),
+    ),
+    coefficients=(
+        Coefficient("h", "ms", "sub-step of v", lambda p, dt_ms: substep(dt_ms, SUBSTEPS)),
+        Coefficient("dt_step", "ms", "step of u", lambda p, dt_ms: dt_ms),
+    ),
+    ports=(),
+    input_current="I",
+    input_unit="mV/ms",
+    max_dt_ms=1.0,
+    reference="Izhikevich 2003, IEEE Trans. Neural Netw. 14:1569, eqs. 1-3 and fig. 2, doi 10.1109/TNN.2003.820440",
+    deviations=(
+        "v is held at v_peak once it reaches it within a step and is never below v_floor: two half steps at 1 ms may "
+        "otherwise overflow under the strong drive of a trained network."
+    ),
+    v_scale="v_distance",
+)
+
+TYPES: dict[str, dict[str, float]] = {
+    "RS": {"a": 0.02, "b": 0.2, "c": -65.0, "d": 8.0},
+    "IB": {"a": 0.02, "b": 0.2, "c": -55.0, "d": 4.0},
+    "CH": {"a": 0.02, "b": 0.2, "c": -50.0, "d": 2.0},
+    "FS": {"a": 0.1, "b": 0.2, "c": -65.0, "d": 2.0},
+    "LTS": {"a": 0.02, "b": 0.25, "c": -65.0, "d": 2.0},
+    "RZ": {"a": 0.1, "b": 0.26, "c": -65.0, "d": 2.0},
+    "TC": {"a": 0.02, "b": 0.25, "c": -65.0, "d": 0.05},
+}

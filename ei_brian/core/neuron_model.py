@@ -1,0 +1,89 @@
+"""A neuron model: equations to read, one step to compute, parameters with units, and the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ei_brian.core.quantity import Coefficient, Parameter, State
+
+__all__ = ["NeuronModel"]
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronModel:
+    """Everything that is known about one kind of neuron, as data.
+
+    Parameters
+    ----------
+    name : str
+        Name in the catalogue and in model files.
+    title : str
+        In words.
+    equations : str
+        What the model is: Brian2 equations with units. Brian2 checks their dimensions.
+    update : str
+        What one time step computes: assignments, one a line, run top to bottom on numbers in SI units. Every simulator runs
+        this very text, operation by operation, so that all give the same bits. It holds names, ``+ - * /``, comparisons,
+        whole numbers, ``int(condition)``, ``clip(x, low, high)`` and ``exponential(x)``, and no other literal or function.
+    method : str
+        How ``update`` follows from ``equations``: ``"exact propagator"``, ``"forward Euler"``, ``"recurrence"`` …
+    threshold : str
+        Condition of a spike; empty for a neuron that never spikes.
+    reset : str
+        Assignments at a spike.
+    parameters, states, coefficients : tuple
+        The numbers in ``update``, ``threshold`` and ``reset``.
+    ports : tuple of str
+        States that synapses may add to.
+    input_current : str
+        Name of the current that receptors feed, empty when the model holds its own synapses.
+    input_unit : str
+        Unit of that current.
+    max_dt_ms : float
+        Largest time step at which the model is still itself; ``inf`` for a recurrence, which has no other.
+    reference : str
+        Authors, year, equation or table, DOI.
+    deviations : str
+        Where it differs from the source, and why.
+    voltage : str
+        State that stands for the membrane potential.
+    v_scale : str
+        Parameter or coefficient that is the distance from rest to threshold, the unit of membrane noise; empty when none.
+    """
+
+    name: str
+    title: str
+    equations: str
+    update: str
+    method: str
+    threshold: str
+    reset: str
+    parameters: tuple[Parameter, ...]
+    states: tuple[State, ...]
+    coefficients: tuple[Coefficient, ...]
+    ports: tuple[str, ...]
+    reference: str
+    input_current: str = ""
+    input_unit: str = "1"
+    max_dt_ms: float = float("inf")
+    deviations: str = ""
+    voltage: str = "v"
+    v_scale: str = ""
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the model can spike."""
+        return bool(self.threshold)
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the parameter of that name.
+
+        Raises
+        ------
+        KeyError
+            If the model has none of that name.
+        """
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(name)

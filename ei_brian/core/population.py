@@ -1,0 +1,176 @@
+"""A population of neurons of one model, with its parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.models import neuron_model
+from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.quantity import FloatArray, Parameter, State
+from ei_brian.core.receptor import Receptor, receptor
+from ei_brian.errors import SpecError, unknown_name
+
+__all__ = ["ROLES", "Population", "check_name"]
+
+ROLES = ("input", "exc", "inh", "mixed", "readout")
+MAX_NEURONS = 2**31 - 2
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+RESERVED = frozenset(
+    "t dt i j N xi x y lastspike not_refractory int rand randn poisson exp log sqrt clip pi e inf spike start end "
+    "double float char bool void class struct new delete this template using namespace for while if else do return "
+    "switch case break default static const auto long short unsigned signed sizeof union enum volatile register and or "
+    "not true false True False None lambda import def brian main".split()
+)
+
+
+def check_name(name: object, where: str) -> None:
+    """Refuse a name that Brian2, C++ or a file system could misread.
+
+    Raises
+    ------
+    SpecError
+        If the name is not a letter followed by at most 63 letters, digits or single underscores, or is reserved.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or "__" in name or name in RESERVED:
+        raise SpecError(
+            f"{where}.name: {str(name)[:80]!r} cannot be used. Give a letter followed by at most 63 letters, digits or "
+            "single underscores, and none of the words that Brian2 or C++ reserve."
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """Neurons of one model.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits and single underscores.
+    size : int
+        Number of neurons, at least 1.
+    role : {"input", "exc", "inh", "mixed", "readout"}
+        What its outgoing weights may be: ``exc`` >= 0, ``inh`` <= 0, others of both signs.
+    model : str
+        Name of a neuron model of the catalogue; empty for an input population.
+    receptors : tuple of (port, kind)
+        For a model that takes a current: the receptors that feed it.
+    parameters : mapping of str to float or array of shape (size,)
+        Values in the unit that the model declares; what is not given has its default.
+    cell_types : tuple of str
+        The cell type of each neuron, or empty.
+
+    Raises
+    ------
+    SpecError
+        For unknown models, receptors and parameters, wrong shapes, values out of range or not finite.
+    """
+
+    name: str
+    size: int
+    role: str
+    model: str = ""
+    receptors: tuple[tuple[str, str], ...] = ()
+    parameters: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
+    cell_types: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        where = f"population {self.name}"
+        check_name(self.name, where)
+        if isinstance(self.size, bool) or not isinstance(self.size, (int, np.integer)) or not 1 <= self.size <= MAX_NEURONS:
+            raise SpecError(f"{where}.size: {self.size!r}; give a whole number from 1 to {MAX_NEURONS}.")
+        object.__setattr__(self, "size", int(self.size))
+        if self.role not in ROLES:
+            raise SpecError(unknown_name(f"{where}.role", self.role, ROLES))
+        if self.cell_types and len(self.cell_types) != self.size:
+            raise SpecError(f"{where}.cell_types: {len(self.cell_types)} given for {self.size} neurons; give one each, or none.")
+        if (self.role == "input") != (self.model == ""):
+            raise SpecError(f"{where}.model: {self.model!r}; an input population has none, every other population has one.")
+        receptors = tuple((str(port), str(kind)) for port, kind in self.receptors)
+        object.__setattr__(self, "receptors", receptors)
+        object.__setattr__(self, "cell_types", tuple(self.cell_types))
+        self._check_receptors(where)
+        object.__setattr__(self, "parameters", self._checked_parameters(where))
+
+    def _check_receptors(self, where: str) -> None:
+        if self.role == "input":
+            if self.receptors or self.parameters:
+                raise SpecError(f"{where}: an input population has neither receptors nor parameters.")
+            return
+        takes_current = bool(neuron_model(self.model, where).input_current)
+        if not takes_current and self.receptors:
+            raise SpecError(f"{where}.receptors: model {self.model!r} holds its own synapses; give no receptors.")
+        ports = [port for port, _ in self.receptors]
+        if len(set(ports)) != len(ports):
+            raise SpecError(f"{where}.receptors: a port is named twice in {ports}; give each its own name.")
+        for port in ports:
+            check_name(port, f"{where}.receptors")
+
+    def _checked_parameters(self, where: str) -> Mapping[str, FloatArray]:
+        known = {parameter.name: parameter for parameter in self.declared_parameters()}
+        for name in self.parameters:
+            if name not in known:
+                raise SpecError(unknown_name(f"{where}.parameters", name, known))
+        values = {
+            name: _checked_values(self.parameters.get(name, parameter.default), parameter, self.size, where)
+            for name, parameter in known.items()
+        }
+        return MappingProxyType(values)
+
+    def neuron(self) -> NeuronModel:
+        """Return the neuron model; an input population has none and raises `SpecError`."""
+        return neuron_model(self.model, f"population {self.name}")
+
+    def receptor_models(self) -> tuple[Receptor, ...]:
+        """Return the receptors with their ports filled in."""
+        if not self.receptors:
+            return ()
+        unit = self.neuron().input_unit
+        return tuple(receptor(kind, port, unit, f"population {self.name}") for port, kind in self.receptors)
+
+    def declared_parameters(self) -> tuple[Parameter, ...]:
+        """Return the parameters of the model and of the receptors."""
+        if self.role == "input":
+            return ()
+        extra = tuple(parameter for model in self.receptor_models() for parameter in model.parameters)
+        return self.neuron().parameters + extra
+
+    def declared_states(self) -> tuple[State, ...]:
+        """Return the states of the model and of the receptors."""
+        if self.role == "input":
+            return ()
+        return self.neuron().states + tuple(state for model in self.receptor_models() for state in model.states)
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """States that projections may end on."""
+        if self.role == "input":
+            return ()
+        return self.neuron().ports + tuple(port for port, _ in self.receptors)
+
+    @property
+    def spiking(self) -> bool:
+        """Whether its neurons can spike; input populations do."""
+        return self.role == "input" or self.neuron().spiking
+
+
+def _checked_values(given: npt.ArrayLike, parameter: Parameter, size: int, where: str) -> FloatArray:
+    here = f"{where}.parameters[{parameter.name!r}]"
+    try:
+        values = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{here}: {given!r} is not a number; give one, or {size}, in {parameter.unit}.") from error
+    if values.shape not in ((), (size,)):
+        raise SpecError(f"{here}: shape {values.shape}; give one number or one per neuron, shape ({size},), in {parameter.unit}.")
+    if not np.isfinite(values).all():
+        raise SpecError(f"{here}: {int(np.sum(~np.isfinite(values)))} values are not finite; give numbers {parameter.allowed()}.")
+    too_low = values <= parameter.low if parameter.open_low else values < parameter.low
+    if np.any(too_low) or np.any(values > parameter.high):
+        raise SpecError(f"{here}: values from {values.min():g} to {values.max():g}; allowed are {parameter.allowed()}.")
+    values.flags.writeable = False
+    return values

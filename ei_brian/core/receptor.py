@@ -1,0 +1,129 @@
+"""Receptors: how the input that a population collects becomes a current into its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ei_brian.core.quantity import Coefficient, Parameter, State
+from ei_brian.errors import SpecError, unknown_name
+
+__all__ = ["RECEPTORS", "Receptor", "receptor"]
+
+CONDUCTANCE_UNIT = {"pA": "nS", "mV/ms": "1/ms", "1": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Receptor:
+    """One kind of postsynaptic response, with the names of one port filled in.
+
+    Parameters
+    ----------
+    port : str
+        The state that spikes add to.
+    kind : str
+        Name in the catalogue.
+    equations : str
+        Brian2 equations, for reading and for the dimension check.
+    current : str
+        Expression of the current into the cell.
+    update : str
+        One step of the receptor's states, run after that of the cell.
+    parameters, states, coefficients : tuple
+        The numbers in them.
+    reference : str
+        Source.
+    """
+
+    port: str
+    kind: str
+    equations: str
+    current: str
+    update: str
+    parameters: tuple[Parameter, ...]
+    states: tuple[State, ...]
+    coefficients: tuple[Coefficient, ...]
+    reference: str
+
+
+def _decay(port: str) -> Coefficient:
+    tau = f"tau_{port}"
+    return Coefficient(f"decay_{port}", "1", f"exp(-dt/{tau})", lambda p, dt_ms: np.exp(-dt_ms / p[tau]))
+
+
+def _tau(port: str, default: float) -> Parameter:
+    return Parameter(f"tau_{port}", "ms", default, f"decay time constant of {port}", low=0.0, open_low=True)
+
+
+def _exponential_current(port: str, unit: str) -> Receptor:
+    return Receptor(
+        port=port,
+        kind="exponential_current",
+        equations=f"d{port}/dt = -{port}/tau_{port} : 1",
+        current=f"(gain_{port}*{port} + offset_{port})",
+        update=f"{port} = {port}*decay_{port}",
+        parameters=(
+            _tau(port, 5.0),
+            Parameter(f"gain_{port}", unit, 1.0, f"current for a trained drive {port} of 1 (fitted by calibration)"),
+            Parameter(f"offset_{port}", unit, 0.0, "constant current (fitted by calibration)"),
+        ),
+        states=(State(port, "1", "trained synaptic drive"),),
+        coefficients=(_decay(port),),
+        reference="Rotter & Diesmann 1999, Biol. Cybern. 81:381, doi 10.1007/s004220050570",
+    )
+
+
+def _conductance(kind: str, tau_ms: float, reversal_mv: float, reference: str) -> Callable[[str, str], Receptor]:
+    def make(port: str, unit: str) -> Receptor:
+        conductance = CONDUCTANCE_UNIT[unit]
+        return Receptor(
+            port=port,
+            kind=kind,
+            equations=f"d{port}/dt = -{port}/tau_{port} : {conductance}",
+            current=f"{port}*(E_{port} - v)",
+            update=f"{port} = {port}*decay_{port}",
+            parameters=(
+                _tau(port, tau_ms),
+                Parameter(f"E_{port}", "1" if unit == "1" else "mV", reversal_mv, "reversal potential"),
+            ),
+            states=(State(port, conductance, f"{kind} conductance"),),
+            coefficients=(_decay(port),),
+            reference=reference,
+        )
+
+    return make
+
+
+DESTEXHE = "Destexhe, Mainen & Sejnowski 1998, in: Methods in Neuronal Modeling, 2nd ed., MIT Press, ch. 1"
+
+RECEPTORS: dict[str, Callable[[str, str], Receptor]] = {
+    "exponential_current": _exponential_current,
+    "AMPA": _conductance("AMPA", 5.0, 0.0, DESTEXHE),
+    "GABA_A": _conductance("GABA_A", 10.0, -70.0, DESTEXHE),
+}
+
+
+def receptor(kind: str, port: str, current_unit: str, where: str = "receptor") -> Receptor:
+    """Return the receptor of that kind with its states and parameters named after ``port``.
+
+    Parameters
+    ----------
+    kind : str
+        Name in the catalogue `RECEPTORS`.
+    port : str
+        The state that spikes add to.
+    current_unit : str
+        Unit of the cell's input current, which decides the unit of a conductance.
+
+    Raises
+    ------
+    SpecError
+        If the kind is unknown or has no form in that unit.
+    """
+    if kind not in RECEPTORS:
+        raise SpecError(unknown_name(f"{where}.receptors", kind, RECEPTORS))
+    if current_unit not in CONDUCTANCE_UNIT:
+        raise SpecError(f"{where}.receptors: cells that take a current in {current_unit!r} have no receptor model yet.")
+    return RECEPTORS[kind](port, current_unit)

@@ -1,0 +1,93 @@
+"""What a simulation gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.readout import Readout
+from ei_brian.core.spikes import Spikes
+from ei_brian.errors import DataError
+
+__all__ = ["Recording", "spike_scores"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """Spikes, traces and decisions of one run over a stimulus.
+
+    Parameters
+    ----------
+    spikes : mapping of str to Spikes
+        Per spiking population; empty when only counts were kept.
+    counts : mapping of str to array of int64, shape (trial, unit)
+        Number of spikes per trial and neuron.
+    traces : mapping of (population, state) to array, shape (trial, step, unit)
+        States at the end of each step, in the declared unit; only those that were asked for.
+    scores : array, shape (trial, class), or None
+        What the readout decides on.
+    labels : array of int64, shape (trial,), or None
+        The true classes.
+    spec_sha256, stimulus_name : str
+        What was run, on what.
+    seed : int or None
+        Seed of the noise; None when nothing was random.
+    backend : mapping
+        Name, layout, dtype, threads, versions.
+    build_seconds, run_seconds : float
+        Time to build (0 for a cached build) and to run.
+    """
+
+    spikes: Mapping[str, Spikes]
+    counts: Mapping[str, npt.NDArray[np.int64]]
+    traces: Mapping[tuple[str, str], npt.NDArray[np.floating]]
+    scores: npt.NDArray[np.floating] | None
+    labels: npt.NDArray[np.int64] | None
+    spec_sha256: str
+    stimulus_name: str
+    n_trials: int
+    n_steps: int
+    dt_ms: float
+    noise: Any = None
+    seed: int | None = None
+    backend: Mapping[str, Any] = field(default_factory=dict)
+    build_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+    @property
+    def decisions(self) -> npt.NDArray[np.int64]:
+        """The class with the largest score of each trial, shape (trial,); the first of equals."""
+        if self.scores is None:
+            raise DataError("recording.scores: the network has no readout; give its spec a Readout.")
+        return np.argmax(self.scores, axis=1)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of trials whose decision is the label.
+
+        Raises
+        ------
+        DataError
+            Without labels, readout or trials.
+        """
+        if self.labels is None or not self.n_trials:
+            raise DataError("recording.labels: the stimulus had no labels; an accuracy needs them.")
+        return float(np.mean(self.decisions == self.labels))
+
+    def rate_hz(self, population: str) -> float:
+        """Return the mean firing rate of a population over trials, time and neurons in Hz."""
+        counts = self.counts[population]
+        return float(counts.mean() / (self.n_steps * self.dt_ms * 1e-3))
+
+
+def spike_scores(readout: Readout, spikes: Spikes) -> npt.NDArray[np.float64]:
+    """Return the scores of a readout by spikes, shape (trial, class); see `Readout`."""
+    if readout.kind == "spike count":
+        return spikes.counts().astype(np.float64)
+    first = np.full((spikes.n_trials, spikes.n_units), float(spikes.n_steps))
+    np.minimum.at(first, (spikes.trial, spikes.unit), spikes.step.astype(np.float64))
+    return -first

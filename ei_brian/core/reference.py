@@ -1,0 +1,281 @@
+"""The oracle: a small numpy stepper that runs the programs of a network, nothing more.
+
+It is written to be read: no batching tricks, no compiled code. Every Brian2 backend must give the spikes that it gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.program import SCORE, Program, compose, release_name
+from ei_brian.core.projection import Projection
+from ei_brian.core.recording import Recording, spike_scores
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.units import unit_scale
+from ei_brian.errors import DataError
+
+__all__ = ["check_stimulus", "simulate"]
+
+Array = npt.NDArray[np.floating]
+Events = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]
+
+
+def check_stimulus(spec: NetworkSpec, stimulus: Stimulus) -> None:
+    """Refuse a stimulus of another width or time step than the network's.
+
+    Raises
+    ------
+    DataError
+        With both numbers.
+    """
+    if stimulus.n_units != spec.n_inputs:
+        raise DataError(
+            f"stimulus {stimulus.name}: {stimulus.n_units} units; network {spec.name} has {spec.n_inputs} inputs. "
+            "Use the data set and encoder that it was trained with."
+        )
+    if stimulus.dt_ms != spec.dt_ms:
+        raise DataError(
+            f"stimulus {stimulus.name}: dt {stimulus.dt_ms:g} ms; network {spec.name} has {spec.dt_ms:g} ms. "
+            "Use stimulus.refined(factor) or encode it at that step."
+        )
+
+
+class _Cells:
+    """The states of one population over all trials, and how its program changes them."""
+
+    def __init__(self, program: Program, n_trials: int, dtype: npt.DTypeLike) -> None:
+        self.program, self.dtype = program, np.dtype(dtype)
+        shape = (n_trials, program.size)
+        self.values: dict[str, Any] = {name: q.si.astype(dtype) for name, q in program.constants.items()}
+        for name, quantity in program.states.items():
+            self.values[name] = np.broadcast_to(quantity.si.astype(dtype), shape).copy()
+        self.functions = {"clip": np.clip, "int": self._as_number, "__builtins__": {}}
+        self.spiked = np.zeros(shape, dtype=bool)
+
+    def _as_number(self, condition: npt.NDArray[np.bool_]) -> Array:
+        return condition.astype(self.dtype)
+
+    def run(self, text: str) -> None:
+        """Run assignments of the catalogue on all neurons."""
+        exec(text, self.functions, self.values)  # noqa: S102 - text of our own catalogue, never of a file
+
+    def run_at_spikes(self, text: str) -> None:
+        """Run assignments on the neurons that spiked, leaving the others untouched."""
+        before = {name: self.values[name] for name in self.program.states}
+        self.run(text)
+        for name, old in before.items():
+            self.values[name] = np.where(self.spiked, self.values[name], old).astype(self.dtype)
+
+    def find_spikes(self) -> None:
+        """Set ``spiked`` from the threshold condition."""
+        self.spiked = np.broadcast_to(eval(self.program.threshold, self.functions, self.values), self.spiked.shape)  # noqa: S307
+
+
+@dataclass(frozen=True, slots=True)
+class _Pathway:
+    """One projection: a table of weights per delay, longest first, each (n_source, n_target)."""
+
+    projection: Projection
+    tables: tuple[tuple[int, Array], ...]
+
+
+def _pathway(projection: Projection, dtype: npt.DTypeLike, scale: float) -> _Pathway:
+    weights: Any = projection.weights.toarray() if projection.sparse else projection.weights
+    weights = (weights.astype(np.float64) * scale).astype(dtype)
+    delays: Any = projection.delay_steps
+    if np.ndim(delays) == 0:
+        return _Pathway(projection, ((int(delays), weights.T.copy()),))
+    if projection.sparse:
+        table: Any = projection.weights
+        dense = np.zeros(table.shape, dtype=np.int32)
+        dense[table.tocoo().coords] = delays
+        delays = dense
+    steps = sorted(set(np.unique(delays[weights != 0]).tolist()), reverse=True)
+    return _Pathway(projection, tuple((step, np.where(delays == step, weights, 0).T.astype(dtype)) for step in steps))
+
+
+def add_rows(target: Array, events: Events, table: Array) -> None:
+    """Add to each trial the weight rows of its events, one after the other in ascending order of the source.
+
+    ``target`` is (trial, n_target), changed in place; ``table`` is (n_source, n_target). The sum of a neuron is taken in the
+    order of its events, as every backend does, so that even float32 agrees to the bit.
+    """
+    trial, unit, size = events
+    if not trial.size:
+        return
+    first = np.searchsorted(trial, np.arange(target.shape[0] + 1))
+    rank = np.arange(trial.size) - first[trial]
+    for turn in range(int(rank.max()) + 1):
+        now = rank == turn
+        target[trial[now]] += size[now, None] * table[unit[now]]
+
+
+def simulate(
+    spec: NetworkSpec, stimulus: Stimulus, dtype: npt.DTypeLike = np.float64,
+    traces: Sequence[tuple[str, str]] = (), n_steps: int | None = None,
+) -> Recording:  # fmt: skip
+    """Run a network over a stimulus, step by step, in numpy.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network.
+    stimulus : Stimulus
+        Its input; units of all input populations in order.
+    dtype : float64 or float32
+        Precision of every state and constant.
+    traces : sequence of (population, state)
+        States to keep at the end of each step.
+    n_steps : int, optional
+        Number of steps; as many as the stimulus has unless given.
+
+    Returns
+    -------
+    Recording
+        With the spikes of every spiking population.
+
+    Raises
+    ------
+    DataError
+        If the stimulus does not fit the network.
+    """
+    check_stimulus(spec, stimulus)
+    started = perf_counter()
+    steps = stimulus.n_steps if n_steps is None else n_steps
+    run = _Run(spec, stimulus, np.dtype(dtype), steps, traces)
+    for step in range(steps):
+        run.step(step)
+    return run.recording(perf_counter() - started)
+
+
+class _Run:
+    """A network in the middle of a simulation."""
+
+    def __init__(
+        self, spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], n_steps: int, traces: Sequence[tuple[str, str]]
+    ) -> None:
+        self.spec, self.stimulus, self.dtype, self.n_steps = spec, stimulus, dtype, n_steps
+        self.cells = {p.name: _Cells(compose(spec, p), stimulus.n_trials, dtype) for p in spec.cells}
+        self.pathways = {p.name: _pathway(p, dtype, self._port_scale(p)) for p in spec.projections}
+        self.history: dict[str, list[Events]] = {p.name: [] for p in spec.projections}
+        self.spiking = [p.name for p in spec.cells if p.spiking]
+        self.raster: dict[str, list[Any]] = {name: [] for name in self.spiking}
+        self.traces: dict[tuple[str, str], list[Array]] = {key: [] for key in traces}
+        self.input_events = _events_by_step(stimulus)
+        self.input_start, start = {}, 0
+        for population in spec.inputs:
+            self.input_start[population.name] = start
+            start += population.size
+
+    def _port_scale(self, projection: Projection) -> float:
+        states = {state.name: state.unit for state in self.spec[projection.target].declared_states()}
+        return unit_scale(states[projection.port])
+
+    def step(self, step: int) -> None:
+        """Advance by one time step, in the order of the schedule."""
+        for phase in self.spec.schedule:
+            if phase.kind == "propagate":
+                self._propagate(self.pathways[phase.target], step)
+                continue
+            cells = self.cells[phase.target]
+            if phase.kind == "update":
+                cells.run(cells.program.update)
+            elif phase.kind == "threshold":
+                cells.find_spikes()
+                self.raster[phase.target].append(cells.spiked.copy())
+                if cells.program.at_spike:
+                    cells.run_at_spikes(cells.program.at_spike)
+            elif cells.program.reset:
+                cells.run_at_spikes(cells.program.reset)
+        for cells in self.cells.values():
+            if cells.program.score_update:
+                cells.run(cells.program.score_update)
+        for (population, state), kept in self.traces.items():
+            kept.append(self.cells[population].values[state].copy())
+
+    def _events_of(self, projection: Projection, step: int) -> Events:
+        if projection.source in self.input_start:
+            trial, unit, size = self.input_events.get(step, _no_events(self.dtype))
+            start = self.input_start[projection.source]
+            mine = (unit >= start) & (unit < start + self.spec[projection.source].size)
+            return trial[mine], unit[mine] - start, size[mine].astype(self.dtype)
+        cells = self.cells[projection.source]
+        trial, unit = np.nonzero(cells.spiked)
+        if projection.plasticity is not None:
+            return trial, unit, cells.values[release_name(self.spec, projection.name)][trial, unit]
+        return trial, unit, np.ones(trial.size, dtype=self.dtype)
+
+    def _propagate(self, pathway: _Pathway, step: int) -> None:
+        projection = pathway.projection
+        history = self.history[projection.name]
+        history.append(self._events_of(projection, step))
+        target = self.cells[projection.target].values[projection.port]
+        for delay, table in pathway.tables:
+            if delay < len(history):
+                add_rows(target, history[-1 - delay], table)
+        if len(history) > projection.max_delay + 1:
+            history.pop(0)
+
+    def recording(self, seconds: float) -> Recording:
+        """Return what was recorded."""
+        stimulus, spec = self.stimulus, self.spec
+        spikes = {}
+        for name, raster in self.raster.items():
+            step, trial, unit = np.nonzero(np.array(raster).reshape(self.n_steps, stimulus.n_trials, spec[name].size))
+            spikes[name] = Spikes(trial, step, unit, stimulus.n_trials, self.n_steps, spec[name].size, spec.dt_ms)
+        return Recording(
+            spikes=spikes,
+            counts={name: train.counts() for name, train in spikes.items()},
+            traces={key: self._trace(key) for key in self.traces},
+            scores=self._scores(spikes),
+            labels=stimulus.labels,
+            spec_sha256=spec.sha256,
+            stimulus_name=stimulus.name,
+            n_trials=stimulus.n_trials,
+            n_steps=self.n_steps,
+            dt_ms=spec.dt_ms,
+            backend={"name": "reference", "dtype": self.dtype.name, "numpy": np.__version__},
+            run_seconds=seconds,
+        )
+
+    def _trace(self, key: tuple[str, str]) -> Array:
+        quantity = self.cells[key[0]].program.states[key[1]]
+        return np.stack(self.traces[key], axis=1) / self.dtype.type(unit_scale(quantity.unit))
+
+    def _scores(self, spikes: Mapping[str, Spikes]) -> Array | None:
+        readout = self.spec.readout
+        if readout is None:
+            return None
+        if readout.needs_spikes:
+            return spike_scores(readout, spikes[readout.population])
+        cells = self.cells[readout.population]
+        name = cells.program.score_update and SCORE or self.spec[readout.population].neuron().voltage
+        unit = cells.program.states[name].unit
+        score = cells.values[name].astype(np.float64) / unit_scale(unit)
+        return score / self.n_steps if readout.kind == "mean v" else score
+
+
+def _no_events(dtype: npt.DTypeLike) -> Events:
+    empty = np.zeros(0, dtype=np.int64)
+    return empty, empty, np.zeros(0, dtype=dtype)
+
+
+def _events_by_step(stimulus: Stimulus) -> dict[int, Events]:
+    events = stimulus.events
+    order = np.lexsort((events.unit, events.trial, events.step))
+    step, trial, unit = events.step[order], events.trial[order].astype(np.int64), events.unit[order].astype(np.int64)
+    size = np.ones(order.size, np.float32) if stimulus.values is None else stimulus.values[order]
+    bounds = np.searchsorted(step, np.arange(stimulus.n_steps + 1))
+    return {
+        now: (trial[first:last], unit[first:last], size[first:last])
+        for now, (first, last) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+        if last > first
+    }
