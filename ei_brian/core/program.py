@@ -5,6 +5,7 @@ The reference stepper and every Brian2 backend run the texts of this one type, s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,14 +16,14 @@ from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.readout import LOWEST_SCORE
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.core.units import unit_scale
+from ei_brian.core.units import base_unit, unit_scale
 from ei_brian.errors import SpecError
 
 __all__ = ["Program", "Quantity", "compose", "release_name"]
 
 SCORE = "readout_score"
 SCORE_UPDATE = {
-    "max v": f"{SCORE} = clip({{v}}, {SCORE}, 1e30)",
+    "max v": f"{SCORE} = clip({{v}}, {SCORE}, {SCORE}_ceiling)",
     "mean v": f"{SCORE} = {SCORE} + {{v}}",
 }
 
@@ -94,9 +95,12 @@ def compose(spec: NetworkSpec, population: Population) -> Program:
     update, equations = [], [model.equations]
     if model.input_current:
         current = " + ".join(receptor.current for receptor in receptors) or "0*" + model.states[0].name
-        update.append(f"{model.input_current} = {current}")
-        equations.append(f"{model.input_current} = {current} : {model.input_unit}")
-    update.append(model.update)
+        now = f"{model.input_current}_now"  # the current at the start of the step, held through all sub-steps
+        update.append(f"{now} = {current}")
+        update.append(re.sub(rf"\b{model.input_current}\b", now, model.update))
+        equations.append(f"{model.input_current} = {current} : {base_unit(model.input_unit)}")
+    else:
+        update.append(model.update)
     for receptor in receptors:
         update.append(receptor.update)
         equations.append(receptor.equations)
@@ -111,6 +115,8 @@ def compose(spec: NetworkSpec, population: Population) -> Program:
         unit = next(state.unit for state in model.states if state.name == model.voltage)
         start = LOWEST_SCORE if spec.readout.kind == "max v" else 0.0
         states[SCORE] = Quantity(unit, np.asarray(start))
+        if spec.readout.kind == "max v":
+            constants[f"{SCORE}_ceiling"] = Quantity(unit, np.asarray(-start))
     return Program(
         population.name, population.size, "\n".join(equations), "\n".join(update), model.threshold, model.reset,
         "\n".join(at_spike), score, states, constants,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ei_brian.core.quantity import Coefficient, Parameter, State
+from ei_brian.core.units import base_unit
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["RECEPTORS", "Receptor", "receptor"]
@@ -81,7 +82,7 @@ def _conductance(kind: str, tau_ms: float, reversal_mv: float, reference: str) -
         return Receptor(
             port=port,
             kind=kind,
-            equations=f"d{port}/dt = -{port}/tau_{port} : {conductance}",
+            equations=f"d{port}/dt = -{port}/tau_{port} : {base_unit(conductance)}",
             current=f"{port}*(E_{port} - v)",
             update=f"{port} = {port}*decay_{port}",
             parameters=(

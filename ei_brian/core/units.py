@@ -6,11 +6,15 @@ import re
 
 from ei_brian.errors import SpecError
 
-__all__ = ["unit_scale"]
+__all__ = ["base_unit", "unit_scale"]
 
 ATOMIC = {
     "1": 1.0, "s": 1.0, "ms": 1e-3, "V": 1.0, "mV": 1e-3, "pA": 1e-12, "nA": 1e-9,
     "nS": 1e-9, "uS": 1e-6, "pF": 1e-12, "Hz": 1.0, "mM": 1.0,
+}  # fmt: skip
+BASE = {
+    "ms": "second", "s": "second", "V": "volt", "mV": "volt", "pA": "amp", "nA": "amp", "nS": "siemens",
+    "uS": "siemens", "pF": "farad", "Hz": "hertz", "mM": "1",
 }  # fmt: skip
 _PART = re.compile(r"([*/]?)([A-Za-z]+|1)(?:\^(\d))?")
 
@@ -40,3 +44,8 @@ def unit_scale(unit: str) -> float:
     if not unit:
         raise SpecError("unit '': empty; write '1' for a dimensionless number.")
     return scale
+
+
+def base_unit(unit: str) -> str:
+    """Return the SI unit of the same dimension as Brian2 writes it: ``"mV/ms"`` becomes ``"volt/second"``."""
+    return re.sub(r"[A-Za-z]+", lambda match: BASE[match[0]], unit).replace("^", "**")

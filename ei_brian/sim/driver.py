@@ -1,0 +1,77 @@
+"""Calls back into Python at a slot of Brian2's step, with the numbers of the trials: the runtime form of shared weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from brian2 import NetworkOperation, NeuronGroup, Quantity
+
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.sim.propagation.rows import add_rows
+from ei_brian.sim.tables import Table
+
+__all__ = ["GroupSource", "InputSource", "propagation", "value_matrix"]
+
+Array = npt.NDArray[np.floating]
+Events = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array | None]
+
+
+def value_matrix(group: NeuronGroup, name: str, n_trials: int) -> Array:
+    """Return the numbers of a variable in SI units, a view of shape (trial, neuron) that can be written to."""
+    values: Array = group.variables[name].get_value()
+    return values.reshape(n_trials, -1)
+
+
+class GroupSource:
+    """The spikes of a NeuronGroup in the step that is being run."""
+
+    def __init__(self, group: NeuronGroup, n_trials: int, release: str) -> None:
+        self.group, self.release = group, release
+        self.n_trials, self.size = n_trials, len(group) // n_trials
+
+    def events(self, step: int) -> Events:
+        """Return trial, neuron and size of the spikes."""
+        spikes = np.asarray(self.group.spikes, dtype=np.int64)
+        size = value_matrix(self.group, self.release, self.n_trials).ravel()[spikes] if self.release else None
+        return spikes // self.size, spikes % self.size, size
+
+
+class InputSource:
+    """The events of one input population, found by step."""
+
+    def __init__(self, stimulus: Stimulus, start: int, size: int, dtype: npt.DTypeLike) -> None:
+        events = stimulus.events
+        mine = np.flatnonzero((events.unit >= start) & (events.unit < start + size))
+        order = mine[np.lexsort((events.unit[mine], events.trial[mine], events.step[mine]))]
+        self.trial, self.unit = events.trial[order].astype(np.int64), events.unit[order].astype(np.int64) - start
+        self.values = None if stimulus.values is None else stimulus.values[order].astype(dtype)
+        self.bounds = np.searchsorted(events.step[order], np.arange(stimulus.n_steps + 1))
+
+    def events(self, step: int) -> Events:
+        """Return trial, unit and size of the events of a step; none after the end of the stimulus."""
+        if step + 1 >= self.bounds.size:
+            return self.trial[:0], self.unit[:0], None
+        part = slice(int(self.bounds[step]), int(self.bounds[step + 1]))
+        return self.trial[part], self.unit[part], None if self.values is None else self.values[part]
+
+
+def propagation(
+    name: str, source: GroupSource | InputSource, tables: Sequence[Table], target: NeuronGroup, port: str, n_trials: int,
+    place: tuple[str, int], dt: Quantity,
+) -> NetworkOperation:  # fmt: skip
+    """Return the object that, once a step, adds the rows of all arriving spikes to the port of the target."""
+    history: list[Events] = []
+    longest = max((table.delay for table in tables), default=0)
+
+    def add(t: Quantity) -> None:
+        history.append(source.events(round(float(np.asarray(t)) / float(dt))))
+        for table in tables:
+            if table.delay < len(history):
+                trial, unit, size = history[-1 - table.delay]
+                add_rows(value_matrix(target, port, n_trials), trial, unit, size, table)
+        if len(history) > longest:
+            history.pop(0)
+
+    return NetworkOperation(add, dt=dt, when=place[0], order=place[1], name=f"{name}_propagation")

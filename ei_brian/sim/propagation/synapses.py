@@ -1,0 +1,75 @@
+"""Plain Brian2 Synapses: the layout to look at, change and extend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from brian2 import NeuronGroup, Quantity, Synapses
+from brian2.groups.group import Group
+
+from ei_brian.core.projection import Projection
+from ei_brian.core.units import base_unit
+
+__all__ = ["synapse_table", "synapses"]
+
+
+def synapse_table(projection: Projection) -> tuple[Any, Any, Any, Any]:
+    """Return (source, target, weight, delay) of every synapse, sorted by source, then target."""
+    weights: Any = projection.weights
+    if projection.sparse:
+        target, source = weights.tocoo().coords
+        weight = weights.data
+    else:
+        target, source = np.nonzero(weights)
+        weight = weights[target, source]
+    delays: Any = projection.delay_steps
+    if np.ndim(delays) == 0:
+        delay = np.full(weight.shape, delays, dtype=np.int32)
+    else:
+        delay = delays if projection.sparse else delays[target, source]
+    order = np.lexsort((target, source))
+    return source[order], target[order], weight[order], delay[order]
+
+
+def synapses(
+    projection: Projection, source: Group, target: NeuronGroup, unit: str, n_copies: int, size: str,
+    place: tuple[str, int], dt: Quantity,
+) -> Synapses:  # fmt: skip
+    """Return the Synapses of one projection, the same in each of ``n_copies`` copies side by side; weights are not yet set.
+
+    Parameters
+    ----------
+    projection : Projection
+        Which neurons are joined, and the delays.
+    source, target : brian2 groups
+        With ``n_copies`` times as many neurons as the populations.
+    unit : str
+        Unit of the port in the catalogue.
+    size : str
+        Variable of the source that scales a spike, or empty.
+    place : tuple
+        Slot and order of the phase.
+    dt : Quantity
+        Time step.
+    """
+    pre, post, _, delay = synapse_table(projection)
+    factor = f"*{size}_pre" if size else ""
+    made = Synapses(
+        source, target, f"w : {base_unit(unit)} (constant)", on_pre=f"{projection.port}_post += w{factor}",
+        name=projection.name, dt=dt, namespace={},
+    )  # fmt: skip
+    made.pre.when, made.pre.order = place
+    copy = np.arange(n_copies)[:, None]
+    n_target, n_source = projection.weights.shape
+    made.connect(i=(pre + copy * n_source).ravel(), j=(post + copy * n_target).ravel())
+    if projection.max_delay:
+        made.delay = np.tile(delay, n_copies) * dt
+    return made
+
+
+def set_weights(made: Synapses, projection: Projection, scale: float, n_copies: int, dtype: npt.DTypeLike) -> None:
+    """Set the weights of live Synapses in SI units."""
+    weight = synapse_table(projection)[2].astype(np.float64) * scale
+    made.w_ = np.tile(weight.astype(dtype), n_copies)

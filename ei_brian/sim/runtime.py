@@ -1,0 +1,106 @@
+"""Runs in this process, on Brian2's numpy or cython target."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import brian2
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.program import SCORE
+from ei_brian.core.recording import Recording, spike_scores
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.units import unit_scale
+from ei_brian.sim.builder import Built, build
+from ei_brian.sim.driver import value_matrix
+from ei_brian.sim.preferences import preferences
+
+__all__ = ["Part", "run_part"]
+
+Part = dict[str, Any]
+
+
+def run_part(
+    spec: NetworkSpec, stimulus: Stimulus, target: str, layout: str, dtype: npt.DTypeLike,
+    traces: tuple[tuple[str, str], ...], n_steps: int,
+) -> Recording:  # fmt: skip
+    """Run all trials of a stimulus side by side and return what happened.
+
+    Parameters
+    ----------
+    spec, stimulus : NetworkSpec, Stimulus
+        What to run.
+    target : {"numpy", "cython"}
+        Brian2's code generation target.
+    layout : {"synapses", "shared"}
+        How spikes reach their targets.
+    dtype : float32 or float64
+        Precision.
+    traces : tuple of (population, state)
+        States to keep.
+    n_steps : int
+        Number of time steps.
+    """
+    with preferences(target, dtype):
+        started = perf_counter()
+        built = build(spec, stimulus, layout, traces, dtype)
+        ready = perf_counter()
+        built.network.run(n_steps * spec.dt_ms * brian2.ms, namespace={})
+        finished = perf_counter()
+        return _recording(spec, stimulus, built, n_steps, ready - started, finished - ready)
+
+
+def _recording(
+    spec: NetworkSpec, stimulus: Stimulus, built: Built, n_steps: int, build_seconds: float, run_seconds: float
+) -> Recording:
+    spikes = {name: _spikes(spec, name, monitor, stimulus.n_trials, n_steps) for name, monitor in built.spike_monitors.items()}
+    return Recording(
+        spikes=spikes,
+        counts={name: train.counts() for name, train in spikes.items()},
+        traces={key: _trace(spec, key, monitor, built.n_trials) for key, monitor in built.state_monitors.items()},
+        scores=_scores(spec, built, spikes, n_steps),
+        labels=stimulus.labels,
+        spec_sha256=spec.sha256,
+        stimulus_name=stimulus.name,
+        n_trials=stimulus.n_trials,
+        n_steps=n_steps,
+        dt_ms=spec.dt_ms,
+        build_seconds=build_seconds,
+        run_seconds=run_seconds,
+    )
+
+
+def _spikes(spec: NetworkSpec, name: str, monitor: Any, n_trials: int, n_steps: int) -> Spikes:
+    size = spec[name].size
+    index = np.asarray(monitor.i[:], dtype=np.int64)
+    step = np.rint(np.asarray(monitor.t_[:]) / (spec.dt_ms * 1e-3)).astype(np.int32)
+    return Spikes(index // size, step, index % size, n_trials, n_steps, size, spec.dt_ms)
+
+
+def _unit(spec: NetworkSpec, population: str, state: str) -> float:
+    return unit_scale(next(s.unit for s in spec[population].declared_states() if s.name == state))
+
+
+def _trace(spec: NetworkSpec, key: tuple[str, str], monitor: Any, n_trials: int) -> npt.NDArray[np.floating]:
+    values = monitor.variables[key[1]].get_value()  # (step, neuron of all trials)
+    shaped = values.reshape(values.shape[0], n_trials, -1).transpose(1, 0, 2)
+    return np.ascontiguousarray(shaped) / shaped.dtype.type(_unit(spec, *key))
+
+
+def _scores(
+    spec: NetworkSpec, built: Built, spikes: dict[str, Spikes], n_steps: int
+) -> npt.NDArray[np.floating] | None:
+    readout = spec.readout
+    if readout is None:
+        return None
+    if readout.needs_spikes:
+        return spike_scores(readout, spikes[readout.population])
+    voltage = spec[readout.population].neuron().voltage
+    name = voltage if readout.kind == "last v" else SCORE
+    matrix = value_matrix(built.groups[readout.population], name, built.n_trials).astype(np.float64)
+    score = matrix / _unit(spec, readout.population, voltage)
+    return score / n_steps if readout.kind == "mean v" else score

@@ -1,0 +1,131 @@
+"""What of a network decides the generated program: everything but the numbers.
+
+Two networks of equal structure run on the same build; their weights, parameters, initial values and stimuli are data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ei_brian.core.program import Program, compose, release_name
+from ei_brian.core.projection import Projection
+from ei_brian.core.schedule import Phase
+from ei_brian.core.spec import NetworkSpec
+
+__all__ = ["GroupStructure", "ProjectionStructure", "Structure", "structure_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStructure:
+    """Texts and variables of one population; ``constants`` maps a name to (unit, one value per neuron?)."""
+
+    name: str
+    size: int
+    equations: str
+    update: str
+    threshold: str
+    reset: str
+    at_spike: str
+    score_update: str
+    states: Mapping[str, str]
+    constants: Mapping[str, tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionStructure:
+    """How one projection acts; ``delays`` is ``"none"``, ``"one"`` or ``"each"``."""
+
+    name: str
+    source: str
+    target: str
+    port: str
+    sparse: bool
+    delays: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A whole network without its numbers."""
+
+    inputs: tuple[tuple[str, int], ...]
+    groups: tuple[GroupStructure, ...]
+    projections: tuple[ProjectionStructure, ...]
+    schedule: tuple[Phase, ...]
+    dt_ms: float
+
+    @property
+    def key(self) -> str:
+        """Hash of the structure."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Return the structure as JSON text."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Structure:
+        """Return the structure that `to_json` wrote."""
+        data: dict[str, Any] = json.loads(text)
+        groups = [
+            GroupStructure(**{**g, "constants": {name: (unit, each) for name, (unit, each) in g["constants"].items()}})
+            for g in data["groups"]
+        ]
+        return cls(
+            tuple((name, size) for name, size in data["inputs"]),
+            tuple(groups),
+            tuple(ProjectionStructure(**p) for p in data["projections"]),
+            tuple(Phase(**phase) for phase in data["schedule"]),
+            data["dt_ms"],
+        )
+
+    def group(self, name: str) -> GroupStructure:
+        """Return the group of that name."""
+        return next(group for group in self.groups if group.name == name)
+
+    def source_size(self, name: str) -> int:
+        """Return the number of neurons of a population or input."""
+        return dict(self.inputs)[name] if name in dict(self.inputs) else self.group(name).size
+
+
+def structure_of(spec: NetworkSpec) -> Structure:
+    """Return the structure of a network."""
+    return Structure(
+        inputs=tuple((population.name, population.size) for population in spec.inputs),
+        groups=tuple(_group(compose(spec, population)) for population in spec.cells),
+        projections=tuple(_projection(spec, projection) for projection in spec.projections),
+        schedule=spec.schedule,
+        dt_ms=spec.dt_ms,
+    )
+
+
+def _group(program: Program) -> GroupStructure:
+    return GroupStructure(
+        name=program.population,
+        size=program.size,
+        equations=program.equations,
+        update=program.update,
+        threshold=program.threshold,
+        reset=program.reset,
+        at_spike=program.at_spike,
+        score_update=program.score_update,
+        states={name: quantity.unit for name, quantity in program.states.items()},
+        constants={name: (quantity.unit, quantity.si.ndim == 1) for name, quantity in program.constants.items()},
+    )
+
+
+def _projection(spec: NetworkSpec, projection: Projection) -> ProjectionStructure:
+    if np.ndim(projection.delay_steps) == 1 or np.ndim(projection.delay_steps) == 2:
+        delays = "each"
+    else:
+        delays = "one" if projection.max_delay else "none"
+    release = release_name(spec, projection.name) if projection.plasticity is not None else ""
+    return ProjectionStructure(
+        projection.name, projection.source, projection.target, projection.port, projection.sparse, delays, release
+    )
