@@ -1,0 +1,134 @@
+"""Spike encoders: from grey values between 0 and 1 to events of input units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import ConfigError, unknown_name
+
+__all__ = ["ENCODINGS", "Current", "Latency", "Poisson", "encode"]
+
+Array = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Poisson:
+    """Independent spikes at a rate proportional to the grey value.
+
+    Parameters
+    ----------
+    max_rate_hz : float
+        Rate of a pixel of value 1, in Hz; the chance of a spike in a step is ``value * max_rate_hz * dt`` and at most 1.
+    """
+
+    max_rate_hz: float = 200.0
+
+    def __call__(self, images: Array, n_steps: int, dt_ms: float, seed: int) -> Stimulus:
+        """Return the stimulus; trial k draws from child k of the seed, whatever the number of trials."""
+        children = np.random.SeedSequence(seed).spawn(len(images))
+        chance = np.minimum(images * (self.max_rate_hz * dt_ms * 1e-3), 1.0)
+        parts = []
+        for trial, (child, row) in enumerate(zip(children, chance, strict=True)):
+            step, unit = np.nonzero(np.random.default_rng(child).random((n_steps, row.size)) < row)
+            parts.append(np.stack([np.full(step.size, trial), step, unit]))
+        trial_step_unit = np.concatenate(parts, axis=1) if parts else np.zeros((3, 0), dtype=np.int64)
+        return Stimulus(Spikes(*trial_step_unit, len(images), n_steps, images.shape[1], dt_ms))  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One spike per pixel, the brighter the earlier.
+
+    A pixel of value ``x > threshold`` spikes at ``window_ms * (1 - x)``; darker pixels are silent. Deterministic.
+
+    Parameters
+    ----------
+    window_ms : float
+        Time of the darkest spike, in ms.
+    threshold : float
+        Grey value at and below which a pixel is silent.
+    """
+
+    window_ms: float = 40.0
+    threshold: float = 0.2
+
+    def __call__(self, images: Array, n_steps: int, dt_ms: float, seed: int) -> Stimulus:
+        """Return the stimulus; the seed has no effect."""
+        trial, unit = np.nonzero(images > self.threshold)
+        step = np.floor(self.window_ms / dt_ms * (1 - images[trial, unit])).astype(np.int64)
+        inside = step < n_steps
+        return Stimulus(
+            Spikes(trial[inside], step[inside], unit[inside], len(images), n_steps, images.shape[1], dt_ms)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """A constant current in every step.
+
+    Parameters
+    ----------
+    gain : float
+        Value per step of a pixel of value 1 (dimensionless; it is multiplied with the weights).
+    """
+
+    gain: float = 0.1
+
+    def __call__(self, images: Array, n_steps: int, dt_ms: float, seed: int) -> Stimulus:
+        """Return the stimulus; the seed has no effect."""
+        currents = np.broadcast_to((self.gain * images).astype(np.float32)[:, None], (len(images), n_steps, images.shape[1]))
+        return Stimulus.from_currents(currents, dt_ms)
+
+
+ENCODINGS: dict[str, type[Poisson] | type[Latency] | type[Current]] = {
+    "poisson": Poisson,
+    "latency": Latency,
+    "current": Current,
+}
+Encoding = Poisson | Latency | Current
+
+
+def encode(
+    images: npt.ArrayLike, labels: npt.ArrayLike | None, encoding: Encoding | str, dt_ms: float, n_steps: int, seed: int,
+    name: str,
+) -> Stimulus:  # fmt: skip
+    """Return the stimulus of images whose grey values lie between 0 and 1.
+
+    Parameters
+    ----------
+    images : array of float, shape (trial, unit)
+        Grey values.
+    labels : array of int, shape (trial,), optional
+        Classes.
+    encoding : Poisson, Latency, Current, or one of their names
+        How values become events; a name takes the defaults.
+    dt_ms : float
+        Time step in ms.
+    n_steps : int
+        Number of steps of a trial.
+    seed : int
+        For encoders that draw.
+    name : str
+        Name of the stimulus.
+
+    Raises
+    ------
+    ConfigError
+        For values outside 0 to 1, or an unknown encoding.
+    """
+    values = np.asarray(images, dtype=np.float64)
+    if values.ndim != 2 or (values.size and not (values.min() >= 0 and values.max() <= 1)):
+        raise ConfigError(f"images of {name}: shape {values.shape}; give grey values from 0 to 1, shape (trial, unit).")
+    if isinstance(encoding, str):
+        if encoding not in ENCODINGS:
+            raise ConfigError(unknown_name("encoding", encoding, ENCODINGS))
+        encoding = ENCODINGS[encoding]()
+    made = encoding(values, n_steps, dt_ms, seed)
+    classes = None if labels is None else np.asarray(labels)
+    n_classes = 0 if classes is None else int(classes.max(initial=-1)) + 1
+    return Stimulus(made.events, classes, n_classes, name, made.values)
