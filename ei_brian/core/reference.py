@@ -257,7 +257,7 @@ class _Run:
         if readout.needs_spikes:
             return spike_scores(readout, spikes[readout.population])
         cells = self.cells[readout.population]
-        name = cells.program.score_update and SCORE or self.spec[readout.population].neuron().voltage
+        name = (cells.program.score_update and SCORE) or self.spec[readout.population].neuron().voltage
         unit = cells.program.states[name].unit
         score = cells.values[name].astype(np.float64) / unit_scale(unit)
         return score / self.n_steps if readout.kind == "mean v" else score

@@ -120,7 +120,7 @@ class EINetwork(nn.Module):
 
     def _check(self, sizes_exc: Sequence[int], sizes_inh: Sequence[int]) -> None:
         if len(sizes_exc) != len(sizes_inh) or not sizes_exc:
-            raise ConfigError(f"EINetwork: n_exc has {len(sizes_exc)} layers, n_inh {len(sizes_inh)}; give one of each per layer.")
+            raise ConfigError(f"EINetwork: n_exc has {len(sizes_exc)} layers, n_inh {len(sizes_inh)}; give one each per layer.")
         if min(sizes_exc) < 1 or min(sizes_inh) < 0 or self.n_in < 1 or self.n_out < 2:
             raise ConfigError(
                 f"EINetwork: n_in={self.n_in}, n_exc={list(sizes_exc)}, n_inh={list(sizes_inh)}, n_out={self.n_out}; "

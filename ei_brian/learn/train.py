@@ -140,8 +140,8 @@ def _check(net: EINetwork, train_set: Stimulus) -> None:
         raise DataError(f"stimulus {train_set.name}: has no labels; training needs them.")
     if (train_set.n_units, train_set.dt_ms) != (net.n_in, net.dt_ms) or train_set.n_classes > net.n_out:
         raise DataError(
-            f"stimulus {train_set.name}: {train_set.n_units} units, dt {train_set.dt_ms:g} ms, {train_set.n_classes} classes; the "
-            f"network has n_in={net.n_in}, dt_ms={net.dt_ms:g}, n_out={net.n_out}."
+            f"stimulus {train_set.name}: {train_set.n_units} units, dt {train_set.dt_ms:g} ms, {train_set.n_classes} classes; "
+            f"the network has n_in={net.n_in}, dt_ms={net.dt_ms:g}, n_out={net.n_out}."
         )
 
 
@@ -195,14 +195,16 @@ class _Run:
         config = self.config
         cost = config.sparsity_penalty * rates.mean()
         if config.rate_target_hz > 0:
-            cost = cost + config.rate_penalty * ((rates - config.rate_target_hz).clamp(min=0) / config.rate_target_hz).square().mean()
+            excess = (rates - config.rate_target_hz).clamp(min=0) / config.rate_target_hz
+            cost = cost + config.rate_penalty * excess.square().mean()
         if config.rate_floor_hz > 0:
-            cost = cost + config.floor_penalty * ((config.rate_floor_hz - rates).clamp(min=0) / config.rate_floor_hz).square().mean()
+            lack = (config.rate_floor_hz - rates).clamp(min=0) / config.rate_floor_hz
+            cost = cost + config.floor_penalty * lack.square().mean()
         return cost
 
     def _rate_hz(self, activity: Activity) -> float:
-        seconds = activity.readout_v.shape[1] * self.net.dt_ms * 1e-3
-        return float(torch.cat([z.detach().mean(dim=(0, 1)) for z in activity.spikes]).mean()) * activity.readout_v.shape[1] / seconds
+        share = float(torch.cat([z.detach().mean(dim=(0, 1)) for z in activity.spikes]).mean())
+        return share / (self.net.dt_ms * 1e-3)
 
     def _state(self) -> dict[str, Any]:
         return {

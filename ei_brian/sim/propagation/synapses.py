@@ -12,7 +12,7 @@ from brian2.groups.group import Group
 from ei_brian.core.projection import Projection
 from ei_brian.core.units import base_unit
 
-__all__ = ["synapse_table", "synapses"]
+__all__ = ["set_weights", "synapse_table", "synapses"]
 
 
 def synapse_table(projection: Projection) -> tuple[Any, Any, Any, Any]:
