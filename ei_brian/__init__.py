@@ -1,1 +1,80 @@
-"""ei_brian: from a trained spiking network to a Brian2 model with the same spikes, then to biology."""
+"""ei_brian: from a trained spiking network to a Brian2 model with the same spikes, then to biology.
+
+Names are loaded when they are first used, so that simulating does not need torch and training does not need a compiler.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ei_brian.core.noise import Noise
+    from ei_brian.core.spec import NetworkSpec
+    from ei_brian.core.transform.calibrate import calibrate
+    from ei_brian.core.transform.diversify import diversify
+    from ei_brian.core.transform.ladder import ladder
+    from ei_brian.data.datasets import load_dataset
+    from ei_brian.interop.check import check_import
+    from ei_brian.interop.nir_graph import from_nir
+    from ei_brian.interop.norse import from_norse
+    from ei_brian.interop.snntorch import from_snntorch
+    from ei_brian.interop.spikingjelly import from_spikingjelly
+    from ei_brian.learn.export import export
+    from ei_brian.learn.network import EINetwork
+    from ei_brian.learn.train import train
+    from ei_brian.sim.backend import Backend
+    from ei_brian.storage import load_spec as load
+
+__all__ = [
+    "Backend",
+    "EINetwork",
+    "NetworkSpec",
+    "Noise",
+    "calibrate",
+    "check_import",
+    "diversify",
+    "export",
+    "from_nir",
+    "from_norse",
+    "from_snntorch",
+    "from_spikingjelly",
+    "ladder",
+    "load",
+    "load_dataset",
+    "train",
+]
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Backend": "ei_brian.sim.backend:Backend",
+    "EINetwork": "ei_brian.learn.network:EINetwork",
+    "NetworkSpec": "ei_brian.core.spec:NetworkSpec",
+    "Noise": "ei_brian.core.noise:Noise",
+    "calibrate": "ei_brian.core.transform.calibrate:calibrate",
+    "check_import": "ei_brian.interop.check:check_import",
+    "diversify": "ei_brian.core.transform.diversify:diversify",
+    "export": "ei_brian.learn.export:export",
+    "from_nir": "ei_brian.interop.nir_graph:from_nir",
+    "from_norse": "ei_brian.interop.norse:from_norse",
+    "from_snntorch": "ei_brian.interop.snntorch:from_snntorch",
+    "from_spikingjelly": "ei_brian.interop.spikingjelly:from_spikingjelly",
+    "ladder": "ei_brian.core.transform.ladder:ladder",
+    "load": "ei_brian.storage:load_spec",
+    "load_dataset": "ei_brian.data.datasets:load_dataset",
+    "train": "ei_brian.learn.train:train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'ei_brian' has no attribute {name!r}; public names: {', '.join(__all__)}")
+    module, attribute = _WHERE[name].split(":")
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

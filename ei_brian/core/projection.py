@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from ei_brian.errors import SpecError
 __all__ = ["MAX_DELAY_STEPS", "Projection", "Weights"]
 
 MAX_DELAY_STEPS = 100_000
-Weights = npt.NDArray[np.floating] | sparse.csr_array
+Weights: TypeAlias = Any  # NDArray of float, or scipy.sparse.csr_array, which has no types
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +81,8 @@ class Projection:
         """Return the weights as they are stored: the dense array, or the data of the sparse table."""
         return self.weights.data if self.sparse else self.weights  # type: ignore[return-value]
 
-    def by_source(self) -> sparse.csr_array:
-        """Return the table (n_source, n_target) in CSR with targets in ascending order: one row of weights per spike."""
+    def by_source(self) -> Any:
+        """Return the table (n_source, n_target) as csr_array, targets in ascending order: one row of weights per spike."""
         table = self.weights if self.sparse else sparse.csr_array(self.weights)
         rows = sparse.csr_array(table.T.tocsr())
         rows.sort_indices()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from ei_brian.errors import DataError
 
 __all__ = ["Spikes"]
 
-IntArray = npt.NDArray[np.int32]
+IntArray = npt.NDArray[np.signedinteger[Any]]  # any whole numbers are taken; int32 is kept
 
 
 def _events(values: npt.ArrayLike, name: str, bound: int) -> IntArray:
@@ -89,7 +90,8 @@ class Spikes:
         if not np.isin(array, (0, 1)).all():
             raise DataError("Spikes.from_dense: values other than 0 and 1; use Stimulus.from_currents for graded input.")
         trial, step, unit = (index.astype(np.int32) for index in np.nonzero(array))
-        return cls(trial, step, unit, *array.shape, dt_ms=dt_ms)
+        n_trials, n_steps, n_units = array.shape
+        return cls(trial, step, unit, n_trials, n_steps, n_units, dt_ms)
 
     def dense(self, dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[np.generic]:
         """Return zeros and ones, shape (trial, step, unit)."""

@@ -81,7 +81,8 @@ class Stimulus:
         if array.ndim != 3:
             raise DataError(f"stimulus {name}.currents: shape {array.shape}; the axes are (trial, step, unit).")
         trial, step, unit = (index.astype(np.int32) for index in np.nonzero(array))
-        events = Spikes(trial, step, unit, *array.shape, dt_ms=dt_ms)
+        n_trials, n_steps, n_units = array.shape
+        events = Spikes(trial, step, unit, n_trials, n_steps, n_units, dt_ms)
         return cls(events, None if labels is None else np.asarray(labels), n_classes, name, array[trial, step, unit])
 
     @property

@@ -36,8 +36,8 @@ class Poisson:
         for trial, (child, row) in enumerate(zip(children, chance, strict=True)):
             step, unit = np.nonzero(np.random.default_rng(child).random((n_steps, row.size)) < row)
             parts.append(np.stack([np.full(step.size, trial), step, unit]))
-        trial_step_unit = np.concatenate(parts, axis=1) if parts else np.zeros((3, 0), dtype=np.int64)
-        return Stimulus(Spikes(*trial_step_unit, len(images), n_steps, images.shape[1], dt_ms))  # type: ignore[misc]
+        trial_, step_, unit_ = np.concatenate(parts, axis=1) if parts else np.zeros((3, 0), dtype=np.int64)
+        return Stimulus(Spikes(trial_, step_, unit_, len(images), n_steps, images.shape[1], dt_ms))
 
 
 @dataclass(frozen=True, slots=True)

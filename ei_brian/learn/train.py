@@ -174,7 +174,8 @@ class _Run:
             right = float((scores.argmax(dim=1) == labels[batch]).float().mean())
             totals += np.array([loss.item(), right, self._rate_hz(activity)]) * (len(batch) / len(labels))
         self.epoch += 1
-        for kept, value in zip((self.history.loss, self.history.accuracy, self.history.rate_hz), totals.tolist(), strict=True):
+        history = self.history
+        for kept, value in zip((history.loss, history.accuracy, history.rate_hz), totals.tolist(), strict=True):
             kept.append(value)
         return float(totals[0]), float(totals[1]), float(totals[2])
 

@@ -112,11 +112,11 @@ def _synapses(
     first_slot = slots.names[1]
     sources: dict[str, Any] = dict(built.groups)
     for name, start in _starts(spec).items():
-        place = "thresholds" if first_slot == "groups" else "start"
+        slot = "thresholds" if first_slot == "groups" else "start"
         if stimulus.values is None:
-            sources[name] = spike_input(name, spec[name].size, stimulus, start, dt, place)
+            sources[name] = spike_input(name, spec[name].size, stimulus, start, dt, slot)
         else:
-            sources[name], present = graded_input(name, spec[name].size, stimulus, start, dt, place)
+            sources[name], present = graded_input(name, spec[name].size, stimulus, start, dt, slot)
             built.network.add(present)
         built.network.add(sources[name])
     for projection, shape in zip(spec.projections, structure_of(spec).projections, strict=True):
