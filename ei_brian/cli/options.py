@@ -1,0 +1,20 @@
+"""Arguments and options that several verbs share, each described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+__all__ = ["AsJson", "BackendName", "ModelFile", "Output", "Precision", "Seed", "Threads"]
+
+ModelFile: TypeAlias = Annotated[Path, typer.Argument(help="Model file (.h5), as `ei-brian train` and `spec.save` write it.")]
+Output: TypeAlias = Annotated[Path, typer.Option("--output", "-o", help="Where to write.")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")]
+BackendName: TypeAlias = Annotated[
+    str, typer.Option("--backend", help="cpp_standalone (generated C++), cython, numpy, reference or cuda_standalone.")
+]
+Precision: TypeAlias = Annotated[str, typer.Option("--dtype", help="float64 (exact) or float32 (faster).")]
+Threads: TypeAlias = Annotated[int, typer.Option(min=1, help="Processor cores; the results do not depend on it.")]
+Seed: TypeAlias = Annotated[int, typer.Option(help="Seed of everything random; a whole number >= 0.", min=0)]
