@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ei_brian.core.quantity import Coefficient, Parameter, State
 
-__all__ = ["NeuronModel"]
+__all__ = ["NeuronModel", "substeps"]
+
+
+def substeps(dt_ms: float, longest_ms: float) -> int:
+    """Return the smallest number of equal parts of ``dt_ms`` none of which is longer than ``longest_ms``."""
+    return max(1, math.ceil(dt_ms / longest_ms - 1e-9))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class NeuronModel:
         What one time step computes: assignments, one a line, run top to bottom on numbers in SI units. Every simulator runs
         this very text, operation by operation, so that all give the same bits. It holds names, ``+ - * /``, comparisons,
         whole numbers, ``int(condition)``, ``clip(x, low, high)`` and ``exponential(x)``, and no other literal or function.
+        With a finite ``longest_step_ms`` it is the text of one sub-step; see `update_at`.
     method : str
         How ``update`` follows from ``equations``: ``"exact propagator"``, ``"forward Euler"``, ``"recurrence"`` …
     threshold : str
@@ -45,6 +52,11 @@ class NeuronModel:
         Authors, year, equation or table, DOI.
     deviations : str
         Where it differs from the source, and why.
+    longest_step_ms : float
+        Longest sub-step: a time step is cut into the fewest equal parts not longer than this, and ``update`` is run once
+        for each. ``inf``: one.
+    update_end : str
+        Assignments once per time step, after the sub-steps.
     voltage : str
         State that stands for the membrane potential.
     v_scale : str
@@ -69,6 +81,17 @@ class NeuronModel:
     deviations: str = ""
     voltage: str = "v"
     v_scale: str = ""
+    longest_step_ms: float = float("inf")
+    update_end: str = ""
+
+    def substeps(self, dt_ms: float) -> int:
+        """Return how many sub-steps a time step of ``dt_ms`` is made of."""
+        return substeps(dt_ms, self.longest_step_ms)
+
+    def update_at(self, dt_ms: float) -> str:
+        """Return the text of a whole time step of ``dt_ms``: all sub-steps, and what follows them."""
+        parts = [self.update] * self.substeps(dt_ms)
+        return "\n".join([*parts, self.update_end] if self.update_end else parts)
 
     @property
     def spiking(self) -> bool:

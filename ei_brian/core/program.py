@@ -97,10 +97,10 @@ def compose(spec: NetworkSpec, population: Population) -> Program:
         current = " + ".join(receptor.current for receptor in receptors) or "0*" + model.states[0].name
         now = f"{model.input_current}_now"  # the current at the start of the step, held through all sub-steps
         update.append(f"{now} = {current}")
-        update.append(re.sub(rf"\b{model.input_current}\b", now, model.update))
+        update.append(re.sub(rf"\b{model.input_current}\b", now, model.update_at(spec.dt_ms)))
         equations.append(f"{model.input_current} = {current} : {base_unit(model.input_unit)}")
     else:
-        update.append(model.update)
+        update.append(model.update_at(spec.dt_ms))
     for receptor in receptors:
         update.append(receptor.update)
         equations.append(receptor.equations)

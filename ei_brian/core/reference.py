@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.exponential import exponential
 from ei_brian.core.program import SCORE, Program, compose, release_name
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording, spike_scores
@@ -22,7 +24,7 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import DataError
 
-__all__ = ["check_stimulus", "simulate"]
+__all__ = ["check_stimulus", "program_functions", "simulate"]
 
 Array = npt.NDArray[np.floating]
 Events = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]
@@ -48,6 +50,11 @@ def check_stimulus(spec: NetworkSpec, stimulus: Stimulus) -> None:
         )
 
 
+def program_functions(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return the functions that the texts of the catalogue may call, and nothing else, for ``exec``."""
+    return {"clip": np.clip, "int": partial(np.asarray, dtype=dtype), "exponential": exponential, "__builtins__": {}}
+
+
 class _Cells:
     """The states of one population over all trials, and how its program changes them."""
 
@@ -57,11 +64,8 @@ class _Cells:
         self.values: dict[str, Any] = {name: q.si.astype(dtype) for name, q in program.constants.items()}
         for name, quantity in program.states.items():
             self.values[name] = np.broadcast_to(quantity.si.astype(dtype), shape).copy()
-        self.functions = {"clip": np.clip, "int": self._as_number, "__builtins__": {}}
+        self.functions = program_functions(self.dtype)
         self.spiked = np.zeros(shape, dtype=bool)
-
-    def _as_number(self, condition: npt.NDArray[np.bool_]) -> Array:
-        return condition.astype(self.dtype)
 
     def run(self, text: str) -> None:
         """Run assignments of the catalogue on all neurons."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ei_brian.core.models.izhikevich_2003 import IZHIKEVICH_2003
+from ei_brian.core.models.izhikevich_2007 import IZHIKEVICH_2007
 from ei_brian.core.models.lif_exponential import LEAKY_READOUT, LIF_EXPONENTIAL
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.errors import SpecError, unknown_name
@@ -11,7 +12,7 @@ __all__ = ["MODELS", "neuron_model"]
 
 MODELS: dict[str, NeuronModel] = {
     model.name: model
-    for model in (LIF_EXPONENTIAL, LEAKY_READOUT, IZHIKEVICH_2003)
+    for model in (LIF_EXPONENTIAL, LEAKY_READOUT, IZHIKEVICH_2003, IZHIKEVICH_2007)
 }
 
 

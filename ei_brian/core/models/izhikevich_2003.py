@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.neuron_model import NeuronModel, substeps
 from ei_brian.core.quantity import Coefficient, Parameter, State
 
-__all__ = ["IZHIKEVICH_2003", "TYPES", "substepped"]
+__all__ = ["IZHIKEVICH_2003", "TYPES"]
 
-SUBSTEPS = 2
-
-
-def substepped(text: str, substeps: int) -> str:
-    """Return ``text`` repeated, one copy per sub-step of the network's time step."""
-    return "\n".join([text] * substeps)
-
-
-def substep(dt_ms: float, substeps: int) -> float:
-    """Return the length of a sub-step in ms."""
-    return dt_ms / substeps
-
+LONGEST_STEP_MS = 0.5
 
 VOLTAGE_STEP = "v = clip(v + h*(quadratic*v*v + linear*v + constant - u_rate*u + I), v_floor, v_peak)"
 
@@ -29,8 +18,10 @@ IZHIKEVICH_2003 = NeuronModel(
         "dv/dt = quadratic*v*v + linear*v + constant - u_rate*u + I : volt\n"
         "du/dt = a*(b*v - u) : volt"
     ),
-    update=substepped(VOLTAGE_STEP, SUBSTEPS) + "\nu = u + dt_step*(a*(b*v - u))",
-    method="forward Euler, v in two half steps, then u, as in the published script",
+    update=VOLTAGE_STEP,
+    update_end="u = u + dt_step*(a*(b*v - u))",
+    longest_step_ms=LONGEST_STEP_MS,
+    method="forward Euler, v in half steps of at most 0.5 ms, then u, as in the published script at 1 ms",
     threshold="v >= v_peak",
     reset="v = c\nu = u + d",
     parameters=(
@@ -53,7 +44,7 @@ IZHIKEVICH_2003 = NeuronModel(
         State("u", "mV", "recovery variable", "u_init"),
     ),
     coefficients=(
-        Coefficient("h", "ms", "sub-step of v", lambda p, dt_ms: substep(dt_ms, SUBSTEPS)),
+        Coefficient("h", "ms", "sub-step of v", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS)),
         Coefficient("dt_step", "ms", "step of u", lambda p, dt_ms: dt_ms),
     ),
     ports=(),

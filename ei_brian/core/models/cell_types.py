@@ -1,0 +1,74 @@
+"""Named cell types: a neuron model with the parameters of one kind of cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ei_brian.core.models import izhikevich_2003, izhikevich_2007
+from ei_brian.errors import SpecError, unknown_name
+
+__all__ = ["CELL_TYPES", "CellType", "cell_type"]
+
+
+@dataclass(frozen=True, slots=True)
+class CellType:
+    """One kind of cell.
+
+    Parameters
+    ----------
+    name : str
+        Name in mixtures and in ``Population.cell_types``.
+    role : {"exc", "inh"}
+        What it does to its targets in nature.
+    model : str
+        Neuron model of the catalogue.
+    parameters : mapping of str to float
+        In the units of the model; what is not given has the model's default.
+    reference : str
+        Source.
+    """
+
+    name: str
+    role: str
+    model: str
+    parameters: Mapping[str, float]
+    reference: str
+
+
+KOPSICK = (
+    "Kopsick et al. 2022, Cogn. Comput., doi 10.1007/s12559-021-09954-2; Venkadesh et al. 2019 (Hippocampome.org), "
+    "as in the CARLsim configuration of that group"
+)
+IZHIKEVICH_2007_FIGURES = "Izhikevich 2007, Dynamical Systems in Neuroscience, MIT Press, figs. 8.12, 8.16, 8.19"
+EXCITATORY = ("RS", "IB", "CH", "TC", "RZ", "RS2007", "IB2007", "CH2007", "Pyramidal")
+
+
+def _types(model: str, table: Mapping[str, Mapping[str, float]], reference: str) -> list[CellType]:
+    return [
+        CellType(name, "exc" if name in EXCITATORY else "inh", model, parameters, reference)
+        for name, parameters in table.items()
+    ]
+
+
+CELL_TYPES: dict[str, CellType] = {
+    kind.name: kind
+    for kind in (
+        *_types("izhikevich_2003", izhikevich_2003.TYPES, izhikevich_2003.IZHIKEVICH_2003.reference),
+        *_types("izhikevich_2007", izhikevich_2007.CORTICAL_TYPES, IZHIKEVICH_2007_FIGURES),
+        *_types("izhikevich_2007", izhikevich_2007.CA3_TYPES, KOPSICK),
+    )
+}
+
+
+def cell_type(name: str, where: str = "cell type") -> CellType:
+    """Return the cell type of that name.
+
+    Raises
+    ------
+    SpecError
+        If there is none; the message names the nearest.
+    """
+    if name not in CELL_TYPES:
+        raise SpecError(unknown_name(where, name, CELL_TYPES))
+    return CELL_TYPES[name]

@@ -1,0 +1,140 @@
+"""Replace trained cells by cells of real types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ei_brian.core.models import neuron_model
+from ei_brian.core.models.cell_types import CellType, cell_type
+from ei_brian.core.population import Population
+from ei_brian.core.quantity import FloatArray
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.transform.drive_map import DriveMap, first_map, mapped_cells
+from ei_brian.core.transform.mixtures import assign_types, mixture
+from ei_brian.core.transform.pipe import pipeable
+from ei_brian.errors import SpecError, unknown_name
+
+__all__ = ["diversify", "populations_of"]
+
+LARGEST_JITTER = 0.3
+NOT_JITTERED = frozenset({"v_init", "u_init", "v_peak", "v_floor", "quadratic", "linear", "constant", "u_rate", "v_distance"})
+VOLT_SPREAD_MV = 20.0  # a jitter of 1 moves a potential by this much
+
+
+@pipeable
+def diversify(
+    spec: NetworkSpec, mix: str | Mapping[str, float] = "cortex FS/LTS", population: str = "inh", *, jitter: float = 0.0,
+    seed: int = 0,
+) -> NetworkSpec:  # fmt: skip
+    """Replace trained integrate-and-fire cells by a mixture of real cell types: ``spec | diversify(mix="hippocampus CA3")``.
+
+    The weights stay as trained. What the synapses of a cell collect, its trained drive ``g``, becomes a current
+    ``gain*g + offset`` in the cell's own unit; the first such map is fitted, for each type, to the trained kind of cell under a
+    synthetic fluctuating drive. `calibrate` then fits it to the drive that the network really gives.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        A network of ``lif_exponential`` cells; left out behind ``|``.
+    mix : str or mapping of cell type to share
+        A named mixture (`mixtures.MIXTURES`), one cell type, or shares that sum to one.
+    population : str
+        A role (``"inh"``, ``"exc"``), the name of a population, or ``"all"`` for every cell but inputs and readout.
+    jitter : float
+        Spread of the parameters of each cell around those of its type: standard deviation as a share of the value (potentials:
+        of 20 mV), cut at two standard deviations. 0 to 0.3.
+    seed : int
+        Decides which cell gets which type, and the jitter.
+
+    Raises
+    ------
+    SpecError
+        For unknown types or populations, shares that do not sum to one, and cells that have no trained drive.
+
+    Examples
+    --------
+    >>> import ei_brian as ei
+    >>> bio = spec | ei.diversify(mix={"FS": 0.6, "LTS": 0.4}, seed=1)  # doctest: +SKIP
+    """
+    if not 0 <= jitter <= LARGEST_JITTER:
+        raise SpecError(f"diversify.jitter: {jitter!r}; allowed is 0 to {LARGEST_JITTER}.")
+    chosen = populations_of(spec, population, "diversify")
+    made = spec
+    for target, stream in zip(chosen, np.random.SeedSequence(seed).spawn(len(spec.populations)), strict=False):
+        role = "exc" if target.role == "exc" else "inh"
+        shares = mixture(mix, role, "diversify")
+        cells, maps = _swapped(target, shares, jitter, np.random.default_rng(stream), spec.dt_ms)
+        populations = tuple(cells if p.name == target.name else p for p in made.populations)
+        made = replace(made, populations=populations).with_provenance(
+            "diversify", population=target.name, mix=shares, jitter=jitter, seed=seed, from_model=target.model,
+            tau_mem=np.asarray(target.parameters["tau_mem"]).tolist(), first_map=maps,
+        )  # fmt: skip
+    return made
+
+
+def populations_of(spec: NetworkSpec, population: str, where: str) -> tuple[Population, ...]:
+    """Return the populations meant by a role, a name or ``"all"``: cells that are neither input nor readout.
+
+    Raises
+    ------
+    SpecError
+        If there is none.
+    """
+    cells = [p for p in spec.cells if p.role != "readout"]
+    chosen = tuple(p for p in cells if population in ("all", p.role, p.name))
+    if not chosen:
+        allowed = sorted({"all", *(p.role for p in cells), *(p.name for p in cells)})
+        raise SpecError(unknown_name(f"{where}.population", population, allowed))
+    return chosen
+
+
+def _swapped(
+    old: Population, shares: Mapping[str, float], jitter: float, rng: np.random.Generator, dt_ms: float
+) -> tuple[Population, dict[str, Any]]:
+    if old.model != "lif_exponential":
+        raise SpecError(
+            f"diversify: population {old.name} is of model {old.model!r}; only 'lif_exponential' cells have a trained drive that "
+            "a current can be made of. Diversify the network as it was trained, before other transforms."
+        )
+    kinds = [cell_type(name) for name in shares]
+    models = sorted({kind.model for kind in kinds})
+    if len(models) > 1:
+        raise SpecError(
+            f"diversify.mix: types of different models ({', '.join(models)}); a population is of one. Take types of one model."
+        )
+    names = assign_types(shares, old.size, rng)
+    maps = {kind.name: _map_of(kind, old, dt_ms) for kind in kinds}
+    parameters = type_parameters(names, jitter, rng)
+    for key, attribute in (("gain_g", "gain"), ("offset_g", "offset"), ("tau_g", "tau_ms")):
+        parameters[key] = np.array([getattr(maps[name], attribute) for name in names])
+    cells = mapped_cells(models[0], old.size, old.role, parameters, old.name, names)
+    return cells, {name: _as_data(made) for name, made in maps.items()}
+
+
+def _map_of(kind: CellType, old: Population, dt_ms: float) -> DriveMap:
+    mem, syn, threshold = (float(np.mean(old.parameters[name])) for name in ("tau_mem", "tau_syn", "v_threshold"))
+    return first_map(kind, mem, syn, threshold, dt_ms)
+
+
+def _as_data(made: DriveMap) -> dict[str, float]:
+    return {name: float(getattr(made, name)) for name in DriveMap.__dataclass_fields__}
+
+
+def type_parameters(names: tuple[str, ...], jitter: float, rng: np.random.Generator) -> dict[str, FloatArray]:
+    """Return the parameters of each cell: those of its type, spread by the jitter."""
+    kinds = [cell_type(name) for name in names]
+    model = neuron_model(kinds[0].model)
+    made: dict[str, FloatArray] = {}
+    for parameter in model.parameters:
+        if parameter.name in ("v_init", "u_init"):
+            continue
+        values = np.array([kind.parameters.get(parameter.name, parameter.default) for kind in kinds])
+        if jitter and parameter.name not in NOT_JITTERED:
+            spread = np.clip(rng.standard_normal(values.size), -2.0, 2.0) * jitter
+            values = values + spread * (VOLT_SPREAD_MV if parameter.unit == "mV" and model.name != "izhikevich_2003" else values)
+        made[parameter.name] = values
+    return made

@@ -1,0 +1,154 @@
+"""The map from a trained drive to the current of a cell, ``I = gain*g + offset``, fitted under fluctuating input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.models.cell_types import CellType
+from ei_brian.core.models.rest import at_rest
+from ei_brian.core.population import Population
+from ei_brian.core.transform.replay import filtered, replay
+
+__all__ = ["DriveMap", "current_scale", "first_map", "fit_map", "mapped_cells", "synthetic_jumps"]
+
+Array = npt.NDArray[np.floating]
+RECEPTORS = (("g", "exponential_current"),)
+GAINS = np.geomspace(0.1, 60.0, 20)
+OFFSETS = np.linspace(-5.0, 1.5, 14)
+SHRINK = (0.5, 0.2, 0.08)  # widths of the refining grids, as a share of the first grid's steps times its points
+
+
+@dataclass(frozen=True, slots=True)
+class DriveMap:
+    """A fitted map of one cell type.
+
+    Parameters
+    ----------
+    gain, offset : float
+        Current for a drive of 1, and at a drive of 0, in the unit of the cell's current.
+    tau_ms : float
+        Decay of the synaptic current in ms.
+    distance : float
+        Squared distance of the filtered spike trains from those of the trained cells, as a share of the power of the latter:
+        0 is equal, 1 is what a silent cell has.
+    rate_trained_hz, rate_mapped_hz : float
+        Mean rates of the trained cells and of these on the same drive.
+    """
+
+    gain: float
+    offset: float
+    tau_ms: float
+    distance: float
+    rate_trained_hz: float
+    rate_mapped_hz: float
+
+
+def current_scale(model: str, parameters: Mapping[str, float]) -> float:
+    """Return a current of the order of the rheobase, the unit in which maps are searched."""
+    if model == "izhikevich_2007":
+        return parameters["k"] * (parameters["v_t"] - parameters["v_r"]) ** 2 / 4
+    return 4.0 if model == "izhikevich_2003" else 200.0
+
+
+def mapped_cells(
+    model: str, size: int, role: str, parameters: Mapping[str, npt.ArrayLike], name: str = "cells",
+    cell_types: tuple[str, ...] = (),
+) -> Population:  # fmt: skip
+    """Return cells with a trained drive, at rest under their constant current.
+
+    ``parameters`` are those of the model together with ``gain_g``, ``offset_g`` and ``tau_g``.
+    """
+    made = Population(name, size, role, model, RECEPTORS, parameters, cell_types)
+    rest = at_rest(model, made.parameters, made.parameters["offset_g"])
+    return Population(name, size, role, model, RECEPTORS, {**made.parameters, **rest}, cell_types)
+
+
+def fit_map(
+    kind: CellType, tau_ms: float, dt_ms: float, jumps: Array, target: npt.NDArray[np.bool_], filter_ms: float = 10.0
+) -> DriveMap:
+    """Return the gain and offset whose cells follow the trained ones best on the same drive.
+
+    A grid over both, then three finer ones around the best: deterministic, without derivatives, all candidates at once.
+
+    Parameters
+    ----------
+    kind : CellType
+        The cell type.
+    tau_ms : float
+        Decay of the synaptic current.
+    dt_ms : float
+        Time step.
+    jumps : array, shape (trial, step, cell)
+        What the trained cells received.
+    target : array of bool, shape (trial, step, cell)
+        When they spiked.
+    filter_ms : float
+        Time constant of the distance between spike trains.
+    """
+    scale = current_scale(kind.model, kind.parameters)
+    wanted = filtered(target, filter_ms, dt_ms)
+    power = max(float(np.square(wanted).sum()), 1e-12)
+    log_gain, offset = (axis.ravel() for axis in np.meshgrid(np.log(GAINS), OFFSETS))
+    best = (np.inf, 0.0, 0.0, 0.0)
+    for width in (0.0, *SHRINK):
+        if width:
+            across = np.linspace(-1.0, 1.0, 9) * width
+            log_gain, offset = (axis.ravel() for axis in np.meshgrid(best[1] + across, best[2] + 2 * across))
+        distance, rate = _errors(kind, np.exp(log_gain) * scale, offset * scale, tau_ms, dt_ms, jumps, wanted, filter_ms)
+        index = int(np.argmin(distance))
+        if distance[index] < best[0]:
+            best = (float(distance[index]), float(log_gain[index]), float(offset[index]), float(rate[index]))
+    trained = float(target.mean()) / (dt_ms * 1e-3)
+    return DriveMap(float(np.exp(best[1]) * scale), best[2] * scale, tau_ms, best[0] / power, trained, best[3])
+
+
+def _errors(
+    kind: CellType, gain: Array, offset: Array, tau_ms: float, dt_ms: float, jumps: Array, wanted: Array, filter_ms: float
+) -> tuple[Array, Array]:
+    """Return squared distance and mean rate in Hz of each candidate."""
+    n_trials, n_steps, n_cells = jumps.shape
+    each = {"gain_g": np.repeat(gain, n_cells), "offset_g": np.repeat(offset, n_cells), "tau_g": tau_ms}
+    cells = mapped_cells(kind.model, gain.size * n_cells, "mixed", {**kind.parameters, **each})
+    distance, count = np.zeros(gain.size), np.zeros(gain.size)
+    for trial in range(n_trials):
+        part = slice(trial, trial + 1)
+        spikes = replay(cells, dt_ms, np.tile(jumps[part], (1, 1, gain.size)))
+        shaped = filtered(spikes, filter_ms, dt_ms).reshape(n_steps, gain.size, n_cells)
+        distance += np.square(shaped - wanted[trial][:, None]).sum(axis=(0, 2))
+        count += spikes.reshape(n_steps, gain.size, n_cells).sum(axis=(0, 2))
+    return distance, count / (n_trials * n_steps * n_cells * dt_ms * 1e-3)
+
+
+def synthetic_jumps(tau_syn_ms: float, dt_ms: float, duration_ms: float = 150.0, n_cells: int = 24, n_trials: int = 4) -> Array:
+    """Return a drive that covers what trained cells receive: Poisson arrivals of mean drive 0 to 1.6, and white noise on top."""
+    rng = np.random.default_rng(20030715)
+    n_steps = round(duration_ms / dt_ms)
+    mean = rng.uniform(0.0, 1.6, size=(n_trials, 1, n_cells))
+    per_ms = rng.uniform(0.1, 0.8, size=(n_trials, 1, n_cells))
+    spread = rng.uniform(0.0, 0.4, size=(n_trials, 1, n_cells))
+    arrivals = rng.poisson(np.broadcast_to(per_ms * dt_ms, (n_trials, n_steps, n_cells)))
+    noise = rng.normal(size=arrivals.shape) * spread * np.sqrt(2 * dt_ms / tau_syn_ms)
+    return arrivals * (mean / (per_ms * tau_syn_ms)) + noise
+
+
+@lru_cache(maxsize=256)
+def _first_map(kind_name: str, tau_mem_ms: float, tau_syn_ms: float, threshold: float, dt_ms: float) -> DriveMap:
+    from ei_brian.core.models.cell_types import cell_type
+
+    jumps = synthetic_jumps(tau_syn_ms, dt_ms) * threshold
+    parameters = {"tau_mem": tau_mem_ms, "tau_syn": tau_syn_ms, "v_threshold": threshold}
+    trained = Population("cells", jumps.shape[2], "mixed", "lif_exponential", parameters=parameters)
+    made = fit_map(cell_type(kind_name), tau_syn_ms, dt_ms, jumps / threshold, replay(trained, dt_ms, jumps))
+    return DriveMap(
+        made.gain / threshold, made.offset, made.tau_ms, made.distance, made.rate_trained_hz, made.rate_mapped_hz
+    )
+
+
+def first_map(kind: CellType, tau_mem_ms: float, tau_syn_ms: float, threshold: float, dt_ms: float) -> DriveMap:
+    """Return a map that needs no data: fitted to a leaky integrate-and-fire cell under a synthetic drive."""
+    return _first_map(kind.name, tau_mem_ms, tau_syn_ms, threshold, dt_ms)
