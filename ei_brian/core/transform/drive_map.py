@@ -112,7 +112,7 @@ def _errors(
 ) -> tuple[Array, Array]:
     """Return squared distance and mean rate in Hz of each candidate."""
     n_trials, n_steps, n_cells = jumps.shape
-    each = {"gain_g": np.repeat(gain, n_cells), "offset_g": np.repeat(offset, n_cells), "tau_g": tau_ms}
+    each: dict[str, npt.ArrayLike] = {"gain_g": np.repeat(gain, n_cells), "offset_g": np.repeat(offset, n_cells), "tau_g": tau_ms}
     cells = mapped_cells(kind.model, gain.size * n_cells, "mixed", {**kind.parameters, **each})
     distance, count = np.zeros(gain.size), np.zeros(gain.size)
     for trial in range(n_trials):

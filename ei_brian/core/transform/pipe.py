@@ -14,7 +14,7 @@ Transform = Callable[[NetworkSpec], NetworkSpec]
 P = ParamSpec("P")
 
 
-class pipeable(Generic[P]):  # noqa: N801 - used as a decorator
+class pipeable(Generic[P]):
     """Make ``f(spec, …)`` also work as ``spec | f(…)``.
 
     Called with a network first, ``f`` returns the new network; called without, it returns the transform that waits for one.
@@ -30,7 +30,7 @@ class pipeable(Generic[P]):  # noqa: N801 - used as a decorator
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Transform: ...
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
         """Apply the transform to a network given first, or return it to be applied."""
         if args and isinstance(args[0], NetworkSpec):
             return self.function(*args, **kwargs)
