@@ -14,13 +14,17 @@ SHELL = {"storage", "config", "report", "cli", "errors", "__init__", "__main__"}
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # part: (parts of ei_brian, libraries); the standard library and errors are open to all
     "core": ({"core"}, {"numpy", "scipy"}),
-    "data": ({"data", "core"}, {"numpy", "scipy", "sklearn", "h5py"}),
+    "data": ({"data", "core", "storage"}, {"numpy", "scipy", "sklearn", "h5py"}),
     "learn": ({"learn", "core"}, {"numpy", "scipy", "torch", "tqdm"}),
-    "interop": ({"interop", "core"}, {"numpy", "scipy", "torch", "nir", "nirtorch", "snntorch", "norse", "spikingjelly"}),
+    "interop": (
+        {"interop", "core", "storage"},
+        {"numpy", "scipy", "torch", "nir", "nirtorch", "snntorch", "norse", "spikingjelly"},
+    ),
     "sim": ({"sim", "core"}, {"numpy", "scipy", "brian2", "brian2cuda", "tqdm", "Cython"}),
     "measure": ({"measure", "core"}, {"numpy", "scipy", "elephant", "neo", "quantities", "sklearn"}),
     "study": ({"study", "core", "measure", "data"}, {"numpy", "scipy", "dask", "distributed", "pandas", "tqdm"}),
 }
+# storage is open to data and interop for its guard: every HDF5 file of a stranger is read through it
 DECLARED = {("core/spec.py", "storage")}  # NetworkSpec.save: a convenience, imported when called
 FILES = sorted(PACKAGE.rglob("*.py"))
 

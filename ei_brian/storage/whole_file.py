@@ -33,33 +33,31 @@ def read_bytes(path: str | PathLike[str], largest: int) -> bytes:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{path}: cannot be read ({_reason(error)}). Check the path and its permissions.") from error
-    with open(descriptor, "rb", buffering=0) as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise StorageError(f"{path}: not a regular file. Give the path of a file.")
-        if status.st_size > largest:
-            raise StorageError(f"{path}: {status.st_size} bytes; at most {largest} are read. This is not a file of ours.")
         try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise StorageError(f"{path}: not a regular file. Give the path of a file.")
+            if status.st_size > largest:
+                raise StorageError(f"{path}: {status.st_size} bytes; at most {largest} are read. This is not a file of ours.")
             data = _read_all(descriptor, status.st_size)
-        except OSError as error:
-            raise StorageError(f"{path}: reading failed ({_reason(error)}). Check the disk, then try again.") from error
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path}: cannot be read ({_reason(error)}). Check the path, its permissions and the disk.") from error
     if len(data) != status.st_size:
         raise StorageError(f"{path}: its size changed while it was read. Wait until it is written, then try again.")
     return data
 
 
 def _read_all(descriptor: int, size: int) -> bytes:
-    buffer = bytearray(size)
-    view, done = memoryview(buffer), 0
-    while done < size:
-        part = os.readv(descriptor, [view[done : done + (1 << 30)]])
+    parts, left = [], size
+    while left:
+        part = os.read(descriptor, min(left, 1 << 30))
         if not part:
             break
-        done += part
-    view.release()
-    return bytes(buffer[:done]) if done < size else bytes(buffer)
+        parts.append(part)
+        left -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def write_bytes(path: str | PathLike[str], data: bytes) -> None:
