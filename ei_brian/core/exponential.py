@@ -71,6 +71,8 @@ static inline float exponential(const float given)
 """
 
 CYTHON = f"""
+from libc.math cimport ldexp
+
 cdef double exponential(double given) noexcept:
     cdef double x = min(max(given, {LOWEST!r}), {HIGHEST!r})
     cdef double n = (x*{LOG2_E!r} + {ROUNDER!r}) - {ROUNDER!r}

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from brian2 import Function
 
+from ei_brian.core.exponential import CPP, CYTHON, exponential
+
 __all__ = ["FUNCTIONS"]
 
-FUNCTIONS: dict[str, Function] = {}
+
+def _exponential() -> Function:
+    """Return the exponential function that gives the same bits on every code generation target (in float64)."""
+    function = Function(exponential, arg_units=[1], return_unit=1, arg_names=["x"])
+    function.implementations.add_implementation("numpy", code=exponential)
+    function.implementations.add_implementation("cython", code=CYTHON, name="exponential")
+    function.implementations.add_implementation("cpp", code=CPP, name="exponential")
+    return function
+
+
+FUNCTIONS: dict[str, Function] = {"exponential": _exponential()}
