@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ei_brian.errors import ConfigError, DataError
 from ei_brian.learn.network import EINetwork
 from ei_brian.learn.surrogate import Surrogate
 
-__all__ = ["EnsembleActivity", "Batch", "Cells", "run_cells"]
+__all__ = ["Batch", "Cells", "EnsembleActivity", "run_cells"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +58,7 @@ class Batch:
         order = np.argsort(step, kind="stable")
         bounds = np.searchsorted(step[order], np.arange(stimulus.n_steps + 1))
         all_rows, all_units = torch.from_numpy(row[order]), torch.from_numpy(events.unit[pick][order].astype(np.int64))
-        parts = [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        parts = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
         return cls(tuple(all_rows[p] for p in parts), tuple(all_units[p] for p in parts), len(trials))
 
 
@@ -242,11 +243,12 @@ def _outer(spikes: torch.Tensor, arrived: torch.Tensor) -> torch.Tensor:
 
 
 def _check(index: int, net: EINetwork, first: EINetwork) -> None:
-    if len(net.layers) != 1 or not net.recurrent or not net.dale or net.excitatory_input or net.readout not in ("mean v", "last v"):
+    fits = len(net.layers) == 1 and net.recurrent and net.dale and not net.excitatory_input
+    if not fits or net.readout not in ("mean v", "last v"):
         raise ConfigError(
             f"network {index} of the ensemble: {len(net.layers)} layers, recurrent={net.recurrent}, dale={net.dale}, "
-            f"excitatory_input={net.excitatory_input}, readout={net.readout!r}; an ensemble takes one recurrent layer under Dale's "
-            "law, inputs of any sign, and the readout 'mean v' or 'last v'. Train others with train()."
+            f"excitatory_input={net.excitatory_input}, readout={net.readout!r}; an ensemble takes one recurrent layer under "
+            "Dale's law, inputs of any sign, and the readout 'mean v' or 'last v'. Train others with train()."
         )
     mine, others = (
         (n.n_in, n.layers[0].size, n.n_out, n.dt_ms, n.readout, n.surrogate, n.tau_mem_ms["out"], n.tau_syn_ms["out"])

@@ -75,7 +75,9 @@ def train_ensemble(
 
 
 @torch.no_grad()
-def initial_rates(cells: Cells, batch: Batch, wanted_hz: npt.NDArray[np.float64], tolerance: float = 0.1) -> npt.NDArray[np.float64]:
+def initial_rates(
+    cells: Cells, batch: Batch, wanted_hz: npt.NDArray[np.float64], tolerance: float = 0.1
+) -> npt.NDArray[np.float64]:
     """Scale each network's input weights by one factor, found by bisection, and return the rates reached in Hz.
 
     What `set_initial_rate` does, for all at once; a wanted rate of 0 leaves a network as it was drawn.
@@ -177,7 +179,8 @@ class _Run:
         self.cells.enforce_dale()
 
     def _limit_gradients(self) -> None:
-        gradients = [(parameter.grad, axis) for parameter, axis in zip(self.cells.parameters(), self.cells.network_axes, strict=True)]
+        parameters = self.cells.parameters()
+        gradients = [(p.grad, axis) for p, axis in zip(parameters, self.cells.network_axes, strict=True)]
         squares = [g.square().sum(dim=[o for o in range(3) if o != axis]) for g, axis in gradients if g is not None]
         norm = torch.stack(squares).sum(dim=0).sqrt()
         factor = (self.config.gradient_limit / (norm + 1e-6)).clamp(max=1)
