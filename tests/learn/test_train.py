@@ -1,0 +1,146 @@
+"""Training: it learns, Dale's law holds at every step, and the same seed gives the same bits, resumed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import ConfigError, DataError
+from ei_brian.learn.export import export, simulate_torch
+from ei_brian.learn.network import EINetwork
+from ei_brian.learn.train import TrainingConfig, train
+
+torch.set_num_threads(1)
+QUICK = TrainingConfig(epochs=4, batch_size=16, learning_rate=1e-2, initial_rate_hz=20.0)
+
+
+def easy_set(n_trials: int = 96) -> Stimulus:
+    """Return three classes, each with its own four active inputs."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(n_trials) % 3
+    chance = np.where(np.arange(12) // 4 == labels[:, None], 0.15, 0.02)
+    return Stimulus(Spikes.from_dense(rng.random((n_trials, 40, 12)) < chance[:, None], 1.0), labels, 3, "easy")
+
+
+def small(seed: int = 0, **changes: object) -> EINetwork:
+    return EINetwork(**{"n_in": 12, "n_exc": 16, "n_inh": 4, "n_out": 3, "seed": seed, **changes})
+
+
+def test_learns_and_brings_rates_into_the_band() -> None:
+    net, data = small(), easy_set()
+    config = TrainingConfig(epochs=12, batch_size=16, learning_rate=1e-2, initial_rate_hz=60.0, rate_target_hz=20.0, rate_penalty=1.0)
+    history = train(net, data, config=config, progress=False)
+    assert history.accuracy[-1] > 0.95, "three classes that a linear reading separates"
+    assert history.rate_hz[-1] < 0.6 * history.rate_hz[0]
+    _, scores = simulate_torch(net, data)
+    assert np.mean(scores.argmax(axis=1) == data.labels) > 0.95
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_dale_holds_after_every_step(noise: float) -> None:
+    smallest = []
+
+    def check(net: EINetwork) -> None:
+        weights = (*net.recurrent_weights, *list(net.forward_weights)[1:], net.readout_weights)
+        smallest.append(min(float(w.detach().min()) for w in weights))
+
+    config = replace(QUICK, update_noise=noise, learning_rate=0.1)
+    train(small(n_exc=(8, 8), n_inh=(2, 2)), easy_set(), config=config, after_step=check, progress=False)
+    assert len(smallest) == 4 * 6
+    assert min(smallest) == 0.0, "the bound is reached, and never crossed"
+
+
+def test_input_weights_stay_positive_when_asked() -> None:
+    net = small(excitatory_input=True)
+    train(net, easy_set(), config=replace(QUICK, learning_rate=0.1), progress=False)
+    assert float(net.forward_weights[0].detach().min()) >= 0
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_resumed_training_gives_the_same_bits(tmp_path: Path, noise: float) -> None:
+    config, data = replace(QUICK, update_noise=noise), easy_set()
+    whole = small()
+    history = train(whole, data, config=config, progress=False)
+
+    class StopError(Exception):
+        pass
+
+    def interrupt(net: EINetwork) -> None:
+        steps.append(1)
+        if len(steps) == 15:  # in the middle of the third epoch of six steps
+            raise StopError
+
+    steps: list[int] = []
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(StopError):
+        train(small(), data, config=config, checkpoint=checkpoint, after_step=interrupt, progress=False)
+    resumed = small()
+    again = train(resumed, data, config=config, checkpoint=checkpoint, progress=False)
+    assert export(resumed).sha256 == export(whole).sha256
+    assert asdict(again) == asdict(history)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_seed_decides_everything(tmp_path: Path) -> None:
+    def result(seed: int) -> str:
+        net = small(seed)
+        train(net, easy_set(), config=replace(QUICK, epochs=2), progress=False)
+        return export(net).sha256
+
+    torch.manual_seed(1)
+    first = result(3)
+    torch.manual_seed(2)
+    assert result(3) == first != result(4)
+
+
+def test_checkpoint_of_other_settings_seed_or_shape_is_refused(tmp_path: Path) -> None:
+    checkpoint, data = tmp_path / "c.pt", easy_set()
+    train(small(), data, config=replace(QUICK, epochs=1), checkpoint=checkpoint, progress=False)
+    with pytest.raises(ConfigError, match="other settings"):
+        train(small(), data, config=QUICK, checkpoint=checkpoint, progress=False)
+    with pytest.raises(ConfigError, match="other settings"):
+        train(small(seed=1), data, config=replace(QUICK, epochs=1), checkpoint=checkpoint, progress=False)
+    with pytest.raises(ConfigError, match="other settings"):
+        train(small(n_exc=8), data, config=replace(QUICK, epochs=1), checkpoint=checkpoint, progress=False)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 truncated"])
+def test_checkpoint_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
+    checkpoint = tmp_path / "c.pt"
+    checkpoint.write_bytes(content)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        train(small(), easy_set(), config=QUICK, checkpoint=checkpoint, progress=False)
+
+
+def test_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
+    checkpoint, data = tmp_path / "c.pt", easy_set()
+    train(small(), data, config=replace(QUICK, epochs=1), checkpoint=checkpoint, progress=False)
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ConfigError, match="cannot be read"):
+        train(small(), data, config=replace(QUICK, epochs=1), checkpoint=checkpoint, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("epochs", 0), ("batch_size", 0), ("learning_rate", -1.0), ("update_noise", float("nan")), ("rate_target_hz", float("inf"))],
+)
+def test_settings_out_of_range(field: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"training.{field}"):
+        TrainingConfig(**{field: value})
+
+
+def test_data_that_does_not_fit(make_stimulus: Callable[..., Stimulus]) -> None:
+    with pytest.raises(DataError, match="no labels"):
+        train(small(), Stimulus(easy_set().events), progress=False)
+    with pytest.raises(DataError, match="11 units"):
+        train(small(), make_stimulus(n_units=11), progress=False)
+    with pytest.raises(DataError, match="no trials"):
+        train(small(), easy_set().select(0, 0), progress=False)
