@@ -27,6 +27,12 @@ class Images:
     labels: npt.NDArray[np.int64]
     name: str
 
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.labels.ndim != 1 or len(self.labels) != len(self.values):
+            raise DataError(
+                f"data set {self.name}: {self.labels.size} labels for {len(self.values)} images; give one each."
+            )
+
 
 def _digits() -> Images:
     from sklearn.datasets import load_digits

@@ -16,6 +16,11 @@ __all__ = ["ENCODINGS", "Current", "Latency", "Poisson", "encode"]
 Array = npt.NDArray[np.floating]
 
 
+def _check(where: str, value: float, low: float, high: float) -> None:
+    if not (np.isfinite(value) and low <= value <= high):
+        raise ConfigError(f"{where}: {value!r}; allowed are finite numbers from {low:g} to {high:g}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Poisson:
     """Independent spikes at a rate proportional to the grey value.
@@ -27,6 +32,9 @@ class Poisson:
     """
 
     max_rate_hz: float = 200.0
+
+    def __post_init__(self) -> None:
+        _check("poisson.max_rate_hz", self.max_rate_hz, 0.0, np.inf)
 
     def __call__(self, images: Array, n_steps: int, dt_ms: float, seed: int) -> Stimulus:
         """Return the stimulus; trial k draws from child k of the seed, whatever the number of trials."""
@@ -57,6 +65,10 @@ class Latency:
     window_ms: float = 40.0
     threshold: float = 0.2
 
+    def __post_init__(self) -> None:
+        _check("latency.window_ms", self.window_ms, np.finfo(float).tiny, np.inf)
+        _check("latency.threshold", self.threshold, 0.0, 1.0)
+
     def __call__(self, images: Array, n_steps: int, dt_ms: float, seed: int) -> Stimulus:
         """Return the stimulus; the seed has no effect."""
         trial, unit = np.nonzero(images > self.threshold)
@@ -78,6 +90,9 @@ class Current:
     """
 
     gain: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check("current.gain", self.gain, -np.inf, np.inf)
 
     def __call__(self, images: Array, n_steps: int, dt_ms: float, seed: int) -> Stimulus:
         """Return the stimulus; the seed has no effect."""

@@ -41,7 +41,7 @@ def set_initial_rate(net: EINetwork, events: torch.Tensor, rate_hz: float, toler
     Raises
     ------
     ConfigError
-        If the rate cannot be reached by scaling the weights.
+        If the rate cannot be reached by scaling the weights; these are then as they were.
     """
     low, high = 1e-3, 1e3
     start = [w.clone() for w in net.forward_weights]
@@ -54,6 +54,8 @@ def set_initial_rate(net: EINetwork, events: torch.Tensor, rate_hz: float, toler
         if abs(reached - rate_hz) <= tolerance * rate_hz:
             return reached
         low, high = (factor, high) if reached < rate_hz else (low, factor)
+    for weights, origin in zip(net.forward_weights, start, strict=True):
+        weights.copy_(origin)
     raise ConfigError(
         f"initial_rate_hz: {rate_hz:g} Hz was not reached by scaling the initial weights (nearest {reached:g} Hz); give another "
         "rate, or more cells or input."

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
+from pickle import UnpicklingError  # what torch.load raises; nothing is unpickled but tensors and plain values
 from typing import Any
 
 import numpy as np
@@ -136,8 +137,8 @@ def train(
 
 
 def _check(net: EINetwork, train_set: Stimulus) -> None:
-    if train_set.labels is None:
-        raise DataError(f"stimulus {train_set.name}: has no labels; training needs them.")
+    if train_set.labels is None or not train_set.n_trials:
+        raise DataError(f"stimulus {train_set.name}: has no {'labels' if train_set.n_trials else 'trials'}; training needs them.")
     if (train_set.n_units, train_set.dt_ms) != (net.n_in, net.dt_ms) or train_set.n_classes > net.n_out:
         raise DataError(
             f"stimulus {train_set.name}: {train_set.n_units} units, dt {train_set.dt_ms:g} ms, {train_set.n_classes} classes; "
@@ -207,10 +208,16 @@ class _Run:
         share = float(torch.cat([z.detach().mean(dim=(0, 1)) for z in activity.spikes]).mean())
         return share / (self.net.dt_ms * 1e-3)
 
+    def _made_for(self) -> dict[str, Any]:
+        """Return what a checkpoint must agree on besides the settings: seed and shapes."""
+        shapes = {name: list(parameter.shape) for name, parameter in self.net.named_parameters()}
+        return {"seed": self.net.seed, "shapes": shapes, "n_batches": self.n_batches}
+
     def _state(self) -> dict[str, Any]:
         return {
             "epoch": self.epoch,
             "config": asdict(self.config),
+            "made_for": self._made_for(),
             "network": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -237,9 +244,10 @@ class _Run:
             return False
         try:
             state = torch.load(path, weights_only=True)
-            same = state["config"] == asdict(self.config)
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
-            raise ConfigError(f"checkpoint {path}: cannot be read ({error}); delete it to train from the start.") from error
+            same = (state["config"], state["made_for"]) == (asdict(self.config), self._made_for())
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, UnpicklingError) as error:
+            what = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ConfigError(f"checkpoint {path}: cannot be read ({what}); delete it to train from the start.") from error
         if not same:
             raise ConfigError(f"checkpoint {path}: was made with other settings; delete it, or give another path.")
         self.net.load_state_dict(state["network"])

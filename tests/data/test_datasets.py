@@ -35,7 +35,7 @@ TEST_HASH = "040e1ce967d10130"
 def test_sets_are_reproducible_and_share_nothing() -> None:
     train_set, test_set = load_dataset("digits", dt_ms=1.0, seed=0)
     calibration, same_test = load_dataset("digits", dt_ms=1.0, seed=0, calibration=True)
-    assert (train_set.n_trials, calibration.n_trials, test_set.n_trials) == (1258, 180, 359)
+    assert (train_set.n_trials, calibration.n_trials, test_set.n_trials) == (1259, 179, 359)
     assert train_set.n_units == 64
     assert same_test.sha256 == test_set.sha256
     assert {train_set.name, calibration.name, test_set.name} == {"digits/train", "digits/calibration", "digits/test"}

@@ -75,6 +75,6 @@ def test_unknown_encoding() -> None:
         lambda: Latency(threshold=1.5), lambda: Current(gain=float("inf")),
     ],
 )  # fmt: skip
-def test_settings_out_of_range(make) -> None:  # noqa: ANN001
+def test_settings_out_of_range(make) -> None:
     with pytest.raises(ConfigError):
         make()
