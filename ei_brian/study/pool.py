@@ -1,0 +1,171 @@
+"""A pool of processes of this machine that survives the death of a worker, and whose workers do not survive its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from ei_brian.errors import ConfigError
+from ei_brian.study.condition import Condition
+from ei_brian.study.outcome import Outcome, Work, attempt
+
+__all__ = ["Pool"]
+
+TRIES = 2
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: Any
+    connection: Connection
+    condition: Condition | None = None
+
+
+@dataclass(eq=False)
+class Pool:
+    """Computes conditions in fresh processes.
+
+    A worker that dies in the middle of a condition (killed for its memory, say) is replaced, and the condition tried once more;
+    if that kills a worker as well, it has failed. Workers form process groups of their own: Ctrl-C reaches this process only,
+    which then ends them with all that they started; and they end by themselves when this process is killed.
+
+    Parameters
+    ----------
+    prepare : callable
+        Called once in each worker; returns the work. It must be picklable, so a top-level function or a `functools.partial`.
+    n_workers : int
+        Number of processes.
+    threads : int
+        Threads that numerical libraries may use in each worker.
+    """
+
+    prepare: Callable[[], Work]
+    n_workers: int
+    threads: int = 1
+    _workers: list[_Worker] = field(default_factory=list)
+    _again: deque[Condition] = field(default_factory=deque)
+    _deaths: dict[str, int] = field(default_factory=dict)
+    _early_deaths: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_workers < 1:
+            raise ConfigError(f"workers: {self.n_workers}; give at least 1.")
+
+    def places(self) -> int:
+        """Return the number of idle workers, those not yet started included."""
+        busy = sum(worker.condition is not None for worker in self._workers)
+        return self.n_workers - busy - len(self._again)
+
+    def submit(self, condition: Condition) -> None:
+        """Give a condition to an idle worker, starting one if need be."""
+        idle = next((worker for worker in self._workers if worker.condition is None), None) or self._start()
+        idle.condition = condition
+        try:
+            idle.connection.send(condition)
+        except OSError:
+            self._buried(idle)  # died while idle: try on another
+            self._again.append(condition)
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        """Return outcomes that have arrived, waiting no longer than given for the first."""
+        while self._again:
+            self.submit(self._again.popleft())
+        by_connection = {worker.connection: worker for worker in self._workers if worker.condition is not None}
+        outcomes = []
+        for connection in wait(list(by_connection), timeout=seconds):
+            outcome = self._receive(by_connection[connection])  # type: ignore[index]
+            if outcome is not None:
+                outcomes.append(outcome)
+        return outcomes
+
+    def close(self) -> None:
+        """Kill every worker with what it started."""
+        for worker in self._workers:
+            _kill_group(worker.process.pid)
+            worker.connection.close()
+            worker.process.join()
+        self._workers.clear()
+
+    def _start(self) -> _Worker:
+        context = get_context("spawn")
+        mine, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(self.prepare, theirs, self.threads), daemon=False)
+        process.start()
+        theirs.close()
+        worker = _Worker(process, mine)
+        self._workers.append(worker)
+        return worker
+
+    def _receive(self, worker: _Worker) -> Outcome | None:
+        try:
+            outcome: Outcome = worker.connection.recv()
+        except (EOFError, OSError):
+            return self._died(worker)
+        worker.condition = None
+        return outcome
+
+    def _died(self, worker: _Worker) -> Outcome | None:
+        condition = worker.condition
+        code = self._buried(worker)
+        if condition is None:
+            return None
+        self._deaths[condition.key] = self._deaths.get(condition.key, 0) + 1
+        if self._deaths[condition.key] < TRIES:
+            self._again.append(condition)
+            return None
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        text = f"WorkerDied: {how}, {TRIES} times; a kill by signal 9 is most often for memory: use fewer workers or trials."
+        return Outcome(condition.key, error=text)
+
+    def _buried(self, worker: _Worker) -> int:
+        self._workers.remove(worker)
+        worker.connection.close()
+        worker.process.join()
+        return int(worker.process.exitcode)
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+def _serve(prepare: Callable[[], Work], connection: Connection, threads: int) -> None:
+    """Run in a worker: compute conditions until the pool is gone."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _limit_threads(threads)
+    work = prepare()
+    while True:
+        try:
+            condition = connection.recv()
+        except EOFError:
+            return
+        connection.send(attempt(work, condition))
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.killpg(0, signal.SIGKILL)
+
+
+def _limit_threads(threads: int) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
