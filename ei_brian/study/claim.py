@@ -2,7 +2,8 @@
 
 A claim is a file made with ``O_EXCL``, which NFS does atomically. It names its holder, who touches it while it works. A claim is
 stale when its holder is a process of this machine that is gone, or when nobody touched it for two minutes by the clock of the
-file server. Taking over makes the next generation of the claim, again with ``O_EXCL``: of several who judge a claim stale, one wins.
+file server. Taking over makes the next generation of the claim, again with ``O_EXCL``: of several who judge a claim stale, one
+wins.
 """
 
 from __future__ import annotations
