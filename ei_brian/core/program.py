@@ -11,29 +11,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ei_brian.core.noise.draw import Draw, check_streams
+from ei_brian.core.noise.dynamic import SENT, inject
+from ei_brian.core.noise.noise import Noise
+from ei_brian.core.noise.release import release_noise
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
-from ei_brian.core.quantity import FloatArray
+from ei_brian.core.projection import Projection
+from ei_brian.core.quantity import FloatArray, Quantity
 from ei_brian.core.readout import LOWEST_SCORE
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.units import base_unit, unit_scale
 from ei_brian.errors import SpecError
 
-__all__ = ["Program", "Quantity", "compose", "release_name"]
+__all__ = ["Program", "Quantity", "check_noise", "compose", "release_name", "size_name"]
 
 SCORE = "readout_score"
 SCORE_UPDATE = {
     "max v": f"{SCORE} = clip({{v}}, {SCORE}, {SCORE}_ceiling)",
     "mean v": f"{SCORE} = {SCORE} + {{v}}",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """A number of a program: its unit as declared, and its values in SI units, shape () or (n_neurons,)."""
-
-    unit: str
-    si: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +56,8 @@ class Program:
         Assignment at the end of each step that keeps the readout's score; empty without.
     states, constants : mapping of str to Quantity
         Initial values, and numbers that never change.
+    draws : tuple of Draw
+        States that are filled with random numbers before anything else in each step.
     """
 
     population: str
@@ -71,6 +70,7 @@ class Program:
     score_update: str
     states: Mapping[str, Quantity]
     constants: Mapping[str, Quantity]
+    draws: tuple[Draw, ...] = ()
 
 
 def release_name(spec: NetworkSpec, projection_name: str) -> str:
@@ -79,48 +79,106 @@ def release_name(spec: NetworkSpec, projection_name: str) -> str:
     return f"release_{index}"
 
 
-def compose(spec: NetworkSpec, population: Population) -> Program:
+def size_name(spec: NetworkSpec, projection: Projection, noise: Noise | None = None) -> str:
+    """Return the state of the source that scales the spikes of a projection; empty where nothing does."""
+    if projection.plasticity is not None:
+        return release_name(spec, projection.name)
+    source = spec[projection.source]
+    return SENT if noise is not None and noise.spike_failure and source.role != "input" else ""
+
+
+def check_noise(spec: NetworkSpec, noise: Noise | None) -> None:
+    """Refuse noise of which two sources would share random numbers; see `check_streams`."""
+    spans = {
+        (f"{population.name}.{draw.state}" if not draw.shared else draw.state, draw.stream, 1)
+        for population in spec.cells
+        for draw in compose(spec, population, noise).draws
+    }
+    for projection in spec.projections:
+        release = release_noise(projection, noise)
+        if release is not None:
+            size = spec[projection.source].size
+            firsts = (("release", release.stream_release), ("quantal", release.stream_quantal))
+            spans |= {(f"{projection.name}.{kind}", first, size) for kind, first in firsts if first >= 0}
+    check_streams(spans)
+
+
+def compose(spec: NetworkSpec, population: Population, noise: Noise | None = None) -> Program:
     """Return the program of one population of a network.
+
+    Parameters
+    ----------
+    spec, population : NetworkSpec, Population
+        Which one.
+    noise : Noise, optional
+        What is injected in every step. Its levels are constants; kinds that are off leave nothing behind.
 
     Raises
     ------
     SpecError
         For an input population, which computes nothing.
+    ConfigError
+        For a background of more events per step than can be drawn.
     """
     if population.role == "input":
         raise SpecError(f"population {population.name}: an input computes nothing.")
-    model, receptors = population.neuron(), population.receptor_models()
+    model = population.neuron()
     constants = _constants(spec, population)
     states = _states(population)
+    added = inject(spec, population, noise, constants)
+    _refuse_clash(population, added.states, states)
+    equations, update = _dynamics(population, spec.dt_ms)
+    update = [*added.before, *update, *added.after]
+    at_spike: list[str] = []
+    for projection in spec.projections:
+        if projection.source == population.name and projection.plasticity is not None:
+            number = release_name(spec, projection.name).removeprefix("release_")
+            sent = f"*{SENT}" if SENT in added.states else ""
+            _add_plasticity(projection.plasticity, number, sent, spec.dt_ms, update, at_spike, states, constants)
+    score = _add_score(spec, population, states, constants)
+    return Program(
+        population.name, population.size, "\n".join(equations), "\n".join(update), model.threshold, model.reset,
+        "\n".join(at_spike), score, states | added.states, constants | added.constants, tuple(added.draws),
+    )  # fmt: skip
+
+
+def _refuse_clash(population: Population, added: Mapping[str, Quantity], states: Mapping[str, Quantity]) -> None:
+    for name in added:
+        if name in states:
+            raise SpecError(f"population {population.name}.receptors: the port {name!r} has the name of a noise; rename it.")
+
+
+def _dynamics(population: Population, dt_ms: float) -> tuple[list[str], list[str]]:
+    """Return the equations and the update lines of cell and receptors."""
+    model, receptors = population.neuron(), population.receptor_models()
     update, equations = [], [model.equations]
     if model.input_current:
         current = " + ".join(receptor.current for receptor in receptors) or "0*" + model.states[0].name
         now = f"{model.input_current}_now"  # the current at the start of the step, held through all sub-steps
         update.append(f"{now} = {current}")
-        update.append(re.sub(rf"\b{model.input_current}\b", now, model.update_at(spec.dt_ms)))
+        update.append(re.sub(rf"\b{model.input_current}\b", now, model.update_at(dt_ms)))
         equations.append(f"{model.input_current} = {current} : {base_unit(model.input_unit)}")
     else:
-        update.append(model.update_at(spec.dt_ms))
+        update.append(model.update_at(dt_ms))
     for receptor in receptors:
         update.append(receptor.update)
         equations.append(receptor.equations)
-    at_spike: list[str] = []
-    for projection in spec.projections:
-        if projection.source == population.name and projection.plasticity is not None:
-            number = release_name(spec, projection.name).removeprefix("release_")
-            _add_plasticity(projection.plasticity, number, spec.dt_ms, update, at_spike, states, constants)
-    score = ""
-    if spec.readout is not None and spec.readout.population == population.name and spec.readout.kind in SCORE_UPDATE:
-        score = SCORE_UPDATE[spec.readout.kind].format(v=model.voltage)
-        unit = next(state.unit for state in model.states if state.name == model.voltage)
-        start = LOWEST_SCORE if spec.readout.kind == "max v" else 0.0
-        states[SCORE] = Quantity(unit, np.asarray(start))
-        if spec.readout.kind == "max v":
-            constants[f"{SCORE}_ceiling"] = Quantity(unit, np.asarray(-start))
-    return Program(
-        population.name, population.size, "\n".join(equations), "\n".join(update), model.threshold, model.reset,
-        "\n".join(at_spike), score, states, constants,
-    )  # fmt: skip
+    return equations, update
+
+
+def _add_score(
+    spec: NetworkSpec, population: Population, states: dict[str, Quantity], constants: dict[str, Quantity]
+) -> str:
+    """Add what keeps the score of the readout and return its text; empty without."""
+    readout, model = spec.readout, population.neuron()
+    if readout is None or readout.population != population.name or readout.kind not in SCORE_UPDATE:
+        return ""
+    unit = next(state.unit for state in model.states if state.name == model.voltage)
+    start = LOWEST_SCORE if readout.kind == "max v" else 0.0
+    states[SCORE] = Quantity(unit, np.asarray(start))
+    if readout.kind == "max v":
+        constants[f"{SCORE}_ceiling"] = Quantity(unit, np.asarray(-start))
+    return SCORE_UPDATE[readout.kind].format(v=model.voltage)
 
 
 def _constants(spec: NetworkSpec, population: Population) -> dict[str, Quantity]:
@@ -147,14 +205,16 @@ def _states(population: Population) -> dict[str, Quantity]:
 
 
 def _add_plasticity(
-    plasticity: TsodyksMarkram, number: str, dt_ms: float, update: list[str], at_spike: list[str],
+    plasticity: TsodyksMarkram, number: str, sent: str, dt_ms: float, update: list[str], at_spike: list[str],
     states: dict[str, Quantity], constants: dict[str, Quantity],
 ) -> None:  # fmt: skip
-    """Add the states of Tsodyks-Markram plasticity to its source population."""
+    """Add the states of Tsodyks-Markram plasticity to its source population; ``sent`` multiplies all that a spike does."""
     u, x, release = f"u_{number}", f"x_{number}", f"release_{number}"
     update.append(f"{u} = {u}*decay_u_{number}\n{x} = 1 - (1 - {x})*decay_x_{number}")
     at_spike.append(
-        f"{u} = {u} + utilization_{number}*(1 - {u})\n{release} = {u}*{x}/utilization_{number}\n{x} = {x} - {u}*{x}"
+        f"{u} = {u} + utilization_{number}*(1 - {u}){sent}\n"
+        f"{release} = {u}*{x}/utilization_{number}{sent}\n"
+        f"{x} = {x} - {u}*{x}{sent}"
     )
     for name, start in ((u, 0.0), (x, 1.0), (release, 0.0)):
         states[name] = Quantity("1", np.asarray(start))

@@ -1,4 +1,4 @@
-"""Parameters, states and coefficients: the numbers of a model, each with unit and meaning."""
+"""Parameters, states, coefficients and quantities: the numbers of a model, each with unit and meaning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Coefficient", "FloatArray", "Parameter", "State"]
+__all__ = ["Coefficient", "FloatArray", "Parameter", "Quantity", "State"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -69,3 +69,11 @@ class Coefficient:
     unit: str
     meaning: str
     value: Callable[[Mapping[str, FloatArray], float], npt.ArrayLike]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number of a program: its unit as declared, and its values in SI units, shape () or (n_neurons,)."""
+
+    unit: str
+    si: FloatArray

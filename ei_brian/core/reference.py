@@ -15,7 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.exponential import exponential
-from ei_brian.core.program import SCORE, Program, compose, release_name
+from ei_brian.core.noise.draw import numbers
+from ei_brian.core.noise.noise import Noise
+from ei_brian.core.noise.philox import STREAM_LAYOUT
+from ei_brian.core.noise.release import ReleaseNoise, release_factors, release_noise
+from ei_brian.core.noise.seed import seed_for
+from ei_brian.core.noise.static import apply_static
+from ei_brian.core.program import SCORE, Program, check_noise, compose, size_name
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording, spike_scores
 from ei_brian.core.spec import NetworkSpec
@@ -67,6 +73,11 @@ class _Cells:
         self.functions = program_functions(self.dtype)
         self.spiked = np.zeros(shape, dtype=bool)
 
+    def draw(self, seed: int, trials: npt.NDArray[np.int64], step: int) -> None:
+        """Fill the states of the program's draws with the numbers of a step."""
+        for draw in self.program.draws:
+            self.values[draw.state][:] = numbers(draw, seed, trials, step, self.program.size)
+
     def run(self, text: str) -> None:
         """Run assignments of the catalogue on all neurons."""
         exec(text, self.functions, self.values)  # noqa: S102 - text of our own catalogue, never of a file
@@ -85,31 +96,34 @@ class _Cells:
 
 @dataclass(frozen=True, slots=True)
 class _Pathway:
-    """One projection: a table of weights per delay, longest first, each (n_source, n_target)."""
+    """One projection: a table of weights per delay, longest first, each (n_source, n_target); and what scales its spikes."""
 
     projection: Projection
     tables: tuple[tuple[int, Array], ...]
+    size: str
+    release: ReleaseNoise | None
 
 
-def _pathway(projection: Projection, dtype: npt.DTypeLike, scale: float) -> _Pathway:
+def _delay_tables(projection: Projection, dtype: npt.DTypeLike, scale: float) -> tuple[tuple[int, Array], ...]:
     weights: Any = projection.weights.toarray() if projection.sparse else projection.weights
     weights = (weights.astype(np.float64) * scale).astype(dtype)
     delays: Any = projection.delay_steps
     if np.ndim(delays) == 0:
-        return _Pathway(projection, ((int(delays), weights.T.copy()),))
+        return ((int(delays), weights.T.copy()),)
     if projection.sparse:
         table: Any = projection.weights
         dense = np.zeros(table.shape, dtype=np.int32)
         dense[table.tocoo().coords] = delays
         delays = dense
     steps = sorted(set(np.unique(delays[weights != 0]).tolist()), reverse=True)
-    return _Pathway(projection, tuple((step, np.where(delays == step, weights, 0).T.astype(dtype)) for step in steps))
+    return tuple((step, np.where(delays == step, weights, 0).T.astype(dtype)) for step in steps)
 
 
-def add_rows(target: Array, events: Events, table: Array) -> None:
+def add_rows(target: Array, events: Events, table: Array, factors: Array | None = None) -> None:
     """Add to each trial the weight rows of its events, one after the other in ascending order of the source.
 
-    ``target`` is (trial, n_target), changed in place; ``table`` is (n_source, n_target). The sum of a neuron is taken in the
+    ``target`` is (trial, n_target), changed in place; ``table`` is (n_source, n_target); ``factors`` (event, n_target) scales
+    the synapses of each event. The sum of a neuron is taken in the
     order of its events, as every backend does, so that even float32 agrees to the bit.
     """
     trial, unit, size = events
@@ -119,12 +133,14 @@ def add_rows(target: Array, events: Events, table: Array) -> None:
     rank = np.arange(trial.size) - first[trial]
     for turn in range(int(rank.max()) + 1):
         now = rank == turn
-        target[trial[now]] += size[now, None] * table[unit[now]]
+        rows = table[unit[now]] if factors is None else table[unit[now]] * factors[now]
+        target[trial[now]] += size[now, None] * rows
 
 
 def simulate(
     spec: NetworkSpec, stimulus: Stimulus, dtype: npt.DTypeLike = np.float64,
     traces: Sequence[tuple[str, str]] = (), n_steps: int | None = None,
+    noise: Noise | None = None, seed: int | None = None, first_trial: int = 0,
 ) -> Recording:  # fmt: skip
     """Run a network over a stimulus, step by step, in numpy.
 
@@ -140,6 +156,12 @@ def simulate(
         States to keep at the end of each step.
     n_steps : int, optional
         Number of steps; as many as the stimulus has unless given.
+    noise : Noise, optional
+        What is injected, kinds before the run and kinds within it.
+    seed : int, optional
+        Decides all of the noise; drawn and recorded where noise is on and none is given.
+    first_trial : int
+        Number of the first trial in the whole data set, where the stimulus is a part of it: noise depends on it.
 
     Returns
     -------
@@ -150,25 +172,33 @@ def simulate(
     ------
     DataError
         If the stimulus does not fit the network.
+    ConfigError
+        For a seed that is not a whole number from 0 to 2**64 - 1.
     """
     check_stimulus(spec, stimulus)
     started = perf_counter()
     steps = stimulus.n_steps if n_steps is None else n_steps
-    run = _Run(spec, stimulus, np.dtype(dtype), steps, traces)
+    chosen = seed_for(noise, seed)
+    noisy, presented = apply_static(noise, chosen, spec, stimulus, first_trial)
+    run = _Run(noisy, presented, np.dtype(dtype), steps, traces, noise, chosen, first_trial)
     for step in range(steps):
         run.step(step)
-    return run.recording(perf_counter() - started)
+    return run.recording(perf_counter() - started, spec.sha256)
 
 
 class _Run:
     """A network in the middle of a simulation."""
 
     def __init__(
-        self, spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], n_steps: int, traces: Sequence[tuple[str, str]]
-    ) -> None:
+        self, spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], n_steps: int, traces: Sequence[tuple[str, str]],
+        noise: Noise | None, seed: int | None, first_trial: int,
+    ) -> None:  # fmt: skip
         self.spec, self.stimulus, self.dtype, self.n_steps = spec, stimulus, dtype, n_steps
-        self.cells = {p.name: _Cells(compose(spec, p), stimulus.n_trials, dtype) for p in spec.cells}
-        self.pathways = {p.name: _pathway(p, dtype, self._port_scale(p)) for p in spec.projections}
+        self.noise, self.seed = noise, seed
+        self.trials = first_trial + np.arange(stimulus.n_trials)
+        check_noise(spec, noise)
+        self.cells = {p.name: _Cells(compose(spec, p, noise), stimulus.n_trials, dtype) for p in spec.cells}
+        self.pathways = {p.name: self._pathway(p) for p in spec.projections}
         self.history: dict[str, list[Events]] = {p.name: [] for p in spec.projections}
         self.spiking = [p.name for p in spec.cells if p.spiking]
         self.raster: dict[str, list[Any]] = {name: [] for name in self.spiking}
@@ -179,12 +209,17 @@ class _Run:
             self.input_start[population.name] = start
             start += population.size
 
-    def _port_scale(self, projection: Projection) -> float:
+    def _pathway(self, projection: Projection) -> _Pathway:
         states = {state.name: state.unit for state in self.spec[projection.target].declared_states()}
-        return unit_scale(states[projection.port])
+        tables = _delay_tables(projection, self.dtype, unit_scale(states[projection.port]))
+        size = size_name(self.spec, projection, self.noise)
+        return _Pathway(projection, tables, size, release_noise(projection, self.noise))
 
     def step(self, step: int) -> None:
         """Advance by one time step, in the order of the schedule."""
+        if self.seed is not None:
+            for cells in self.cells.values():
+                cells.draw(self.seed, self.trials, step)
         for phase in self.spec.schedule:
             if phase.kind == "propagate":
                 self._propagate(self.pathways[phase.target], step)
@@ -205,7 +240,8 @@ class _Run:
         for (population, state), kept in self.traces.items():
             kept.append(self.cells[population].values[state].copy())
 
-    def _events_of(self, projection: Projection, step: int) -> Events:
+    def _events_of(self, pathway: _Pathway, step: int) -> Events:
+        projection = pathway.projection
         if projection.source in self.input_start:
             trial, unit, size = self.input_events.get(step, _no_events(self.dtype))
             start = self.input_start[projection.source]
@@ -213,23 +249,31 @@ class _Run:
             return trial[mine], unit[mine] - start, size[mine].astype(self.dtype)
         cells = self.cells[projection.source]
         trial, unit = np.nonzero(cells.spiked)
-        if projection.plasticity is not None:
-            return trial, unit, cells.values[release_name(self.spec, projection.name)][trial, unit]
+        if pathway.size:
+            return trial, unit, cells.values[pathway.size][trial, unit]
         return trial, unit, np.ones(trial.size, dtype=self.dtype)
 
     def _propagate(self, pathway: _Pathway, step: int) -> None:
         projection = pathway.projection
         history = self.history[projection.name]
-        history.append(self._events_of(projection, step))
+        history.append(self._events_of(pathway, step))
         target = self.cells[projection.target].values[projection.port]
         for delay, table in pathway.tables:
             if delay < len(history):
-                add_rows(target, history[-1 - delay], table)
+                events = history[-1 - delay]
+                add_rows(target, events, table, self._factors(pathway, events, step))
         if len(history) > projection.max_delay + 1:
             history.pop(0)
 
-    def recording(self, seconds: float) -> Recording:
-        """Return what was recorded."""
+    def _factors(self, pathway: _Pathway, events: Events, step: int) -> Array | None:
+        if pathway.release is None or self.seed is None:
+            return None
+        n_target = self.spec[pathway.projection.target].size
+        trials = self.trials[events[0]]
+        return release_factors(pathway.release, self.seed, trials, events[1], step, n_target, self.dtype)
+
+    def recording(self, seconds: float, sha256: str) -> Recording:
+        """Return what was recorded, under the hash of the network that was given."""
         stimulus, spec = self.stimulus, self.spec
         spikes = {}
         for name, raster in self.raster.items():
@@ -241,12 +285,14 @@ class _Run:
             traces={key: self._trace(key) for key in self.traces},
             scores=self._scores(spikes),
             labels=stimulus.labels,
-            spec_sha256=spec.sha256,
+            spec_sha256=sha256,
             stimulus_name=stimulus.name,
             n_trials=stimulus.n_trials,
             n_steps=self.n_steps,
             dt_ms=spec.dt_ms,
-            backend={"name": "reference", "dtype": self.dtype.name, "numpy": np.__version__},
+            noise=self.noise,
+            seed=self.seed,
+            backend={"name": "reference", "dtype": self.dtype.name, "numpy": np.__version__, "stream_layout": STREAM_LAYOUT},
             run_seconds=seconds,
         )
 

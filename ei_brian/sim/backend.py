@@ -11,6 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core import reference
+from ei_brian.core.noise import Noise
+from ei_brian.core.noise.philox import STREAM_LAYOUT
+from ei_brian.core.noise.seed import seed_for
+from ei_brian.core.noise.static import apply_static
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import check_stimulus
 from ei_brian.core.spec import NetworkSpec
@@ -54,22 +58,37 @@ class Backend:
         self.name, self.dtype, self.layout, self.threads = name, np.dtype(dtype), layout, int(threads)
 
     def run(
-        self, spec: NetworkSpec, stimulus: Stimulus, *, noise: Any = None, seed: int | None = None,
+        self, spec: NetworkSpec, stimulus: Stimulus, *, noise: Noise | None = None, seed: int | None = None,
         traces: Sequence[tuple[str, str]] = (), n_steps: int | None = None,
     ) -> Recording:  # fmt: skip
-        """Run a network over every trial of a stimulus."""
+        """Run a network over every trial of a stimulus.
+
+        Parameters
+        ----------
+        spec, stimulus : NetworkSpec, Stimulus
+            What to run.
+        noise : Noise, optional
+            What is injected, before the run (weights, cells, input) and within it.
+        seed : int, optional
+            Decides all of the noise: 0 to 2**64 - 1. Where noise is on and none is given one is drawn; the recording has it.
+        traces : sequence of (population, state)
+            States to keep at the end of each step.
+        n_steps : int, optional
+            Number of steps; as many as the stimulus has unless given.
+        """
         check_stimulus(spec, stimulus)
         steps = stimulus.n_steps if n_steps is None else n_steps
-        if noise is not None:
-            raise BackendError("Backend.run: noise is not available on this backend yet.")
         if self.name == "reference":
-            return reference.simulate(spec, stimulus, self.dtype, traces, steps)
+            return reference.simulate(spec, stimulus, self.dtype, traces, steps, noise, seed)
         if self.name not in ("numpy", "cython"):
             raise BackendError(f"Backend {self.name}: not available yet.")
         layout = "shared" if self.layout == "auto" else self.layout
-        recording = run_part(spec, stimulus, self.name, layout, self.dtype, tuple(traces), steps)
-        facts = {"name": self.name, "layout": layout, "dtype": self.dtype.name, "brian2": brian2.__version__}
-        return replace(recording, backend=facts)
+        chosen = seed_for(noise, seed)
+        noisy, presented = apply_static(noise, chosen, spec, stimulus)
+        recording = run_part(noisy, presented, self.name, layout, self.dtype, tuple(traces), steps, noise, chosen)
+        facts: dict[str, Any] = {"name": self.name, "layout": layout, "dtype": self.dtype.name, "brian2": brian2.__version__}
+        facts["stream_layout"] = STREAM_LAYOUT
+        return replace(recording, backend=facts, spec_sha256=spec.sha256)
 
     def network(self, spec: NetworkSpec, stimulus: Stimulus) -> Built:
         """Return live Brian2 objects in this process, to look into, change and run."""

@@ -9,17 +9,19 @@ import numpy as np
 import numpy.typing as npt
 from brian2 import Network, NeuronGroup, Quantity, SpikeMonitor, StateMonitor, ms
 
+from ei_brian.core.noise.noise import Noise
+from ei_brian.core.noise.release import release_noise
 from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import BackendError
-from ei_brian.sim.driver import GroupSource, InputSource, propagation
+from ei_brian.sim.driver import GroupSource, InputSource, ReleaseDraw, drawing, propagation
 from ei_brian.sim.neuron_group import neuron_group, set_values
 from ei_brian.sim.propagation.synapses import set_weights, synapses
 from ei_brian.sim.slots import Slots, slots_for
 from ei_brian.sim.stimulus_group import graded_input, spike_input
-from ei_brian.sim.structure import ProjectionStructure, structure_of
+from ei_brian.sim.structure import ProjectionStructure, Structure, structure_of
 from ei_brian.sim.tables import tables_of
 
 __all__ = ["Built", "build"]
@@ -38,7 +40,7 @@ class Built:
 
 def build(
     spec: NetworkSpec, stimulus: Stimulus, layout: str, traces: tuple[tuple[str, str], ...] = (),
-    dtype: npt.DTypeLike = np.float64,
+    dtype: npt.DTypeLike = np.float64, noise: Noise | None = None, seed: int | None = None, first_trial: int = 0,
 ) -> Built:  # fmt: skip
     """Return the live objects of a network that is given a stimulus, all trials side by side.
 
@@ -52,24 +54,32 @@ def build(
         Plain Brian2 Synapses, replicated for each trial, or one weight table for all.
     traces : tuple of (population, state)
         States to record at the end of each step.
+    dtype : float64 or float32
+        Precision.
+    noise, seed : Noise, int, optional
+        What is injected in each step, and what decides it. Noise that is applied before a run is not looked at here.
+    first_trial : int
+        Number of the first trial of the stimulus in the whole data set.
 
     Raises
     ------
     BackendError
         Where the layout cannot express the network.
     """
-    structure, slots, dt = structure_of(spec), slots_for(spec.schedule), spec.dt_ms * ms
+    structure, slots, dt = structure_of(spec, noise), slots_for(spec.schedule), spec.dt_ms * ms
     n_trials = max(stimulus.n_trials, 1)
     network = Network(name="network")
     network.schedule = list(slots.names)
     built = Built(network, {}, n_trials)
     for group in structure.groups:
         made = neuron_group(group, n_trials, slots, dt)
-        program = compose(spec, spec[group.name])
+        program = compose(spec, spec[group.name], noise)
         for name, quantity in (*program.constants.items(), *program.states.items()):
             set_values(made, name, quantity.si, n_trials)
         built.groups[group.name] = made
         network.add(made)
+        if group.draws and seed is not None:
+            network.add(drawing(made, group.draws, seed, first_trial, n_trials, dt))
         if group.threshold:
             monitor = SpikeMonitor(made, name=f"{group.name}_spikes")
             monitor.when, monitor.order = f"after_{slots.of('threshold', group.name)[0]}", 1
@@ -80,9 +90,22 @@ def build(
             built.groups[key[0]], key[1], record=True, when="end", order=1, dt=dt, name=f"{key[0]}_{key[1]}_trace"
         )
     network.add(*built.state_monitors.values())
-    join = _shared if layout == "shared" else _synapses
-    join(spec, stimulus, built, slots, dt, dtype)
+    if layout == "shared":
+        releases = _releases(spec, noise, seed, first_trial)
+        _shared(spec, stimulus, built, structure, slots, dt, dtype, releases)
+    else:
+        _synapses(spec, stimulus, built, structure, slots, dt, dtype)
     return built
+
+
+def _releases(
+    spec: NetworkSpec, noise: Noise | None, seed: int | None, first_trial: int
+) -> dict[str, ReleaseDraw | None]:
+    found = {projection.name: release_noise(projection, noise) for projection in spec.projections}
+    return {
+        name: None if release is None or seed is None else ReleaseDraw(release, seed, first_trial)
+        for name, release in found.items()
+    }
 
 
 def _starts(spec: NetworkSpec) -> dict[str, int]:
@@ -91,10 +114,11 @@ def _starts(spec: NetworkSpec) -> dict[str, int]:
 
 
 def _shared(
-    spec: NetworkSpec, stimulus: Stimulus, built: Built, slots: Slots, dt: Quantity, dtype: npt.DTypeLike
-) -> None:
+    spec: NetworkSpec, stimulus: Stimulus, built: Built, structure: Structure, slots: Slots, dt: Quantity,
+    dtype: npt.DTypeLike, releases: dict[str, ReleaseDraw | None],
+) -> None:  # fmt: skip
     starts = _starts(spec)
-    for projection, shape in zip(spec.projections, structure_of(spec).projections, strict=True):
+    for projection, shape in zip(spec.projections, structure.projections, strict=True):
         source: Any
         if projection.source in starts:
             source = InputSource(stimulus, starts[projection.source], spec[projection.source].size, dtype)
@@ -103,12 +127,16 @@ def _shared(
         place = slots.of("propagate", projection.name)
         target = built.groups[projection.target]
         tables = tables_of(spec, projection, dtype)
-        built.network.add(propagation(projection.name, source, tables, target, projection.port, built.n_trials, place, dt))
+        release = releases[projection.name]
+        built.network.add(
+            propagation(projection.name, source, tables, target, projection.port, built.n_trials, place, dt, release)
+        )
 
 
 def _synapses(
-    spec: NetworkSpec, stimulus: Stimulus, built: Built, slots: Slots, dt: Quantity, dtype: npt.DTypeLike
-) -> None:
+    spec: NetworkSpec, stimulus: Stimulus, built: Built, structure: Structure, slots: Slots, dt: Quantity,
+    dtype: npt.DTypeLike,
+) -> None:  # fmt: skip
     first_slot = slots.names[1]
     sources: dict[str, Any] = dict(built.groups)
     for name, start in _starts(spec).items():
@@ -119,9 +147,10 @@ def _synapses(
             sources[name], present = graded_input(name, spec[name].size, stimulus, start, dt, slot)
             built.network.add(present)
         built.network.add(sources[name])
-    for projection, shape in zip(spec.projections, structure_of(spec).projections, strict=True):
+    for projection, shape in zip(spec.projections, structure.projections, strict=True):
         size = "value" if stimulus.values is not None and projection.source in _starts(spec) else shape.release
         _refuse_delayed_sizes(shape, size)
+        _refuse_release_noise(shape)
         unit = {state.name: state.unit for state in spec[projection.target].declared_states()}[projection.port]
         place = slots.of("propagate", projection.name)
         made = synapses(
@@ -136,4 +165,12 @@ def _refuse_delayed_sizes(shape: ProjectionStructure, size: str) -> None:
         raise BackendError(
             f"projection {shape.name}: graded or plastic spikes with a delay cannot be expressed by plain Synapses, which read "
             "the size of a spike when it arrives; use layout='shared'."
+        )
+
+
+def _refuse_release_noise(shape: ProjectionStructure) -> None:
+    if shape.release_stream >= 0 or shape.quantal_stream >= 0:
+        raise BackendError(
+            f"projection {shape.name}: release_failure and quantal_cv draw a number per synapse and spike, which plain "
+            "Synapses cannot take from counters; use layout='shared'."
         )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from brian2 import NetworkOperation, NeuronGroup, Quantity
 
+from ei_brian.core.noise.draw import Draw, numbers
+from ei_brian.core.noise.release import ReleaseNoise, release_factors
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.sim.propagation.rows import add_rows
 from ei_brian.sim.tables import Table
 
-__all__ = ["GroupSource", "InputSource", "propagation", "value_matrix"]
+__all__ = ["GroupSource", "InputSource", "ReleaseDraw", "drawing", "propagation", "value_matrix"]
 
 Array = npt.NDArray[np.floating]
 Events = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array | None]
@@ -57,20 +60,52 @@ class InputSource:
         return self.trial[part], self.unit[part], None if self.values is None else self.values[part]
 
 
+@dataclass(frozen=True, slots=True)
+class ReleaseDraw:
+    """Release noise of a projection with the seed of the run and the number of its first trial in the whole data set."""
+
+    release: ReleaseNoise
+    seed: int
+    first_trial: int
+
+    def factors(self, events: Events, step: int, n_target: int, dtype: npt.DTypeLike) -> Array:
+        """Return what multiplies the weights of each event that arrives in a step, shape (event, n_target)."""
+        trial, unit, _ = events
+        return release_factors(self.release, self.seed, self.first_trial + trial, unit, step, n_target, dtype)
+
+
+def drawing(
+    group: NeuronGroup, draws: Sequence[Draw], seed: int, first_trial: int, n_trials: int, dt: Quantity
+) -> NetworkOperation:
+    """Return the object that fills the states of all draws of a group at the start of each step."""
+    trials = first_trial + np.arange(n_trials)
+
+    def fill(t: Quantity) -> None:
+        step = round(float(np.asarray(t)) / float(dt))
+        for draw in draws:
+            matrix = value_matrix(group, draw.state, n_trials)
+            matrix[:] = numbers(draw, seed, trials, step, matrix.shape[1])
+
+    return NetworkOperation(fill, dt=dt, when="start", order=-1, name=f"{group.name}_noise")
+
+
 def propagation(
     name: str, source: GroupSource | InputSource, tables: Sequence[Table], target: NeuronGroup, port: str, n_trials: int,
-    place: tuple[str, int], dt: Quantity,
+    place: tuple[str, int], dt: Quantity, release: ReleaseDraw | None = None,
 ) -> NetworkOperation:  # fmt: skip
     """Return the object that, once a step, adds the rows of all arriving spikes to the port of the target."""
     history: list[Events] = []
     longest = max((table.delay for table in tables), default=0)
 
     def add(t: Quantity) -> None:
-        history.append(source.events(round(float(np.asarray(t)) / float(dt))))
+        step = round(float(np.asarray(t)) / float(dt))
+        history.append(source.events(step))
+        values = value_matrix(target, port, n_trials)
         for table in tables:
             if table.delay < len(history):
-                trial, unit, size = history[-1 - table.delay]
-                add_rows(value_matrix(target, port, n_trials), trial, unit, size, table)
+                events = history[-1 - table.delay]
+                factors = None if release is None else release.factors(events, step, values.shape[1], values.dtype)
+                add_rows(values, *events, table, factors)
         if len(history) > longest:
             history.pop(0)
 

@@ -12,6 +12,8 @@ import brian2
 import numpy as np
 import numpy.typing as npt
 from brian2 import prefs
+from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
+from brian2.core.functions import DEFAULT_FUNCTIONS
 
 from ei_brian.sim.cache_root import cache_root
 
@@ -26,7 +28,8 @@ def preferences(target: str, dtype: npt.DTypeLike) -> Iterator[None]:
 
     Brian2's optimisation of loop-invariant expressions reorders products and so changes the last bit; without it, generated
     code computes what the catalogue says. Brian2's default flags hold ``-ffast-math``, which does the same. Its Cython cache
-    does not look at flags, so code of ours is kept in a folder of its own.
+    does not look at flags, so code of ours is kept in a folder of its own. Its ``int`` for numpy gives int32, which turns
+    float32 arithmetic into float64; here it gives a number of the precision of the run.
     """
     wanted: dict[str, Any] = {
         "codegen.target": target,
@@ -36,11 +39,15 @@ def preferences(target: str, dtype: npt.DTypeLike) -> Iterator[None]:
         "codegen.runtime.cython.cache_dir": _cython_cache(),
     }
     before = {name: prefs[name] for name in wanted}
+    implementations = DEFAULT_FUNCTIONS["int"].implementations
+    int_before = implementations[NumpyCodeGenerator].get_code(None)
     try:
+        implementations.add_implementation(NumpyCodeGenerator, code=lambda value: np.asarray(value).astype(dtype))
         for name, value in wanted.items():
             prefs[name] = value
         yield
     finally:
+        implementations.add_implementation(NumpyCodeGenerator, code=int_before)
         for name, value in before.items():
             prefs[name] = value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -9,6 +10,7 @@ import brian2
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.noise.noise import Noise
 from ei_brian.core.program import SCORE
 from ei_brian.core.recording import Recording, spike_scores
 from ei_brian.core.spec import NetworkSpec
@@ -27,6 +29,7 @@ Part = dict[str, Any]
 def run_part(
     spec: NetworkSpec, stimulus: Stimulus, target: str, layout: str, dtype: npt.DTypeLike,
     traces: tuple[tuple[str, str], ...], n_steps: int,
+    noise: Noise | None = None, seed: int | None = None, first_trial: int = 0,
 ) -> Recording:  # fmt: skip
     """Run all trials of a stimulus side by side and return what happened.
 
@@ -44,14 +47,19 @@ def run_part(
         States to keep.
     n_steps : int
         Number of time steps.
+    noise, seed : Noise, int, optional
+        Noise of every step, and its seed; kinds that are applied before a run are the caller's (`apply_static`).
+    first_trial : int
+        Number of the first trial of the stimulus in the whole data set.
     """
     with preferences(target, dtype):
         started = perf_counter()
-        built = build(spec, stimulus, layout, traces, dtype)
+        built = build(spec, stimulus, layout, traces, dtype, noise, seed, first_trial)
         ready = perf_counter()
         built.network.run(n_steps * spec.dt_ms * brian2.ms, namespace={})
         finished = perf_counter()
-        return _recording(spec, stimulus, built, n_steps, ready - started, finished - ready)
+        recording = _recording(spec, stimulus, built, n_steps, ready - started, finished - ready)
+        return replace(recording, noise=noise, seed=seed)
 
 
 def _recording(

@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ei_brian.core.program import Program, compose, release_name
+from ei_brian.core.noise.draw import Draw
+from ei_brian.core.noise.noise import Noise
+from ei_brian.core.noise.release import release_noise
+from ei_brian.core.program import Program, check_noise, compose, size_name
 from ei_brian.core.projection import Projection
 from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import NetworkSpec
@@ -35,11 +38,16 @@ class GroupStructure:
     score_update: str
     states: Mapping[str, str]
     constants: Mapping[str, tuple[str, bool]]
+    draws: tuple[Draw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionStructure:
-    """How one projection acts; ``delays`` is ``"none"``, ``"one"`` or ``"each"``."""
+    """How one projection acts.
+
+    ``delays`` is ``"none"``, ``"one"`` or ``"each"``; ``release`` the state of the source that scales its spikes, or empty;
+    ``release_stream`` and ``quantal_stream`` the first streams of `ReleaseNoise`, -1 where that kind is off.
+    """
 
     name: str
     source: str
@@ -48,6 +56,8 @@ class ProjectionStructure:
     sparse: bool
     delays: str
     release: str
+    release_stream: int = -1
+    quantal_stream: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +84,14 @@ class Structure:
         """Return the structure that `to_json` wrote."""
         data: dict[str, Any] = json.loads(text)
         groups = [
-            GroupStructure(**{**g, "constants": {name: (unit, each) for name, (unit, each) in g["constants"].items()}})
-            for g in data["groups"]
+            GroupStructure(
+                **{
+                    **group,
+                    "constants": {name: (unit, each) for name, (unit, each) in group["constants"].items()},
+                    "draws": tuple(Draw(**draw) for draw in group["draws"]),
+                }
+            )
+            for group in data["groups"]
         ]
         return cls(
             tuple((name, size) for name, size in data["inputs"]),
@@ -94,12 +110,13 @@ class Structure:
         return dict(self.inputs)[name] if name in dict(self.inputs) else self.group(name).size
 
 
-def structure_of(spec: NetworkSpec) -> Structure:
-    """Return the structure of a network."""
+def structure_of(spec: NetworkSpec, noise: Noise | None = None) -> Structure:
+    """Return the structure of a network with noise: of that only which kinds are on counts, not their levels."""
+    check_noise(spec, noise)
     return Structure(
         inputs=tuple((population.name, population.size) for population in spec.inputs),
-        groups=tuple(_group(compose(spec, population)) for population in spec.cells),
-        projections=tuple(_projection(spec, projection) for projection in spec.projections),
+        groups=tuple(_group(compose(spec, population, noise)) for population in spec.cells),
+        projections=tuple(_projection(spec, projection, noise) for projection in spec.projections),
         schedule=spec.schedule,
         dt_ms=spec.dt_ms,
     )
@@ -117,15 +134,18 @@ def _group(program: Program) -> GroupStructure:
         score_update=program.score_update,
         states={name: quantity.unit for name, quantity in program.states.items()},
         constants={name: (quantity.unit, quantity.si.ndim == 1) for name, quantity in program.constants.items()},
+        draws=program.draws,
     )
 
 
-def _projection(spec: NetworkSpec, projection: Projection) -> ProjectionStructure:
+def _projection(spec: NetworkSpec, projection: Projection, noise: Noise | None) -> ProjectionStructure:
     if np.ndim(projection.delay_steps) == 1 or np.ndim(projection.delay_steps) == 2:
         delays = "each"
     else:
         delays = "one" if projection.max_delay else "none"
-    release = release_name(spec, projection.name) if projection.plasticity is not None else ""
+    release = release_noise(projection, noise)
     return ProjectionStructure(
-        projection.name, projection.source, projection.target, projection.port, projection.sparse, delays, release
-    )
+        projection.name, projection.source, projection.target, projection.port, projection.sparse, delays,
+        size_name(spec, projection, noise),
+        -1 if release is None else release.stream_release, -1 if release is None else release.stream_quantal,
+    )  # fmt: skip

@@ -15,7 +15,9 @@ Array = npt.NDArray[np.floating]
 Index = npt.NDArray[np.integer]
 
 
-def add_rows(target: Array, trial: Index, unit: Index, size: Array | None, table: Table) -> None:
+def add_rows(
+    target: Array, trial: Index, unit: Index, size: Array | None, table: Table, factors: Array | None = None
+) -> None:
     """Add to each trial the rows of its events, in ascending order of the unit.
 
     Parameters
@@ -28,6 +30,8 @@ def add_rows(target: Array, trial: Index, unit: Index, size: Array | None, table
         What each event multiplies its row with; None for 1.
     table : Table
         The rows.
+    factors : array, shape (n_events, n_target), optional
+        What scales the synapses of each event: release noise.
     """
     if not trial.size:
         return
@@ -38,6 +42,7 @@ def add_rows(target: Array, trial: Index, unit: Index, size: Array | None, table
     for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         now = order[begin:end]
         rows = _rows(table, unit[now])
+        rows = rows if factors is None else rows * factors[now]
         target[trial[now]] += rows if size is None else size[now, None] * rows
 
 

@@ -1,0 +1,97 @@
+"""The kinds of noise: one row per field of `Noise`, with unit, range, formula and source."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+__all__ = ["NOISE_KINDS", "NoiseKind"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseKind:
+    """One field of `Noise`.
+
+    Parameters
+    ----------
+    field : str
+        Name in `Noise`, in configs and in tables.
+    unit : str
+        Unit of its level.
+    meaning : str
+        Formula, in words and symbols.
+    reference : str
+        Where it comes from; empty for a setting.
+    low, high : float
+        Range.
+    dynamic : bool
+        Drawn anew in every step of the simulation; otherwise applied once, before it.
+    setting_of : str
+        For a setting that does nothing by itself: the fields that it belongs to.
+    """
+
+    field: str
+    unit: str
+    meaning: str
+    reference: str
+    low: float = 0.0
+    high: float = math.inf
+    dynamic: bool = True
+    setting_of: str = ""
+
+
+GERSTNER = "Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, ch. 8, doi 10.1017/CBO9781107447615"
+DESTEXHE = "Destexhe, Rudolph, Fellous & Sejnowski 2001, Neuroscience 107:13, doi 10.1016/S0306-4522(01)00344-X"
+ROCHA = "de la Rocha, Doiron, Shea-Brown, Josic & Reyes 2007, Nature 448:802, doi 10.1038/nature06028"
+BRUNEL = "Brunel 2000, J. Comput. Neurosci. 8:183, doi 10.1023/A:1008925309027"
+CONDUCTION = "Cox, Denk, Tank & Svoboda 2000, PNAS 97:9724, doi 10.1073/pnas.170278697"
+KATZ = "del Castillo & Katz 1954, J. Physiol. 124:560, doi 10.1113/jphysiol.1954.sp005129"
+
+_ALL = (
+    NoiseKind(
+        "membrane_white", "share of the distance to threshold per sqrt(ms)",
+        "white noise on the membrane: v += level * D * sqrt(dt/ms) * xi in each step; D: distance from rest to threshold",
+        GERSTNER, high=1e3,
+    ),
+    NoiseKind(
+        "membrane_ou", "share of the distance to threshold per ms",
+        "Ornstein-Uhlenbeck current, as the slope it gives the membrane: v += level * D * (dt/ms) * eta; eta has mean 0, "
+        "standard deviation 1 and time constant membrane_ou_tau_ms, and is stationary from the first step",
+        DESTEXHE, high=1e3,
+    ),
+    NoiseKind(
+        "membrane_ou_tau_ms", "ms", "time constant of the Ornstein-Uhlenbeck current", DESTEXHE, low=1e-3, high=1e6,
+        setting_of="membrane_ou",
+    ),
+    NoiseKind(
+        "correlation", "1", "share of the variance of membrane_white and membrane_ou that all neurons have in common: "
+        "xi = sqrt(1 - c) * own + sqrt(c) * common, so that the correlation of two neurons' noise is c",
+        ROCHA, high=1.0, setting_of="membrane_white, membrane_ou",
+    ),
+    NoiseKind(
+        "background_exc_hz", "Hz per neuron", "Poisson background of excitatory spikes on every spiking neuron, each as strong "
+        "as background_exc_weight mean excitatory synapses of its population; at most 4 per step and neuron",
+        BRUNEL, high=1e6,
+    ),
+    NoiseKind("background_inh_hz", "Hz per neuron", "the same of inhibitory spikes", BRUNEL, high=1e6),
+    NoiseKind(
+        "background_exc_weight", "mean synapses", "strength of an excitatory background spike", "", high=1e6,
+        setting_of="background_exc_hz",
+    ),
+    NoiseKind(
+        "background_inh_weight", "mean synapses", "strength of an inhibitory background spike", "", high=1e6,
+        setting_of="background_inh_hz",
+    ),
+    NoiseKind(
+        "spike_failure", "probability", "a spike of a neuron of the network is lost on its axon: the neuron resets, no target "
+        "is reached, short-term plasticity does not change", CONDUCTION, high=1.0,
+    ),
+    NoiseKind(
+        "release_failure", "probability", "each synapse fails by itself at each spike; a release is larger by 1/(1 - level), so "
+        "that the mean of the weight is kept", KATZ, high=1.0 - 1e-6,
+    ),
+    NoiseKind(
+        "quantal_cv", "1", "coefficient of variation of each release: weight * max(0, 1 + level * xi)", KATZ, high=10.0,
+    ),
+)  # fmt: skip
+NOISE_KINDS: dict[str, NoiseKind] = {kind.field: kind for kind in _ALL}

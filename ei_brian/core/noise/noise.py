@@ -1,0 +1,77 @@
+"""What noise is injected into a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from ei_brian.core.noise.kinds import NOISE_KINDS
+from ei_brian.errors import ConfigError, unknown_name
+
+__all__ = ["Noise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Levels of all kinds of noise; 0 is off, and off gives the same bits as no noise at all.
+
+    Units, formulas and sources of the fields are in `ei_brian.core.noise.kinds.NOISE_KINDS`. All numbers are drawn from
+    counters (seed, source, trial, step, unit): the same seed gives the same noise in every variant of a network, on every
+    backend, and on any number of threads.
+
+    Raises
+    ------
+    ConfigError
+        For a level that is not a finite number in its range.
+
+    Examples
+    --------
+    >>> Noise(membrane_white=0.1, spike_failure=0.05).kinds
+    ('membrane_white', 'spike_failure')
+    """
+
+    membrane_white: float = 0.0
+    membrane_ou: float = 0.0
+    membrane_ou_tau_ms: float = 5.0
+    correlation: float = 0.0
+    background_exc_hz: float = 0.0
+    background_inh_hz: float = 0.0
+    background_exc_weight: float = 1.0
+    background_inh_weight: float = 1.0
+    spike_failure: float = 0.0
+    release_failure: float = 0.0
+    quantal_cv: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name)))
+
+    @classmethod
+    def of(cls, kind: str, level: float) -> Noise:
+        """Return noise of one kind; an unknown name raises `ConfigError` with the nearest."""
+        if kind not in NOISE_KINDS:
+            raise ConfigError(unknown_name("noise", kind, NOISE_KINDS))
+        return cls(**{kind: level})
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds that are on."""
+        return tuple(name for name, kind in NOISE_KINDS.items() if not kind.setting_of and getattr(self, name) > 0)
+
+    @property
+    def dynamic(self) -> Noise:
+        """The part that acts during the simulation, with every other kind off."""
+        off = {name: 0.0 for name, kind in NOISE_KINDS.items() if not kind.dynamic and not kind.setting_of}
+        return replace(self, **off)
+
+
+def _checked(name: str, value: object) -> float:
+    kind = NOISE_KINDS[name]
+    allowed = f"a number from {kind.low:g} to {kind.high:g} ({kind.unit})"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise ConfigError(f"noise.{name}: {value!r}; give {allowed}.")
+    number = float(value)
+    if not (np.isfinite(number) and kind.low <= number <= kind.high):
+        raise ConfigError(f"noise.{name}: {number!r}; give {allowed}.")
+    return number
