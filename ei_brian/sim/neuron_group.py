@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from brian2 import NeuronGroup, Quantity
 from brian2.equations import Equations
+from brian2.groups.group import CodeRunner
 from brian2.stateupdaters.base import StateUpdateMethod
 
 from ei_brian.core.units import base_unit
@@ -58,10 +59,18 @@ def neuron_group(group: GroupStructure, n_copies: int, slots: Slots, dt: Quantit
         if group.reset:
             made.resetter["spike"].when, made.resetter["spike"].order = slots.of("reset", group.name)
         if group.at_spike:
-            made.run_on_event("spike", group.at_spike, when=f"after_{slots.of('threshold', group.name)[0]}")
+            made.contained_objects.append(_at_spike(made, group, f"after_{slots.of('threshold', group.name)[0]}"))
     if group.score_update:
         made.run_regularly(group.score_update, when="end", name=f"{group.name}_score")
     return made
+
+
+def _at_spike(made: NeuronGroup, group: GroupStructure, slot: str) -> CodeRunner:
+    """Return what runs on the neurons that spiked beside their reset; `NeuronGroup.run_on_event` allows only one of the two."""
+    return CodeRunner(
+        made, "reset", code=group.at_spike, clock=made.clock, when=slot, order=0, name=f"{group.name}_at_spike",
+        needed_variables=["_spikespace"], template_kwds={"eventspace_variable": made.variables["_spikespace"]},
+    )  # fmt: skip
 
 
 def set_values(made: NeuronGroup, name: str, si: npt.NDArray[np.float64], n_copies: int) -> None:
