@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import zipfile
+import zlib
 from dataclasses import dataclass
-from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.data.encode import Encoding, encode
+from ei_brian.data.fetch import data_folder
+from ei_brian.data.heidelberg import load_heidelberg
+from ei_brian.data.idx import read_idx_folder
 from ei_brian.errors import DataError, unknown_name
 
 __all__ = ["DATASETS", "Images", "load_dataset", "load_images", "split"]
 
 TEST_SHARE, CALIBRATION_SHARE = 0.2, 0.1
 SPLIT_SEED = 20250715
+LARGEST_ARRAY = 2**33
+HEIDELBERG = ("shd_train.h5", "shd_test.h5")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
-    """Grey values 0 to 1, shape (image, unit), their classes, and a name."""
+    """Grey values 0 to 1, shape (image, unit), their classes, a name, and how many of the last ones are for testing.
+
+    ``n_test`` is 0 where the publisher made no such division.
+    """
 
     values: npt.NDArray[np.float64]
     labels: npt.NDArray[np.int64]
     name: str
+    n_test: int = 0
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.labels.ndim != 1 or len(self.labels) != len(self.values):
@@ -42,52 +56,91 @@ def _digits() -> Images:
 
 
 DATASETS = {"digits": _digits}
+FETCHED = ("fashion-mnist", "mnist")
 
 
 def load_images(name: str) -> Images:
-    """Return an embedded data set, or the arrays ``images`` and ``labels`` of an npz file.
+    """Return an embedded data set, one of IDX files, or the arrays ``images`` and ``labels`` of an npz file.
 
     Parameters
     ----------
     name : str
-        ``"digits"`` (1,797 images of 8 × 8, inside scikit-learn: Alpaydin & Kaynak 1998, UCI) or the path of an npz file with
-        ``images`` (image, …) of uint8 or of floats from 0 to 1, and ``labels`` (image,).
+        ``"digits"`` (1,797 images of 8 × 8, inside scikit-learn: Alpaydin & Kaynak 1998, UCI); ``"fashion-mnist"`` or
+        ``"mnist"`` once `fetch` or ``ei-brian data fetch`` got them; the path of a folder with the four IDX files; or that of an
+        npz file with ``images`` (image, …) of uint8 or of floats from 0 to 1, and ``labels`` (image,).
 
     Raises
     ------
     DataError
-        For an unknown name, or a file without these arrays.
+        For an unknown name, files that are missing, and files that declare more than they hold.
     """
     if name in DATASETS:
         return DATASETS[name]()
+    if name in FETCHED:
+        folder = data_folder(name)
+        if not folder.is_dir():
+            raise DataError(f"data set {name}: not in {folder}. Run `ei-brian data fetch {name}`, or give the path of a folder.")
+        return _idx(folder, name)
+    if Path(name).is_dir():
+        return _idx(Path(name), Path(name).resolve().name)
     if not name.endswith(".npz"):
-        raise DataError(unknown_name("data set", name, DATASETS, "Or give the path of an .npz file."))
-    return _npz(name)
+        known = (*DATASETS, *FETCHED)
+        raise DataError(unknown_name("data set", name, known, "Or give the path of an .npz file or of a folder of IDX files."))
+    return _npz(Path(name))
 
 
-def _npz(path: str | PathLike[str]) -> Images:
+def _idx(folder: Path, name: str) -> Images:
+    images, labels, n_train = read_idx_folder(folder)
+    return Images(images.reshape(len(images), -1) / 255.0, labels.astype(np.int64), name, len(images) - n_train)
+
+
+def _npz(path: Path) -> Images:
     try:
+        _check_npz(path)
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"data set {path}: {error}; the file holds the arrays 'images' and 'labels'.") from error
+    if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
+        raise DataError(f"data set {path}: images of {images.dtype}, labels of {labels.dtype}; give numbers, and whole numbers.")
     values = images.reshape(len(images), -1) / (255.0 if images.dtype == np.uint8 else 1.0)
-    return Images(values, labels.astype(np.int64), str(path).rsplit("/", 1)[-1].removesuffix(".npz"))
+    return Images(values, labels.astype(np.int64), path.name.removesuffix(".npz"))
 
 
-def split(labels: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _check_npz(path: Path) -> None:
+    """Refuse arrays that declare more bytes than are stored, or too many, before memory is taken for them."""
+    with zipfile.ZipFile(path) as archive:
+        for name in ("images.npy", "labels.npy"):
+            with archive.open(name) as file:
+                version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+                headers: Any = np.lib.format
+                read = headers.read_array_header_1_0 if version == (1, 0) else headers.read_array_header_2_0
+                shape, _, dtype = read(file)
+            declared = math.prod(shape) * dtype.itemsize
+            if declared > min(archive.getinfo(name).file_size, LARGEST_ARRAY):
+                raise ValueError(f"{name} declares {declared} bytes, shape {shape}, more than it holds or than {LARGEST_ARRAY}")
+
+
+Index = npt.NDArray[np.int64]
+
+
+def split(labels: Index, n_test: int = 0) -> tuple[Index, Index, Index]:
     """Return the indices of the training, calibration and test images: disjoint, stratified, the same at every call.
 
-    Of each class the first 20 % of a fixed permutation are for testing, the next 10 % for calibration.
+    Of each class the first 20 % of a fixed permutation are for testing, the next 10 % for calibration. Where the publisher made
+    the last ``n_test`` images the test set, they are it, and the 20 % stay with the training images.
     """
     rng = np.random.default_rng(SPLIT_SEED)
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for label in np.unique(labels):
-        order = rng.permutation(np.flatnonzero(labels == label))
-        n_test, n_calibration = round(TEST_SHARE * order.size), round(CALIBRATION_SHARE * order.size)
-        parts[2].extend(order[:n_test])
-        parts[1].extend(order[n_test : n_test + n_calibration])
-        parts[0].extend(order[n_test + n_calibration :])
+    own = labels[: len(labels) - n_test]
+    for label in np.unique(own):
+        order = rng.permutation(np.flatnonzero(own == label))
+        n_first, n_calibration = round(TEST_SHARE * order.size), round(CALIBRATION_SHARE * order.size)
+        parts[0 if n_test else 2].extend(order[:n_first])
+        parts[1].extend(order[n_first : n_first + n_calibration])
+        parts[0].extend(order[n_first + n_calibration :])
+    if n_test:
+        parts[2].extend(range(len(own), len(labels)))
     train, calibration, test = (np.sort(np.array(part, dtype=np.int64)) for part in parts)
     return train, calibration, test
 
@@ -101,7 +154,8 @@ def load_dataset(
     Parameters
     ----------
     name : str
-        See `load_images`.
+        See `load_images`; or the path of a folder with ``shd_train.h5`` and ``shd_test.h5``, see `load_heidelberg`: these are
+        spikes already, so that encoding and seed have no effect.
     dt_ms : float
         Time step in ms.
     seed : int
@@ -118,8 +172,10 @@ def load_dataset(
     tuple of Stimulus
         Two disjoint sets; units are pixels, rows first.
     """
+    if all(Path(name, file).is_file() for file in HEIDELBERG):
+        return _heidelberg(Path(name), dt_ms, n_steps, calibration)
     images = load_images(name)
-    train_index, calibration_index, test_index = split(images.labels)
+    train_index, calibration_index, test_index = split(images.labels, images.n_test)
     first, word = (calibration_index, "calibration") if calibration else (train_index, "train")
     made = []
     for index, part in ((first, word), (test_index, "test")):
@@ -128,3 +184,21 @@ def load_dataset(
             encode(images.values[index], images.labels[index], encoding, dt_ms, n_steps, part_seed, f"{images.name}/{part}")
         )
     return made[0], made[1]
+
+
+def _heidelberg(folder: Path, dt_ms: float, n_steps: int, calibration: bool) -> tuple[Stimulus, Stimulus]:
+    train, test = (load_heidelberg(folder / file, dt_ms, n_steps) for file in HEIDELBERG)
+    labels = np.asarray(train.labels)
+    train_index, calibration_index, _ = split(np.concatenate([labels, labels[:1]]), n_test=1)
+    return _take(train, calibration_index if calibration else train_index), test
+
+
+def _take(stimulus: Stimulus, index: Index) -> Stimulus:
+    """Return the trials of a sorted index, numbered from 0."""
+    events = stimulus.events
+    place = np.full(stimulus.n_trials, -1)
+    place[index] = np.arange(index.size)
+    kept = place[events.trial] >= 0
+    trial = place[events.trial[kept]]
+    taken = Spikes(trial, events.step[kept], events.unit[kept], index.size, events.n_steps, events.n_units, events.dt_ms)
+    return Stimulus(taken, np.asarray(stimulus.labels)[index], stimulus.n_classes, stimulus.name)

@@ -72,7 +72,7 @@ def _arrays(file: Any, path: Path) -> tuple[Any, Any, Any]:
     found = [file.get(name) for name in ("spikes/times", "spikes/units", "labels")]
     lengths = [array.shape for array in found if hasattr(array, "shape")]
     if len(lengths) < 3 or len(set(lengths)) > 1 or len(lengths[0]) != 1:
-        raise DataError(f"{path}: spikes/times, spikes/units and labels have the shapes {lengths}; each holds one entry per trial.")
+        raise DataError(f"{path}: spikes/times, spikes/units, labels have the shapes {lengths}; each has one entry per trial.")
     return found[0], found[1], found[2]
 
 

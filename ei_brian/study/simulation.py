@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ei_brian.core.noise import Noise
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.study.condition import Condition
 from ei_brian.study.plan import Plan, noise_fields
 
-if TYPE_CHECKING:
-    from ei_brian.core.noise import Noise
-
 __all__ = ["Simulation", "basic_measures"]
 
-Run = Callable[[NetworkSpec, Stimulus, "Noise | None", int | None], Recording]
+Run = Callable[[NetworkSpec, Stimulus, Noise | None, int | None], Recording]
 Measure = Callable[[NetworkSpec, Recording], Mapping[str, Any]]
 Keep = Callable[[Condition, Recording], None]
 
@@ -78,8 +76,6 @@ class Simulation:
 
     def __call__(self, condition: Condition) -> Mapping[str, Any]:
         """Return the measures of one condition."""
-        from ei_brian.core.noise import Noise
-
         fields, seed = noise_fields(condition)
         spec = self.plan.spec_of(condition)
         noise = Noise(**fields) if fields else None
