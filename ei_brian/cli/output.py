@@ -1,13 +1,17 @@
-"""What verbs print: results on stdout, progress and notes on stderr."""
+"""What verbs print and where they may write: results on stdout, progress and notes on stderr."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["note", "print_json"]
+from ei_brian.errors import ConfigError
+
+__all__ = ["check_can_write", "note", "print_json"]
 
 
 def note(text: str) -> None:
@@ -17,4 +21,19 @@ def note(text: str) -> None:
 
 def print_json(data: Mapping[str, Any]) -> None:
     """Print one JSON object on stdout."""
-    print(json.dumps(data, indent=2, sort_keys=False, default=float))
+    print(json.dumps(data, indent=2, default=float))
+
+
+def check_can_write(path: Path) -> None:
+    """Refuse an output file whose folder is not there or cannot be written, before any work is done.
+
+    Raises
+    ------
+    ConfigError
+        With the folder.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise ConfigError(f"--output {path}: is a folder; give the name of a file in it.")
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"--output {path}: folder {folder} is not there or cannot be written; give another.")

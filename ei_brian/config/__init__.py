@@ -1,0 +1,1 @@
+"""Settings in TOML files, as frozen dataclasses."""

@@ -1,0 +1,107 @@
+"""A training carried out from its configuration, with the figures that belong to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from os import PathLike
+from time import perf_counter
+
+import numpy as np
+
+from ei_brian.config.toml_file import from_mapping
+from ei_brian.config.training_run import DataSettings, TrainingRun
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.errors import DataError
+from ei_brian.learn.export import export, simulate_torch
+from ei_brian.learn.network import EINetwork
+from ei_brian.learn.train import History, train
+
+__all__ = ["Trained", "data_of", "train_from"]
+
+ACTION = "trained by ei-brian train"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A trained network and how well it does.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        Its configuration.
+    net : EINetwork
+        The torch network.
+    spec : NetworkSpec
+        Exported, with configuration and figures in its provenance.
+    history : History
+        Loss, accuracy and rate of each epoch.
+    test_accuracy : float
+        Share of test trials decided right, by torch in float64.
+    spikes : mapping of str to Spikes
+        Torch's own spikes on the test set, float64.
+    seconds : float
+        Time of the training.
+    """
+
+    run: TrainingRun
+    net: EINetwork
+    spec: NetworkSpec
+    history: History
+    test_accuracy: float
+    spikes: Mapping[str, Spikes]
+    seconds: float
+
+    @property
+    def hidden_rate_hz(self) -> float:
+        """Mean rate of all hidden cells on the test set in Hz."""
+        cells = sum(train.n_units for train in self.spikes.values())
+        return sum(train.mean_rate_hz() * train.n_units for train in self.spikes.values()) / cells
+
+
+def train_from(
+    run: TrainingRun, seed: int | None = None, *, checkpoint: str | PathLike[str] | None = None, progress: bool = True
+) -> Trained:
+    """Train a network as a configuration says and measure it on the test set.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        The configuration.
+    seed : int, optional
+        Instead of ``run.seed``.
+    checkpoint, progress
+        See `ei_brian.learn.train.train`.
+    """
+    run = run if seed is None else replace(run, seed=seed)
+    train_set, test_set = run.data.load()
+    net = run.network.build(train_set.n_units, max(train_set.n_classes, 2), run.data.dt_ms, run.seed)
+    started = perf_counter()
+    history = train(net, train_set, config=run.training, checkpoint=checkpoint, progress=progress)
+    seconds = perf_counter() - started
+    spikes, scores = simulate_torch(net, test_set)
+    accuracy = float(np.mean(scores.argmax(axis=1) == test_set.labels))
+    trained = Trained(run, net, export(net, run.name), history, accuracy, spikes, seconds)
+    figures = {
+        "test_accuracy": round(accuracy, 6),
+        "test_trials": test_set.n_trials,
+        "hidden_rate_hz": round(trained.hidden_rate_hz, 3),
+        "rates_hz": {name: round(train.mean_rate_hz(), 3) for name, train in spikes.items()},
+        "test_set_sha256": test_set.sha256,
+    }
+    return replace(trained, spec=trained.spec.with_provenance(ACTION, configuration=asdict(run), figures=figures))
+
+
+def data_of(spec: NetworkSpec) -> DataSettings:
+    """Return the data settings that a model was trained with, from its provenance.
+
+    Raises
+    ------
+    DataError
+        If the model does not say.
+    """
+    for line in reversed(spec.provenance):
+        if line.get("action") == ACTION:
+            return from_mapping(DataSettings, line["configuration"]["data"], f"provenance of {spec.name}: data")
+    raise DataError(f"network {spec.name}: its provenance names no data set; give one with --data.")

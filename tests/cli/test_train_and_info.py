@@ -1,0 +1,42 @@
+"""Training writes a model and its card; info says what is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ei_brian.config.trained import data_of
+from ei_brian.storage import load_spec
+
+
+def test_train_writes_model_and_card(ei_brian: Callable, tiny_config: Path, tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "made.h5"
+    shown = ei_brian("train", tiny_config, "-o", path, "--json")
+    assert shown.code == 0
+    facts = json.loads(shown.out)
+    spec = load_spec(path)
+    assert facts["sha256"] == spec.sha256 == load_spec(tiny_model).sha256, "the same configuration gives the same bits"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["made.h5", "made.md"]
+    card = path.with_suffix(".md").read_text()
+    assert spec.sha256 in card
+    assert f"{facts['test_accuracy']:.1%}" in card
+    assert data_of(spec).n_steps == 40
+
+
+def test_other_seed_is_another_network(ei_brian: Callable, tiny_config: Path, tiny_model: Path, tmp_path: Path) -> None:
+    shown = ei_brian("train", tiny_config, "-o", tmp_path / "s.h5", "--seed", 1, "--json")
+    assert json.loads(shown.out)["sha256"] != load_spec(tiny_model).sha256
+
+
+def test_info_shows_what_the_model_is(ei_brian: Callable, tiny_model: Path) -> None:
+    shown = ei_brian("info", tiny_model)
+    assert shown.code == 0
+    parts = ("lif_exponential", "dv/dt = (-v + g)/tau_mem", "doi 10.1007/s004220050570", "tau_mem [ms]", "Hz on its test set")
+    assert all(part in shown.out for part in parts)
+    facts = json.loads(ei_brian("info", tiny_model, "--json").out)
+    spec = load_spec(tiny_model)
+    assert facts["sha256"] == spec.sha256
+    inhibitory = next(p for p in facts["projections"] if p["source"] == "I")
+    assert inhibitory["signs"]["+"] == 0
+    assert {p["name"]: p["size"] for p in facts["populations"]} == {p.name: p.size for p in spec.populations}
