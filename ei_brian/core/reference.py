@@ -81,6 +81,9 @@ class _Cells:
     def run(self, text: str) -> None:
         """Run assignments of the catalogue on all neurons."""
         exec(text, self.functions, self.values)  # noqa: S102 - text of our own catalogue, never of a file
+        for name in self.program.states:  # a state set to a constant is still one number per trial and neuron
+            if np.shape(self.values[name]) != self.spiked.shape:
+                self.values[name] = np.broadcast_to(self.values[name], self.spiked.shape).copy()
 
     def run_at_spikes(self, text: str) -> None:
         """Run assignments on the neurons that spiked, leaving the others untouched."""

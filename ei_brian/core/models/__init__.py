@@ -5,6 +5,11 @@ from __future__ import annotations
 from ei_brian.core.models.izhikevich_2003 import IZHIKEVICH_2003
 from ei_brian.core.models.izhikevich_2007 import IZHIKEVICH_2007
 from ei_brian.core.models.lif_exponential import LEAKY_READOUT, LIF_EXPONENTIAL
+from ei_brian.core.models.norse_izhikevich import NORSE_IZHIKEVICH
+from ei_brian.core.models.norse_lif import NORSE_LIF
+from ei_brian.core.models.snntorch_leaky import SNNTORCH_LEAKY
+from ei_brian.core.models.snntorch_synaptic import SNNTORCH_SYNAPTIC
+from ei_brian.core.models.spikingjelly import SPIKINGJELLY
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.errors import SpecError, unknown_name
 
@@ -12,7 +17,17 @@ __all__ = ["MODELS", "neuron_model"]
 
 MODELS: dict[str, NeuronModel] = {
     model.name: model
-    for model in (LIF_EXPONENTIAL, LEAKY_READOUT, IZHIKEVICH_2003, IZHIKEVICH_2007)
+    for model in (
+        LIF_EXPONENTIAL,
+        LEAKY_READOUT,
+        IZHIKEVICH_2003,
+        IZHIKEVICH_2007,
+        *SNNTORCH_LEAKY,
+        *SNNTORCH_SYNAPTIC,
+        *NORSE_LIF,
+        *NORSE_IZHIKEVICH,
+        *SPIKINGJELLY,
+    )
 }
 
 

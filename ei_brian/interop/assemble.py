@@ -1,0 +1,239 @@
+"""From a graph of layers to a spec: cells become populations, everything between them becomes weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from ei_brian.core.population import RESERVED, Population
+from ei_brian.core.projection import Projection
+from ei_brian.core.readout import Readout
+from ei_brian.core.schedule import layerwise_schedule
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.errors import DataError
+from ei_brian.interop.delays import Delays
+from ei_brian.interop.graph import INPUT, Cell, Graph, Node
+from ei_brian.interop.linear import affine
+from ei_brian.interop.order import run_order
+
+__all__ = ["MAX_DENSE_WEIGHTS", "assemble"]
+
+MAX_DENSE_WEIGHTS = 2**24
+SPARSE_BELOW = 0.5
+
+
+@dataclass(slots=True)
+class _Layer:
+    """A layer in the middle of assembly: its map, and the shape of what it gives."""
+
+    node: Node
+    shape: tuple[int, ...]
+    matrix: Any = None
+    bias: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(slots=True)
+class _Incoming:
+    """All paths that end at one cell: a matrix (None for one to one) with its delays per source, and the sum of biases."""
+
+    paths: dict[str, tuple[Any, Delays]] = field(default_factory=dict)
+    bias: Any = 0.0
+
+
+def assemble(graph: Graph, name: str = "network", readout: str | None = None) -> NetworkSpec:
+    """Return the network as populations, weights and the layer-wise order of events.
+
+    Parameters
+    ----------
+    graph : Graph
+        The layers.
+    name : str
+        Name of the network.
+    readout : str, optional
+        Decision rule on the last layer of cells; the spike count, or the largest membrane potential of cells that never spike,
+        unless given.
+
+    Raises
+    ------
+    DataError
+        If layers do not fit each other, or form a loop that no cell interrupts.
+    """
+    order = run_order(graph)
+    layers = _shapes(graph, order)
+    cells = [item for item in order if graph.nodes[item].cell is not None]
+    if not cells:
+        raise DataError("network: no layer of neurons was found; at least one is needed.")
+    names = _population_names(cells)
+    populations = [Population(INPUT, _numel(graph.input_shape), "input")]
+    projections: list[Projection] = []
+    for item in cells:
+        incoming = _incoming(graph, layers, item)
+        role = "readout" if item == cells[-1] else "mixed"
+        populations.append(_population(names[item], layers[item], incoming, role))
+        projections += _projections(names, item, layers[item], incoming, graph.dt_ms)
+        projections += _loop(names[item], layers[item])
+    schedule = layerwise_schedule(populations, projections)
+    last = populations[-1]
+    kind = readout or ("spike count" if last.spiking else "max v")
+    made = NetworkSpec(tuple(populations), tuple(projections), graph.dt_ms, Readout(last.name, kind), schedule, name)
+    remarks = [f"{names[item]}: {remark}" for item in cells for remark in _cell(layers[item]).remarks]
+    return made.with_provenance("import", framework=graph.framework, layers=names, remarks=remarks)
+
+
+def _numel(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape, dtype=np.int64))
+
+
+def _cell(layer: _Layer) -> Cell:
+    if layer.node.cell is None:
+        raise DataError(f"layer {layer.node.kind}: holds no neurons.")
+    return layer.node.cell
+
+
+def _shapes(graph: Graph, order: list[str]) -> dict[str, _Layer]:
+    """Return every layer with its map and shape, in the order of a step; only spikes of the step before close a loop."""
+    layers = {INPUT: _Layer(Node(INPUT), graph.input_shape)}
+    for item in order:
+        node = graph.nodes[item]
+        known = [layers[source].shape for source in graph.sources(item) if source in layers]
+        if not known:
+            raise DataError(f"layer {item}: nothing leads to it from the input.")
+        widest = {_numel(shape) for shape in known}
+        if len(widest) > 1:
+            raise DataError(f"layer {item}: inputs of {sorted(widest)} values are added; they must be equally many.")
+        layer = _Layer(node, known[0])
+        if node.cell is None and node.kind != "Delay":
+            layer.matrix, layer.bias, layer.shape = affine(item, node, known[0])
+        elif node.cell is not None and node.cell.input_weights is not None:
+            layer.matrix, layer.bias, layer.shape = affine(item, Node("Linear", {}, {"weight": node.cell.input_weights}), known[0])
+        layers[item] = layer
+    return layers
+
+
+def _incoming(graph: Graph, layers: Mapping[str, _Layer], item: str) -> _Incoming:
+    """Walk back from a cell through layers without neurons to cells and input, multiplying their maps."""
+    result = _Incoming()
+
+    def walk(at: str, matrix: Any, delays: Delays) -> None:
+        for source in graph.sources(at):
+            layer, where = layers[source], f"layer {source}"
+            if source == INPUT or layer.node.cell is not None:
+                _add(result, source, matrix, delays)
+            elif layer.node.kind == "Delay":
+                walk(source, matrix, delays.through(where, layer.node.arrays["delay"], matrix))
+            else:
+                if layer.bias is not None:
+                    wide = layer.bias.astype(np.float64)
+                    result.bias = result.bias + (wide if matrix is None else matrix.astype(np.float64) @ wide)
+                walk(source, _product(matrix, layer.matrix), delays.before(where, layer.matrix))
+
+    own = layers[item]
+    if own.bias is not None:
+        result.bias = result.bias + own.bias
+    walk(item, own.matrix, Delays())
+    return result
+
+
+def _product(left: Any, right: Any) -> Any:
+    if left is None or right is None:
+        return right if left is None else left
+    wide = [item.astype(np.float64) for item in (left, right)]
+    if not any(sparse.issparse(item) for item in wide):
+        return wide[0] @ wide[1]
+    return sparse.csr_array(sparse.csr_array(wide[0]) @ sparse.csr_array(wide[1]))
+
+
+def _add(result: _Incoming, source: str, matrix: Any, delays: Delays) -> None:
+    if source in result.paths:
+        before, delays_before = result.paths[source]
+        if matrix is None or before is None or delays_before.every != delays.every or delays.target is not delays_before.target:
+            raise DataError(f"layer {source}: two paths lead from it to the same cells, which differ in delay or have no weights.")
+        matrix = before + matrix
+    result.paths[source] = (matrix, delays)
+
+
+def _population(name: str, layer: _Layer, incoming: _Incoming, role: str) -> Population:
+    cell, size = _cell(layer), _numel(layer.shape)
+    parameters = {key: _spread(value, layer.shape, f"population {name}.{key}") for key, value in cell.parameters.items()}
+    bias = _spread(np.asarray(incoming.bias, dtype=np.float64).reshape(-1), layer.shape, f"population {name}.bias")
+    if np.any(bias):
+        parameters["bias"] = bias
+    loop = cell.recurrent_bias
+    if cell.recurrent_kernel is not None:
+        loop = affine(f"{name}.recurrent", cell.recurrent_kernel, layer.shape)[1]
+    if loop is not None and np.any(loop):
+        parameters["recurrent_bias"] = _spread(loop, layer.shape, f"population {name}.recurrent_bias")
+    return Population(name, size, role, cell.model, parameters=parameters)
+
+
+def _spread(value: Any, shape: tuple[int, ...], where: str) -> Any:
+    """Return one number, or one per neuron: torch broadcasts a vector over the last axes."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.size == 1:
+        return float(array.reshape(()))
+    if array.size == _numel(shape):
+        return array.reshape(-1)
+    try:
+        return np.broadcast_to(array, shape).reshape(-1)
+    except ValueError as error:
+        raise DataError(f"{where}: values of shape {array.shape} for a layer of shape {shape}.") from error
+
+
+def _projections(names: Mapping[str, str], item: str, layer: _Layer, incoming: _Incoming, dt_ms: float) -> list[Projection]:
+    made = []
+    for source, (matrix, delays) in incoming.paths.items():
+        where = f"projection {names[source]}→{names[item]}"
+        one_to_one = sparse.eye_array(_numel(layer.shape), dtype=np.float32, format="csr")
+        table = _stored(one_to_one if matrix is None else matrix, where)
+        made.append(Projection(names[source], names[item], table, "drive", delays.steps(where, table, dt_ms)))
+    return made
+
+
+def _loop(name: str, layer: _Layer) -> list[Projection]:
+    """Return the projection of a cell's own recurrent weights."""
+    cell, size = _cell(layer), _numel(layer.shape)
+    weights: Any = cell.recurrent_weights
+    if cell.recurrent_diagonal is not None:
+        weights = sparse.diags_array(np.broadcast_to(cell.recurrent_diagonal, (size,)), format="csr")
+    elif cell.recurrent_kernel is not None:
+        weights = affine(f"{name}.recurrent", cell.recurrent_kernel, layer.shape)[0]
+    if weights is None:
+        return []
+    return [Projection(name, name, _stored(weights, f"projection {name}→{name}"), "recurrent", name=f"{name}_recurrent")]
+
+
+def _stored(weights: Any, where: str) -> Any:
+    """Return weights in the form and precision to keep: dense where most are not zero, float32 where nothing is lost."""
+    filled = weights.nnz if sparse.issparse(weights) else int(np.count_nonzero(weights))
+    entries = weights.shape[0] * weights.shape[1]
+    if sparse.issparse(weights) and filled > SPARSE_BELOW * entries and entries <= MAX_DENSE_WEIGHTS:
+        weights = weights.toarray()
+    elif not sparse.issparse(weights) and entries > MAX_DENSE_WEIGHTS and filled <= SPARSE_BELOW * entries:
+        weights = sparse.csr_array(weights)
+    values = weights.data if sparse.issparse(weights) else weights
+    if not np.isfinite(values).all():
+        raise DataError(f"{where}: {int(np.sum(~np.isfinite(values)))} weights are not finite; check the training.")
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if np.array_equal(single.astype(np.float64), values):
+        return weights.astype(np.float32)
+    return weights.astype(np.float64)
+
+
+def _population_names(cells: list[str]) -> dict[str, str]:
+    names = {INPUT: INPUT}
+    for index, item in enumerate(cells):
+        plain = re.sub(r"_+", "_", re.sub(r"\W", "_", item, flags=re.ASCII)).strip("_")[:48]
+        if not re.match(r"[A-Za-z]", plain):
+            plain = f"layer_{plain}".rstrip("_") if plain else f"layer_{index + 1}"
+        while plain in RESERVED or plain in names.values():
+            plain = f"{plain}_{index + 1}"
+        names[item] = plain
+    return names
+

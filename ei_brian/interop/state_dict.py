@@ -1,0 +1,188 @@
+"""A state dict file and a description of the layers: read without the framework that trained them."""
+
+from __future__ import annotations
+
+import tomllib
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.errors import ConfigError, DataError, StorageError, unknown_name
+from ei_brian.interop.assemble import assemble
+from ei_brian.interop.frameworks import CELLS, cell_kinds, cell_of
+from ei_brian.interop.graph import Array, Graph, Node, chain, check_finite
+
+__all__ = ["MAX_BYTES", "from_state_dict", "graph_of", "read_architecture", "read_state_dict"]
+
+MAX_BYTES = 4 * 2**30
+MAX_TOML_BYTES = 2**20
+TOP = {"framework", "framework_version", "dt_ms", "input_shape", "name", "readout", "layers"}
+
+
+def from_state_dict(
+    path: str | Path, architecture: str | Path | Mapping[str, Any], *, dt_ms: float | None = None
+) -> NetworkSpec:
+    """Return the network of a state dict file.
+
+    Parameters
+    ----------
+    path : path
+        A file of ``torch.save(module.state_dict(), path)``, or an ``.npz`` of the same arrays.
+    architecture : path or mapping
+        A TOML file, or what it holds: ``framework``, ``input_shape``, optional ``dt_ms``, ``name`` and ``readout``, and a list
+        ``layers`` in the order of the forward pass; each has a ``name`` (the prefix of its arrays in the state dict), a ``type``
+        (its class) and those arguments of its constructor that the state dict does not hold, with the framework's defaults.
+        ``inputs`` names the layers that feed it, the one before it unless given.
+    dt_ms : float, optional
+        Time step in ms; that of the architecture, or 1, unless given.
+
+    Returns
+    -------
+    NetworkSpec
+        The same network.
+
+    Raises
+    ------
+    StorageError, ConfigError, DataError
+        For files that cannot be read safely, and descriptions that do not fit them.
+    """
+    described = read_architecture(architecture) if isinstance(architecture, (str, Path)) else dict(architecture)
+    graph = graph_of(described, read_state_dict(path), dt_ms)
+    return assemble(graph, str(described.get("name", "network")), described.get("readout"))
+
+
+def read_architecture(path: str | Path) -> dict[str, Any]:
+    """Return what a TOML file says about the layers."""
+    file = Path(path)
+    if file.stat().st_size > MAX_TOML_BYTES:
+        raise ConfigError(f"{file.name}: {file.stat().st_size} bytes; a description of layers is below {MAX_TOML_BYTES}.")
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file.name}: {error}; it is not TOML.") from error
+
+
+def read_state_dict(path: str | Path) -> dict[str, Array]:
+    """Return the arrays of a state dict file; nothing in it is run, and it cannot claim more memory than it is long.
+
+    Raises
+    ------
+    StorageError
+        For anything but a plain mapping of names to tensors in a file of torch >= 1.6, or an ``.npz``.
+    """
+    file = Path(path)
+    size = file.stat().st_size
+    if size > MAX_BYTES:
+        raise StorageError(f"{file.name}: {size} bytes; at most {MAX_BYTES} are read.")
+    _check_archive(file, size)
+    if file.suffix == ".npz":
+        return _read_npz(file)
+    return _read_torch(file)
+
+
+def _check_archive(file: Path, size: int) -> None:
+    """Refuse archives whose parts are packed or overlap: they unfold to more than the file holds."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise StorageError(
+            f"{file.name}: not a whole archive of torch.save or numpy.savez ({error}); save model.state_dict() again with torch >= 1.6."
+        ) from error
+    total = sum(part.file_size for part in parts)
+    limit = 100 * size if file.suffix == ".npz" else size
+    if total > min(limit, MAX_BYTES):
+        raise StorageError(f"{file.name}: its parts claim {total} bytes in a file of {size}; it is packed or broken. Save it again.")
+
+
+def _read_npz(file: Path) -> dict[str, Array]:
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return {str(name): np.asarray(stored[name]) for name in stored.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+        raise StorageError(f"{file.name}: {error}; an .npz of plain arrays is needed.") from error
+
+
+def _read_torch(file: Path) -> dict[str, Array]:
+    import torch
+
+    unpickling: type[Exception] = torch.serialization.pickle.UnpicklingError  # type: ignore[attr-defined]
+    try:
+        stored = torch.load(file, map_location="cpu", weights_only=True)
+    except (unpickling, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError, OSError, IndexError) as error:
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise StorageError(f"{file.name}: {reason} It must hold a state dict and nothing else: torch.save(model.state_dict(), …).") from error
+    if not isinstance(stored, Mapping):
+        raise StorageError(f"{file.name}: holds a {type(stored).__name__}; save model.state_dict().")
+    arrays = {}
+    for name, tensor in stored.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
+            raise StorageError(f"{file.name}: {str(name)[:60]!r} is a {type(tensor).__name__}, not a plain tensor; save model.state_dict().")
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise StorageError(f"{file.name}: {name[:60]!r} claims {tuple(tensor.shape)} values, more than it stores; the file is not sound.")
+        wide = tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+        arrays[name] = np.array(wide.detach().numpy())
+    return arrays
+
+
+def graph_of(described: Mapping[str, Any], arrays: Mapping[str, Array], dt_ms: float | None = None) -> Graph:
+    """Return the layers of a description with their arrays.
+
+    Raises
+    ------
+    ConfigError
+        For a description with unknown or missing entries.
+    DataError
+        For arrays that no layer claims, or that a layer lacks.
+    """
+    for key in described:
+        if key not in TOP:
+            raise ConfigError(unknown_name("architecture", key, TOP))
+    name = str(described.get("framework", ""))
+    if name not in CELLS:
+        raise ConfigError(unknown_name("architecture.framework", name, CELLS))
+    shape = tuple(described.get("input_shape", ()))
+    if not shape or not all(isinstance(item, int) and item > 0 for item in shape):
+        raise ConfigError(f"architecture.input_shape: {list(shape)}; give whole numbers, for example [1, 28, 28].")
+    check_finite("state dict", arrays)
+    nodes, edges, used = _layers(name, described, arrays)
+    left = sorted(set(arrays) - used)
+    if left:
+        raise DataError(f"state dict: {', '.join(left[:6])} belong to no layer of the description; name all layers that hold numbers.")
+    version = described.get("framework_version", "")
+    step = dt_ms if dt_ms is not None else float(described.get("dt_ms", _dt_ms(nodes)))
+    return Graph(nodes, edges, shape, step, f"{name} {version}".strip() + " state dict")
+
+
+def _dt_ms(nodes: Mapping[str, Node]) -> float:
+    steps = {float(node.options["dt"]) * 1e3 for node in nodes.values() if "dt" in node.options}
+    return steps.pop() if len(steps) == 1 else 1.0
+
+
+def _layers(
+    name: str, described: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> tuple[dict[str, Node], list[tuple[str, str]], set[str]]:
+    layers = described.get("layers", [])
+    if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
+        raise ConfigError("architecture.layers: give a list of tables, [[layers]], each with a name and a type.")
+    nodes: dict[str, Node] = {}
+    used: set[str] = set()
+    names = [str(layer.get("name", "")) for layer in layers]
+    edges = chain(names)
+    for layer, item in zip(layers, names, strict=True):
+        if not item or names.count(item) > 1 or "type" not in layer:
+            raise ConfigError(f"architecture.layers: {layer}; each layer needs a type and a name of its own.")
+        options = {key: value for key, value in layer.items() if key not in ("name", "type", "inputs")}
+        own = {key.removeprefix(item + "."): value for key, value in arrays.items() if key.startswith(item + ".")}
+        used |= {f"{item}.{key}" for key in own}
+        node = Node(str(layer["type"]), options, own)
+        if node.kind in cell_kinds(name):
+            node = Node(node.kind, options, own, cell_of(name, item, node))
+        nodes[item] = node
+        if "inputs" in layer:
+            edges = [edge for edge in edges if edge[1] != item] + [(str(source), item) for source in layer["inputs"]]
+    return nodes, edges, used
