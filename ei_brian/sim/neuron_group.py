@@ -16,6 +16,7 @@ from ei_brian.core.units import base_unit
 from ei_brian.sim.functions import FUNCTIONS
 from ei_brian.sim.slots import Slots
 from ei_brian.sim.structure import GroupStructure
+from ei_brian.sim.texts import untouched
 
 __all__ = ["neuron_group", "set_values"]
 
@@ -35,7 +36,7 @@ class _Step(StateUpdateMethod):
         self.update = update
 
     def __call__(self, equations: Equations, variables: Any = None, method_options: Any = None) -> str:
-        return self.update
+        return untouched(self.update)
 
 
 def neuron_group(group: GroupStructure, n_copies: int, slots: Slots, dt: Quantity) -> NeuronGroup:
@@ -45,15 +46,14 @@ def neuron_group(group: GroupStructure, n_copies: int, slots: Slots, dt: Quantit
     """
     equations = Equations(group.equations + "\n" + _declarations(group))
     order = slots.of("update", group.name)
-    threshold = {"threshold": group.threshold, "reset": group.reset or None} if group.threshold else {}
+    threshold = {"threshold": group.threshold, "reset": untouched(group.reset) or None} if group.threshold else {}
     made = NeuronGroup(
         group.size * n_copies, equations, method=_Step(group.update), name=group.name, dt=dt,
         namespace=dict(FUNCTIONS), **threshold,
     )  # fmt: skip
-    if equations.diff_eq_names:
-        made.state_updater.when, made.state_updater.order = order
-    else:
-        made.run_regularly(group.update, when=order[0], order=order[1], name=f"{group.name}_step")
+    made.state_updater.when, made.state_updater.order = order  # it runs nothing where there is no differential equation
+    if not equations.diff_eq_names:
+        made.run_regularly(untouched(group.update), when=order[0], order=order[1], name=f"{group.name}_step")
     if group.threshold:
         made.thresholder["spike"].when, made.thresholder["spike"].order = slots.of("threshold", group.name)
         if group.reset:
@@ -61,14 +61,14 @@ def neuron_group(group: GroupStructure, n_copies: int, slots: Slots, dt: Quantit
         if group.at_spike:
             made.contained_objects.append(_at_spike(made, group, f"after_{slots.of('threshold', group.name)[0]}"))
     if group.score_update:
-        made.run_regularly(group.score_update, when="end", name=f"{group.name}_score")
+        made.run_regularly(untouched(group.score_update), when="end", name=f"{group.name}_score")
     return made
 
 
 def _at_spike(made: NeuronGroup, group: GroupStructure, slot: str) -> CodeRunner:
     """Return what runs on the neurons that spiked beside their reset; `NeuronGroup.run_on_event` allows only one of the two."""
     return CodeRunner(
-        made, "reset", code=group.at_spike, clock=made.clock, when=slot, order=0, name=f"{group.name}_at_spike",
+        made, "reset", code=untouched(group.at_spike), clock=made.clock, when=slot, order=0, name=f"{group.name}_at_spike",
         needed_variables=["_spikespace"], template_kwds={"eventspace_variable": made.variables["_spikespace"]},
     )  # fmt: skip
 
