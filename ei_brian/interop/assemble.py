@@ -111,7 +111,8 @@ def _shapes(graph: Graph, order: list[str]) -> dict[str, _Layer]:
         if node.cell is None and node.kind != "Delay":
             layer.matrix, layer.bias, layer.shape = affine(item, node, known[0])
         elif node.cell is not None and node.cell.input_weights is not None:
-            layer.matrix, layer.bias, layer.shape = affine(item, Node("Linear", {}, {"weight": node.cell.input_weights}), known[0])
+            own = Node("Linear", {}, {"weight": node.cell.input_weights})
+            layer.matrix, layer.bias, layer.shape = affine(item, own, known[0])
         layers[item] = layer
     return layers
 
@@ -153,7 +154,9 @@ def _add(result: _Incoming, source: str, matrix: Any, delays: Delays) -> None:
     if source in result.paths:
         before, delays_before = result.paths[source]
         if matrix is None or before is None or delays_before.every != delays.every or delays.target is not delays_before.target:
-            raise DataError(f"layer {source}: two paths lead from it to the same cells, which differ in delay or have no weights.")
+            raise DataError(
+                f"layer {source}: two paths lead from it to the same cells, which differ in delay or have no weights."
+            )
         matrix = before + matrix
     result.paths[source] = (matrix, delays)
 

@@ -33,7 +33,7 @@ def norse_cell(name: str, node: Node) -> Cell:
     """
     where = f"layer {name} ({node.kind})"
     if node.kind not in NORSE_CELLS:
-        raise DataError(unknown_name(where, node.kind, NORSE_CELLS, "LIFAdEx and its kin use exp, LSNN and MC cells have no model yet."))
+        raise DataError(unknown_name(where, node.kind, NORSE_CELLS, "LSNN, MC, correlation and conductance cells have no model."))
     return NORSE_CELLS[node.kind](where, node)
 
 
@@ -109,7 +109,9 @@ def _izhikevich(where: str, node: Node) -> Cell:
         "constant": p["bias"], "v_threshold": p["v_th"], "v_init": v, "u_init": u,
     }  # fmt: skip
     recurrent = "Recurrent" in node.kind
-    return Cell("norse_izhikevich" + ("_recurrent" if recurrent else ""), parameters, **(_loops(where, node) if recurrent else {}))
+    if recurrent:
+        return Cell("norse_izhikevich_recurrent", parameters, **_loops(where, node))
+    return Cell("norse_izhikevich", parameters)
 
 
 NORSE_CELLS: dict[str, Callable[[str, Node], Cell]] = {

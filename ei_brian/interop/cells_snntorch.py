@@ -53,12 +53,16 @@ def snntorch_cell(name: str, node: Node) -> Cell:
 
 def _refuse(where: str, node: Node) -> None:
     if node.options.get("inhibition"):
-        raise DataError(f"{where}.inhibition: True lets only the largest of the layer fire, which no synapse does; set it to False.")
+        raise DataError(
+            f"{where}.inhibition: True lets only the largest of the layer fire, which no synapse does; set it to False."
+        )
     if node.options.get("state_quant"):
         raise DataError(f"{where}.state_quant: a quantised membrane is not reproduced; set it to False.")
     factor = node.arrays.get("graded_spikes_factor", np.asarray(node.options.get("graded_spikes_factor", 1.0)))
     if np.any(factor != 1):
-        raise DataError(f"{where}.graded_spikes_factor: {np.ravel(factor)[:3]}; graded spikes are not spikes. Fold it into the weights.")
+        raise DataError(
+            f"{where}.graded_spikes_factor: {np.ravel(factor)[:3]}; graded spikes are not spikes. Fold it into the weights."
+        )
 
 
 def _number(where: str, node: Node, key: str, default: Any = None) -> Any:
@@ -108,7 +112,9 @@ def _leaky(where: str, node: Node) -> Cell:
 def _threshold(where: str, node: Node) -> Any:
     threshold = _number(where, node, "threshold", 1.0)
     if np.any(threshold < 0):
-        raise DataError(f"{where}.threshold: down to {threshold.min():g}; a threshold below the start of the membrane is not supported.")
+        raise DataError(
+            f"{where}.threshold: down to {threshold.min():g}; a threshold below the start of the membrane is not supported."
+        )
     return threshold
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ei_brian.errors import DataError
 
-__all__ = ["Cell", "Graph", "Node", "check_finite", "chain"]
+__all__ = ["Cell", "Graph", "Node", "chain", "check_finite"]
 
 Array = npt.NDArray[Any]
 
@@ -118,4 +118,6 @@ def check_finite(where: str, arrays: Mapping[str, Array]) -> None:
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             bad = int(np.sum(~np.isfinite(array)))
-            raise DataError(f"{where}.{name}: {bad} of {array.size} values are not finite; check the training that they come from.")
+            raise DataError(
+                f"{where}.{name}: {bad} of {array.size} values are not finite; check the training that they come from."
+            )

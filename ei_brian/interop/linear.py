@@ -61,7 +61,9 @@ def _check_synapses(where: str, count: int) -> None:
 def _linear(where: str, node: Node, shape: Shape) -> Affine:
     weight = node.arrays["weight"]
     if weight.ndim != 2 or shape[-1] != weight.shape[1]:
-        raise DataError(f"{where}: weight of shape {weight.shape} for an input of shape {shape}; the last axis must have its width.")
+        raise DataError(
+            f"{where}: weight of shape {weight.shape} for an input of shape {shape}; the last axis must have its width."
+        )
     bias = node.arrays.get("bias")
     lead = shape[:-1]
     if lead and _numel(lead) > 1:
@@ -104,7 +106,9 @@ def _convolution(where: str, node: Node, shape: Shape) -> Affine:
     groups = int(np.asarray(node.options.get("groups", 1)))
     padding = _padding(where, node, kernel, dilation)
     if len(shape) != n + 1 or groups < 1 or shape[0] != weight.shape[1] * groups or weight.shape[0] % groups:
-        raise DataError(f"{where}: weight of shape {weight.shape} in {groups} groups for an input of shape {shape}; channels differ.")
+        raise DataError(
+            f"{where}: weight of shape {weight.shape} in {groups} groups for an input of shape {shape}; channels differ."
+        )
     windows = [_windows(where, *axis) for axis in zip(shape[1:], kernel, stride, dilation, padding, strict=True)]
     space = tuple(axis.shape[0] for axis in windows)
     _check_synapses(where, weight.size * _numel(space))
@@ -119,7 +123,9 @@ def _windows(
     """Return the input position of each (output position, kernel position) along one axis; -1 where it lies in the padding."""
     n_out = (size + sum(padding) - dilation * (kernel - 1) - 1) // stride + 1 if stride > 0 else 0
     if n_out < 1 or dilation < 1 or min(padding) < 0:
-        raise DataError(f"{where}: kernel {kernel}, stride {stride}, dilation {dilation}, padding {padding} fit no input of {size}.")
+        raise DataError(
+            f"{where}: kernel {kernel}, stride {stride}, dilation {dilation}, padding {padding} fit no input of {size}."
+        )
     place = np.arange(n_out)[:, None] * stride + np.arange(kernel) * dilation - padding[0]
     return np.where((place >= 0) & (place < size), place, -1)
 
@@ -146,9 +152,8 @@ def _unrolled(weight: Any, windows: list[npt.NDArray[np.int64]], shape: Shape, g
             rows.append(out * n_space + out_position)
             columns.append((out // per_group * weight.shape[1] + channel) * n_in + column)
             values.append(flat[out, channel, kernel_position])
-    table = sparse.coo_array(
-        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(weight.shape[0] * n_space, _numel(shape))
-    ).tocsr()
+    place = (np.concatenate(rows), np.concatenate(columns))
+    table = sparse.coo_array((np.concatenate(values), place), shape=(weight.shape[0] * n_space, _numel(shape))).tocsr()
     table.eliminate_zeros()
     return table
 
@@ -188,7 +193,7 @@ def _batch_norm(where: str, node: Node, shape: Shape) -> Affine:
         raise DataError(f"{where}: statistics of {mean.shape} channels for an input of shape {shape}.")
     scale = 1.0 / np.sqrt(variance + float(node.options.get("eps", 1e-5)))
     scale = scale * arrays["weight"] if "weight" in arrays else scale
-    shift = (arrays["bias"] if "bias" in arrays else 0.0) - mean * scale
+    shift = arrays.get("bias", np.zeros(1)) - mean * scale
     each = _numel(shape[1:])
     return sparse.diags_array(np.repeat(scale, each), format="csr"), np.repeat(shift, each), shape
 

@@ -91,12 +91,15 @@ def _check_archive(file: Path, size: int) -> None:
             parts = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise StorageError(
-            f"{file.name}: not a whole archive of torch.save or numpy.savez ({error}); save model.state_dict() again with torch >= 1.6."
+            f"{file.name}: not a whole archive of torch.save or numpy.savez ({error}); save model.state_dict() again with "
+            "torch >= 1.6."
         ) from error
     total = sum(part.file_size for part in parts)
     limit = 100 * size if file.suffix == ".npz" else size
     if total > min(limit, MAX_BYTES):
-        raise StorageError(f"{file.name}: its parts claim {total} bytes in a file of {size}; it is packed or broken. Save it again.")
+        raise StorageError(
+            f"{file.name}: its parts claim {total} bytes in a file of {size}; it is packed or broken. Save it again."
+        )
 
 
 def _read_npz(file: Path) -> dict[str, Array]:
@@ -115,15 +118,22 @@ def _read_torch(file: Path) -> dict[str, Array]:
         stored = torch.load(file, map_location="cpu", weights_only=True)
     except (unpickling, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError, OSError, IndexError) as error:
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise StorageError(f"{file.name}: {reason} It must hold a state dict and nothing else: torch.save(model.state_dict(), …).") from error
+        raise StorageError(
+            f"{file.name}: {reason} It must hold a state dict and nothing else: torch.save(model.state_dict(), …)."
+        ) from error
     if not isinstance(stored, Mapping):
         raise StorageError(f"{file.name}: holds a {type(stored).__name__}; save model.state_dict().")
     arrays = {}
     for name, tensor in stored.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
-            raise StorageError(f"{file.name}: {str(name)[:60]!r} is a {type(tensor).__name__}, not a plain tensor; save model.state_dict().")
+            raise StorageError(
+                f"{file.name}: {str(name)[:60]!r} is a {type(tensor).__name__}, not a plain tensor; save model.state_dict()."
+            )
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-            raise StorageError(f"{file.name}: {name[:60]!r} claims {tuple(tensor.shape)} values, more than it stores; the file is not sound.")
+            raise StorageError(
+                f"{file.name}: {name[:60]!r} claims {tuple(tensor.shape)} values, more than it stores; the file is not "
+                "sound."
+            )
         wide = tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
         arrays[name] = np.array(wide.detach().numpy())
     return arrays
@@ -152,7 +162,9 @@ def graph_of(described: Mapping[str, Any], arrays: Mapping[str, Array], dt_ms: f
     nodes, edges, used = _layers(name, described, arrays)
     left = sorted(set(arrays) - used)
     if left:
-        raise DataError(f"state dict: {', '.join(left[:6])} belong to no layer of the description; name all layers that hold numbers.")
+        raise DataError(
+            f"state dict: {', '.join(left[:6])} belong to no layer of the description; name all layers that hold numbers."
+        )
     version = described.get("framework_version", "")
     step = dt_ms if dt_ms is not None else float(described.get("dt_ms", _dt_ms(nodes)))
     return Graph(nodes, edges, shape, step, f"{name} {version}".strip() + " state dict")

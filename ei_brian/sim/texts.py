@@ -12,9 +12,9 @@ _ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*(.*)")
 def untouched(text: str) -> str:
     """Return the same assignments such that no variable is set from itself in one line.
 
-    Brian2 turns ``x = x + …`` and ``x = x*…`` into ``x += …`` and ``x *= …`` by algebra, which changes the order of operations and
-    with it the last bit (``g = g - rate*g`` becomes ``g *= 1 - rate``); in numpy an earlier ``y = x`` would change with ``x`` as
-    well. With a line between, it computes what the catalogue says.
+    Brian2 turns ``x = x + …`` and ``x = x*…`` into ``x += …`` and ``x *= …`` by algebra, which changes the order of operations
+    and with it the last bit (``g = g - rate*g`` becomes ``g *= 1 - rate``); in numpy an earlier ``y = x`` would change with
+    ``x`` as well. With a line between, it computes what the catalogue says.
     """
     lines = []
     for line in text.splitlines():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ei_brian.core.quantity import Parameter, State
 
-__all__ = ["BIAS", "DRIVE", "FIRED", "RECURRENT", "RECURRENT_BIAS", "V", "V_BEFORE", "V_THRESHOLD"]
+__all__ = ["BIAS", "DRIVE", "FIRED", "RECURRENT", "RECURRENT_BIAS", "V_BEFORE", "V_THRESHOLD", "V"]
 
 V_THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold", low=0.0)
 BIAS = Parameter("bias", "1", 0.0, "bias of the layer, added in every step")

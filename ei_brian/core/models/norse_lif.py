@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ei_brian.core.models.discrete import BIAS, DRIVE, RECURRENT, RECURRENT_BIAS, V, V_THRESHOLD
+from ei_brian.core.models.discrete import BIAS, DRIVE, RECURRENT, RECURRENT_BIAS, V
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Parameter, State
 

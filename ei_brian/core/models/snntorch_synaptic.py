@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ei_brian.core.models.discrete import BIAS, DRIVE, FIRED, RECURRENT, RECURRENT_BIAS, V, V_BEFORE, V_THRESHOLD
+from ei_brian.core.models.discrete import BIAS, DRIVE, FIRED, RECURRENT, RECURRENT_BIAS, V_BEFORE, V_THRESHOLD, V
 from ei_brian.core.models.snntorch_leaky import DECAY, REFERENCE, RESETS
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Parameter, State
