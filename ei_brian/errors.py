@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "BackendError",
+    "CalibrationError",
     "ConfigError",
     "DataError",
     "EIBrianError",
@@ -38,6 +39,10 @@ class ConfigError(EIBrianError):
 
 class BackendError(EIBrianError):
     """A simulation could not be built, did not finish, or did not prove that it finished right."""
+
+
+class CalibrationError(EIBrianError):
+    """A calibration did not reach the trained network's activity; there is no network to return."""
 
 
 def unknown_name(where: str, name: object, allowed: Iterable[str], what_to_do: str = "") -> str:

@@ -71,7 +71,7 @@ def diversify(
         populations = tuple(cells if p.name == target.name else p for p in made.populations)
         made = replace(made, populations=populations).with_provenance(
             "diversify", population=target.name, mix=shares, jitter=jitter, seed=seed, from_model=target.model,
-            tau_mem=np.asarray(target.parameters["tau_mem"]).tolist(), first_map=maps,
+            trained={name: np.asarray(values).tolist() for name, values in target.parameters.items()}, first_map=maps,
         )  # fmt: skip
     return made
 
@@ -116,7 +116,7 @@ def _swapped(
 
 
 def _map_of(kind: CellType, old: Population, dt_ms: float) -> DriveMap:
-    mem, syn, threshold = (float(np.mean(old.parameters[name])) for name in ("tau_mem", "tau_syn", "v_threshold"))
+    mem, syn, threshold = (float(np.mean(np.asarray(old.parameters[name]))) for name in ("tau_mem", "tau_syn", "v_threshold"))
     return first_map(kind, mem, syn, threshold, dt_ms)
 
 

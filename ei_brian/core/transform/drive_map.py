@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,9 +18,10 @@ __all__ = ["DriveMap", "current_scale", "first_map", "fit_map", "mapped_cells", 
 
 Array = npt.NDArray[np.floating]
 RECEPTORS = (("g", "exponential_current"),)
-GAINS = np.geomspace(0.1, 60.0, 20)
-OFFSETS = np.linspace(-5.0, 1.5, 14)
-SHRINK = (0.5, 0.2, 0.08)  # widths of the refining grids, as a share of the first grid's steps times its points
+COARSE_GAINS = np.geomspace(0.1, 100.0, 18)
+COARSE_OFFSETS = np.linspace(-6.5, 1.5, 12)
+REFINEMENT = (0.4, 0.16, 0.06)  # half widths, in log gain and half the offset scale, of the three finer grids
+FIRST_TAUS = (1.0, 2.0, 4.0)  # decays of the synaptic current to choose from, in units of the trained one
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +70,20 @@ def mapped_cells(
 
 
 def fit_map(
-    kind: CellType, tau_ms: float, dt_ms: float, jumps: Array, target: npt.NDArray[np.bool_], filter_ms: float = 10.0
-) -> DriveMap:
-    """Return the gain and offset whose cells follow the trained ones best on the same drive.
+    kind: CellType, taus_ms: Sequence[float], dt_ms: float, jumps: Array, target: npt.NDArray[np.bool_],
+    filter_ms: float = 10.0,
+) -> DriveMap:  # fmt: skip
+    """Return the gain, offset and synaptic decay whose cells follow the trained ones best on the same drive.
 
-    A grid over both, then three finer ones around the best: deterministic, without derivatives, all candidates at once.
+    A grid over gain and offset for each decay, then three finer grids around the best: deterministic, without derivatives,
+    all candidates at once.
 
     Parameters
     ----------
     kind : CellType
         The cell type.
-    tau_ms : float
-        Decay of the synaptic current.
+    taus_ms : sequence of float
+        Decays of the synaptic current to choose from.
     dt_ms : float
         Time step.
     jumps : array, shape (trial, step, cell)
@@ -93,18 +96,19 @@ def fit_map(
     scale = current_scale(kind.model, kind.parameters)
     wanted = filtered(target, filter_ms, dt_ms)
     power = max(float(np.square(wanted).sum()), 1e-12)
-    log_gain, offset = (axis.ravel() for axis in np.meshgrid(np.log(GAINS), OFFSETS))
-    best = (np.inf, 0.0, 0.0, 0.0)
-    for width in (0.0, *SHRINK):
+    best = (np.inf, 0.0, 0.0, 0.0, taus_ms[0])
+    log_gain, offset = (axis.ravel() for axis in np.meshgrid(np.log(COARSE_GAINS), COARSE_OFFSETS))
+    for tau_ms, width in (*((tau, 0.0) for tau in taus_ms), *((0.0, width) for width in REFINEMENT)):
         if width:
-            across = np.linspace(-1.0, 1.0, 9) * width
+            across = np.linspace(-1.0, 1.0, 7) * width
             log_gain, offset = (axis.ravel() for axis in np.meshgrid(best[1] + across, best[2] + 2 * across))
-        distance, rate = _errors(kind, np.exp(log_gain) * scale, offset * scale, tau_ms, dt_ms, jumps, wanted, filter_ms)
+        tau = tau_ms or best[4]
+        distance, rate = _errors(kind, np.exp(log_gain) * scale, offset * scale, tau, dt_ms, jumps, wanted, filter_ms)
         index = int(np.argmin(distance))
         if distance[index] < best[0]:
-            best = (float(distance[index]), float(log_gain[index]), float(offset[index]), float(rate[index]))
+            best = (float(distance[index]), float(log_gain[index]), float(offset[index]), float(rate[index]), tau)
     trained = float(target.mean()) / (dt_ms * 1e-3)
-    return DriveMap(float(np.exp(best[1]) * scale), best[2] * scale, tau_ms, best[0] / power, trained, best[3])
+    return DriveMap(float(np.exp(best[1]) * scale), best[2] * scale, best[4], best[0] / power, trained, best[3])
 
 
 def _errors(
@@ -117,23 +121,24 @@ def _errors(
     distance, count = np.zeros(gain.size), np.zeros(gain.size)
     for trial in range(n_trials):
         part = slice(trial, trial + 1)
-        spikes = replay(cells, dt_ms, np.tile(jumps[part], (1, 1, gain.size)))
+        spikes = replay(cells, dt_ms, {"g": np.tile(jumps[part], (1, 1, gain.size))})
         shaped = filtered(spikes, filter_ms, dt_ms).reshape(n_steps, gain.size, n_cells)
         distance += np.square(shaped - wanted[trial][:, None]).sum(axis=(0, 2))
         count += spikes.reshape(n_steps, gain.size, n_cells).sum(axis=(0, 2))
     return distance, count / (n_trials * n_steps * n_cells * dt_ms * 1e-3)
 
 
-def synthetic_jumps(tau_syn_ms: float, dt_ms: float, duration_ms: float = 150.0, n_cells: int = 24, n_trials: int = 4) -> Array:
-    """Return a drive that covers what trained cells receive: Poisson arrivals of mean drive 0 to 1.6, and white noise on top."""
+def synthetic_jumps(tau_syn_ms: float, dt_ms: float, duration_ms: float = 120.0, n_cells: int = 16, n_trials: int = 3) -> Array:
+    """Return a drive that covers what trained cells receive: Poisson arrivals of mean drive 0 to 2.5, noise on top."""
     rng = np.random.default_rng(20030715)
     n_steps = round(duration_ms / dt_ms)
-    mean = rng.uniform(0.0, 1.6, size=(n_trials, 1, n_cells))
+    mean = rng.uniform(0.0, 2.5, size=(n_trials, 1, n_cells))
     per_ms = rng.uniform(0.1, 0.8, size=(n_trials, 1, n_cells))
-    spread = rng.uniform(0.0, 0.4, size=(n_trials, 1, n_cells))
+    spread = rng.uniform(0.0, 2.0, size=(n_trials, 1, n_cells))
     arrivals = rng.poisson(np.broadcast_to(per_ms * dt_ms, (n_trials, n_steps, n_cells)))
     noise = rng.normal(size=arrivals.shape) * spread * np.sqrt(2 * dt_ms / tau_syn_ms)
-    return arrivals * (mean / (per_ms * tau_syn_ms)) + noise
+    jumps: Array = arrivals * (mean / (per_ms * tau_syn_ms)) + noise
+    return jumps
 
 
 @lru_cache(maxsize=256)
@@ -143,7 +148,8 @@ def _first_map(kind_name: str, tau_mem_ms: float, tau_syn_ms: float, threshold: 
     jumps = synthetic_jumps(tau_syn_ms, dt_ms) * threshold
     parameters = {"tau_mem": tau_mem_ms, "tau_syn": tau_syn_ms, "v_threshold": threshold}
     trained = Population("cells", jumps.shape[2], "mixed", "lif_exponential", parameters=parameters)
-    made = fit_map(cell_type(kind_name), tau_syn_ms, dt_ms, jumps / threshold, replay(trained, dt_ms, jumps))
+    taus, target = tuple(tau_syn_ms * factor for factor in FIRST_TAUS), replay(trained, dt_ms, {"g": jumps})
+    made = fit_map(cell_type(kind_name), taus, dt_ms, jumps / threshold, target)
     return DriveMap(
         made.gain / threshold, made.offset, made.tau_ms, made.distance, made.rate_trained_hz, made.rate_mapped_hz
     )

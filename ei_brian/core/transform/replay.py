@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ei_brian.core.population import Population
 from ei_brian.core.program import Program, compose
 from ei_brian.core.reference import program_functions
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.units import unit_scale
 
 __all__ = ["filtered", "jumps_of", "replay"]
 
@@ -18,7 +20,7 @@ Array = npt.NDArray[np.floating]
 CACHE_NUMBERS = 60_000  # numbers per state that stay in a core's cache
 
 
-def replay(population: Population, dt_ms: float, jumps: Array, port: str = "g") -> npt.NDArray[np.bool_]:
+def replay(population: Population, dt_ms: float, jumps: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
     """Return the spikes of unconnected cells, shape (trial, step, neuron).
 
     Parameters
@@ -27,10 +29,8 @@ def replay(population: Population, dt_ms: float, jumps: Array, port: str = "g") 
         The cells.
     dt_ms : float
         Time step in ms.
-    jumps : array, shape (trial, step, neuron) or (trial, step, 1)
-        What arrives at the port at the end of each step, in its unit.
-    port : str
-        Where it arrives.
+    jumps : mapping of port to array, shape (trial, step, neuron)
+        What arrives at the end of each step, in the unit of the port.
 
     Notes
     -----
@@ -39,16 +39,18 @@ def replay(population: Population, dt_ms: float, jumps: Array, port: str = "g") 
     """
     alone = NetworkSpec((Population("input", 1, "input"), population), (), dt_ms)
     program = compose(alone, population)
-    n_trials, n_steps = jumps.shape[:2]
+    units = {state.name: unit_scale(state.unit) for state in population.declared_states()}
+    n_trials, n_steps = next(iter(jumps.values())).shape[:2]
     spikes = np.zeros((n_trials, n_steps, population.size), dtype=bool)
     width = max(1, CACHE_NUMBERS // population.size)
     for start in range(0, n_trials, width):
         part = slice(start, min(start + width, n_trials))
-        _run(program, np.ascontiguousarray(jumps[part].swapaxes(0, 1), dtype=np.float32), port, spikes[part])
+        by_step = {port: np.float32(units[port]) * values[part].swapaxes(0, 1) for port, values in jumps.items()}
+        _run(program, by_step, spikes[part])
     return spikes
 
 
-def _run(program: Program, jumps: Array, port: str, spikes: npt.NDArray[np.bool_]) -> None:
+def _run(program: Program, jumps: Mapping[str, Array], spikes: npt.NDArray[np.bool_]) -> None:
     shape = (spikes.shape[0], program.size)
     values: dict[str, Any] = {name: q.si.astype(np.float32) for name, q in program.constants.items()}
     for name, quantity in program.states.items():
@@ -56,10 +58,11 @@ def _run(program: Program, jumps: Array, port: str, spikes: npt.NDArray[np.bool_
     functions = program_functions(np.dtype(np.float32))
     update, reset = compile(program.update, "update", "exec"), compile(program.reset, "reset", "exec")
     threshold = compile(program.threshold, "threshold", "eval")
-    for step in range(jumps.shape[0]):
+    for step in range(spikes.shape[1]):
         exec(update, functions, values)  # noqa: S102 - text of our own catalogue, never of a file
         fired = eval(threshold, functions, values)  # noqa: S307
-        values[port] = values[port] + jumps[step]
+        for port, arriving in jumps.items():
+            values[port] = values[port] + arriving[step]
         if fired.any():
             spikes[:, step] = fired
             before = {name: values[name] for name in program.states}

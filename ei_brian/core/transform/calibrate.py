@@ -1,0 +1,207 @@
+"""Fit swapped cells to the trained ones, in the network, on a calibration set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ei_brian.core.models.cell_types import cell_type
+from ei_brian.core.population import Population
+from ei_brian.core.reference import simulate
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.calibration_state import CalibrationState
+from ei_brian.core.transform.closed_loop import Comparison, Targets, compare, improved, targets_of
+from ei_brian.core.transform.drive_map import DriveMap, fit_map
+from ei_brian.core.transform.knobs import knobs_of, with_population, with_values
+from ei_brian.core.transform.pipe import pipeable
+from ei_brian.core.transform.replay import jumps_of
+from ei_brian.core.transform.trained import trained_network
+from ei_brian.core.transform.trials import refuse_overlap, trial_hashes
+from ei_brian.errors import CalibrationError, SpecError
+
+__all__ = ["calibrate"]
+
+SYNAPTIC_DECAYS = (0.6, 1.0, 1.6, 2.4, 4.0)  # to choose from, in units of the trained one
+FIT_TRIALS, FIT_CELLS = 20, 12
+SHRINK = 0.75
+
+
+@pipeable
+def calibrate(
+    spec: NetworkSpec, calibration_set: Stimulus, *, trained: NetworkSpec | None = None, test_set: Stimulus | None = None,
+    iterations: int = 10, most_trials: int = 120, kinetics: bool = True, filter_ms: float = 10.0, rate_tolerance: float = 0.2,
+    checkpoint: str | PathLike[str] | None = None, progress: bool = False,
+) -> NetworkSpec:  # fmt: skip
+    """Fit the cells that were swapped so that they do what the trained cells did: ``spec | calibrate(calibration_set)``.
+
+    First open loop: for each cell type, the map from trained drive to current (gain, offset and decay of the synaptic current)
+    whose spikes are nearest to those of the trained cells on the drive that these received. Then closed loop: the whole network
+    runs; each cell takes the gain and constant current that serve it best on the drive that it really got; the rate of every
+    population is held. The state of the loop that is nearest to the trained network is returned. No label is looked at.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        A network with swapped cells; left out behind ``|``.
+    calibration_set : Stimulus
+        Input that is neither training nor test data, at the time step of the trained network.
+    trained : NetworkSpec, optional
+        The network before the swap; found in the provenance unless later transforms changed more than cells.
+    test_set : Stimulus, optional
+        Refused if it shares a trial with the calibration set.
+    iterations : int
+        Rounds of the closed loop; 0 leaves the open-loop map.
+    most_trials : int
+        Calibration trials that are used, evenly spaced.
+    kinetics : bool
+        Whether the decay of the synaptic current may change: a cell with a fast membrane follows a slow trained one by slower
+        synapses, since both filter the same input.
+    filter_ms : float
+        Time constant of the distance between spike trains.
+    rate_tolerance : float
+        Relative deviation of a population's rate at which the calibration counts as converged.
+    checkpoint : path, optional
+        File of numbers that is replaced after each round; a second call goes on from it.
+    progress : bool
+        Show a bar.
+
+    Raises
+    ------
+    CalibrationError
+        If a population's rate stays further from the trained one than the tolerance (and than 1 Hz): no network is returned.
+    DataError
+        If calibration and test set share trials.
+    SpecError
+        If the network has no swapped cells, or its trained original is not known.
+    """
+    hashes = trial_hashes(calibration_set)
+    if test_set is not None:
+        refuse_overlap(hashes, test_set)
+    original = trained if trained is not None else trained_network(spec)
+    part = _evenly(calibration_set, most_trials)
+    factor = _factor(original, spec)
+    targets = targets_of(original, part, factor, filter_ms)
+    maps: dict[str, dict[str, Any]] = {}
+    start = spec
+    if trained is None or _only_cells_differ(original, spec):
+        start, maps = _open_loop(spec, original, part, kinetics, filter_ms, progress)
+    state = CalibrationState(checkpoint, start, part, (iterations, filter_ms))
+    best, seen, history = _closed_loop(start, part.refined(factor), targets, iterations, state, progress)
+    _check_converged(seen, rate_tolerance)
+    return best.with_provenance(
+        "calibrate", calibration_set=calibration_set.name, calibration_sha256=calibration_set.sha256,
+        calibration_trials=list(hashes), open_loop=maps, closed_loop=history,
+        result=seen.as_data(), iterations=iterations, kinetics=kinetics, filter_ms=filter_ms,
+        trained_sha256=original.sha256,
+    )  # fmt: skip
+
+
+def _evenly(stimulus: Stimulus, most: int) -> Stimulus:
+    if stimulus.n_trials <= most:
+        return stimulus
+    chosen = np.unique(np.linspace(0, stimulus.n_trials - 1, most).astype(int))
+    return _take(stimulus, chosen)
+
+
+def _take(stimulus: Stimulus, trials: np.ndarray[Any, Any]) -> Stimulus:
+    """Return chosen trials, renumbered in the order given (ascending)."""
+    events = stimulus.events
+    new = np.full(stimulus.n_trials, -1, dtype=np.int32)
+    new[trials] = np.arange(trials.size, dtype=np.int32)
+    kept = new[events.trial] >= 0
+    return Stimulus(
+        replace(events, trial=new[events.trial[kept]], step=events.step[kept], unit=events.unit[kept], n_trials=int(trials.size)),
+        None if stimulus.labels is None else stimulus.labels[trials], stimulus.n_classes, stimulus.name,
+        None if stimulus.values is None else stimulus.values[kept],
+    )  # fmt: skip
+
+
+def _factor(trained: NetworkSpec, spec: NetworkSpec) -> int:
+    factor = round(trained.dt_ms / spec.dt_ms)
+    if factor < 1 or abs(factor * spec.dt_ms - trained.dt_ms) > 1e-9 * trained.dt_ms:
+        raise SpecError(
+            f"calibrate: the network has dt {spec.dt_ms:g} ms, the trained one {trained.dt_ms:g} ms; the latter must be a whole "
+            "multiple. Use refine_dt with a whole factor."
+        )
+    return factor
+
+
+def _only_cells_differ(trained: NetworkSpec, spec: NetworkSpec) -> bool:
+    ports = [(p.name, p.port) for p in trained.projections] == [(p.name, p.port) for p in spec.projections]
+    return ports and trained.dt_ms == spec.dt_ms and not any(line["action"] == "calibrate" for line in spec.provenance)
+
+
+def _open_loop(
+    spec: NetworkSpec, trained: NetworkSpec, stimulus: Stimulus, kinetics: bool, filter_ms: float, progress: bool
+) -> tuple[NetworkSpec, dict[str, dict[str, Any]]]:
+    swapped = [p for p in spec.cells if knobs_of(p) is not None and p.cell_types and trained[p.name].model == "lif_exponential"]
+    fit_set = _evenly(stimulus, FIT_TRIALS)
+    recording = simulate(trained, fit_set, traces=[(p.name, "g") for p in swapped])
+    made, maps = spec, dict[str, dict[str, Any]]()
+    jobs = [(cells, name) for cells in swapped for name in sorted(set(cells.cell_types))]
+    for cells, name in tqdm(jobs, desc="calibrating types", unit="type", disable=not progress):
+        old = trained[cells.name]
+        mine = np.flatnonzero(np.array(cells.cell_types) == name)
+        chosen = mine[np.linspace(0, mine.size - 1, min(mine.size, FIT_CELLS)).astype(int)]
+        tau_syn = np.broadcast_to(np.asarray(old.parameters["tau_syn"]), (old.size,))
+        jumps = jumps_of(recording.traces[(cells.name, "g")], np.exp(-spec.dt_ms / tau_syn))[:, :, chosen]
+        target = np.asarray(recording.spikes[cells.name].dense(), dtype=bool)[:, :, chosen]
+        tau = float(tau_syn[mine].mean())
+        fit = fit_map(
+            cell_type(name), tuple(tau * f for f in SYNAPTIC_DECAYS) if kinetics else (tau,), spec.dt_ms, jumps, target, filter_ms
+        )
+        made = with_population(made, _with_map(made[cells.name], mine, fit))
+        maps.setdefault(cells.name, {})[name] = {key: float(getattr(fit, key)) for key in DriveMap.__dataclass_fields__}
+    return made, maps
+
+
+def _with_map(cells: Population, mine: np.ndarray[Any, Any], fit: DriveMap) -> Population:
+    changes = {}
+    for name, value in (("gain_g", fit.gain), ("offset_g", fit.offset), ("tau_g", fit.tau_ms)):
+        values = np.array(np.broadcast_to(np.asarray(cells.parameters[name]), (cells.size,)))
+        values[mine] = value
+        changes[name] = values
+    return with_values(cells, changes)
+
+
+def _closed_loop(
+    spec: NetworkSpec, stimulus: Stimulus, targets: Targets, iterations: int, state: CalibrationState, progress: bool
+) -> tuple[NetworkSpec, Comparison, list[dict[str, Any]]]:
+    first, now, best, history = state.resume(spec)
+    best_seen: Comparison | None = None
+    with tqdm(total=iterations, initial=first, desc="calibrating the loop", unit="round", disable=not progress) as bar:
+        for iteration in range(first, iterations + 1):
+            seen = compare(now, stimulus, targets)
+            history.append({"iteration": iteration, "cost": seen.cost, **seen.as_data()})
+            if seen.cost <= min(line["cost"] for line in history):
+                best, best_seen = now, replace(seen, recording=None)
+            bar.set_postfix(cost=f"{seen.cost:.3f}", agreement=f"{seen.agreement:.3f}")
+            if iteration == iterations:
+                break
+            now = improved(now, seen, targets, iteration, SHRINK**iteration)
+            state.save(iteration + 1, now, best, history)
+            bar.update()
+    if best_seen is None:
+        best_seen = replace(compare(best, stimulus, targets), recording=None)
+    return best, best_seen, json.loads(json.dumps(history))
+
+
+def _check_converged(seen: Comparison, tolerance: float) -> None:
+    far: Mapping[str, tuple[float, float]] = {
+        name: (seen.rates_hz[name], rate)
+        for name, rate in seen.rates_trained_hz.items()
+        if abs(seen.rates_hz[name] - rate) > max(tolerance * rate, 1.0)
+    }
+    if far:
+        told = ", ".join(f"{name} {got:.1f} Hz instead of {wanted:.1f} Hz" for name, (got, wanted) in far.items())
+        raise CalibrationError(
+            f"calibrate: did not converge: {told} (allowed: {tolerance:.0%}); no network is returned. Give more iterations or "
+            "calibration trials, allow kinetics=True, or take cell types whose time constants are nearer to the trained ones."
+        )

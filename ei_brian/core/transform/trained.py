@@ -1,0 +1,39 @@
+"""The trained network behind a transformed one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ei_brian.core.population import Population
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.errors import SpecError
+
+__all__ = ["AFTER_CURRENTS", "trained_network"]
+
+AFTER_CURRENTS = ("to_conductances", "with_delays", "with_short_term_plasticity", "refine_dt", "fine-tune", "calibrate")
+
+
+def trained_network(spec: NetworkSpec, where: str = "calibrate") -> NetworkSpec:
+    """Return the network as it was before its cells were swapped, from the provenance.
+
+    Raises
+    ------
+    SpecError
+        If nothing was swapped, or if transforms after the swap changed weights, receptors or time step.
+    """
+    lines = {line["population"]: line for line in spec.provenance if line["action"] == "diversify"}
+    later = [line["action"] for line in spec.provenance if line["action"] in AFTER_CURRENTS]
+    if not lines or later:
+        reason = f"{later[0]} changed it" if later else "no population was diversified"
+        raise SpecError(
+            f"{where}.trained: cannot be read from the provenance ({reason}); give the trained network: {where}(…, trained=spec)."
+        )
+    populations = tuple(_before(p, lines[p.name]["trained"]) if p.name in lines else p for p in spec.populations)
+    return replace(spec, populations=populations, provenance=())
+
+
+def _before(cells: Population, parameters: dict[str, float | list[float]]) -> Population:
+    arrays = {name: np.asarray(values) for name, values in parameters.items()}
+    return Population(cells.name, cells.size, cells.role, "lif_exponential", parameters=arrays)

@@ -1,0 +1,123 @@
+"""Calibration: it brings the function back, is deterministic and resumable, and refuses what it must."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ei_brian.core.population import Population
+from ei_brian.core.projection import Projection
+from ei_brian.core.readout import Readout
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.calibrate import calibrate
+from ei_brian.core.transform.closed_loop import compare, targets_of
+from ei_brian.core.transform.diversify import diversify
+from ei_brian.core.transform.knobs import with_population, with_values
+from ei_brian.core.transform.trained import trained_network
+from ei_brian.errors import CalibrationError, DataError, SpecError, StorageError
+
+
+@pytest.fixture(scope="module")
+def spec() -> NetworkSpec:
+    rng = np.random.default_rng(0)
+
+    def weights(target: int, source: int, size: float) -> np.ndarray:
+        return (rng.uniform(0, 2 * abs(size), size=(target, source)) * np.sign(size)).astype(np.float32)
+
+    populations = (
+        Population("input", 12, "input"),
+        Population("E", 16, "exc", "lif_exponential"),
+        Population("I", 8, "inh", "lif_exponential", parameters={"tau_mem": 10.0}),
+        Population("out", 3, "readout", "leaky_readout"),
+    )
+    projections = (
+        Projection("input", "E", weights(16, 12, 0.4)),
+        Projection("input", "I", weights(8, 12, 0.3)),
+        Projection("I", "E", weights(16, 8, -0.2)),
+        Projection("E", "out", weights(3, 16, 0.3)),
+    )
+    return NetworkSpec(populations, projections, 1.0, Readout("out"))
+
+
+def some_input(n_trials: int, seed: int) -> Stimulus:
+    rng = np.random.default_rng(seed)
+    dense = (rng.random((n_trials, 60, 12)) < 0.05).astype(int)
+    return Stimulus(Spikes.from_dense(dense, 1.0), np.arange(n_trials) % 3, 3, f"input{seed}")
+
+
+@pytest.fixture(scope="module")
+def swapped(spec: NetworkSpec) -> NetworkSpec:
+    made = diversify(spec, "cortex FS", "all", seed=1)
+    for name in ("E", "I"):  # a first map that is wrong by half
+        made = with_population(made, with_values(made[name], {"gain_g": 1.5 * np.asarray(made[name].parameters["gain_g"])}))
+    return made
+
+
+@pytest.fixture(scope="module")
+def calibrated(swapped: NetworkSpec) -> NetworkSpec:
+    return calibrate(swapped, some_input(14, 1), iterations=2, rate_tolerance=0.5)
+
+
+def test_nearer_to_the_trained_network_on_input_it_has_not_seen(
+    spec: NetworkSpec, swapped: NetworkSpec, calibrated: NetworkSpec
+) -> None:
+    fresh = some_input(30, 2)
+    targets = targets_of(spec, fresh, 1, 10.0)
+    before, after = compare(swapped, fresh, targets).distance, compare(calibrated, fresh, targets).distance
+    assert sum(after.values()) < sum(before.values())
+
+
+def test_deterministic_and_recorded(swapped: NetworkSpec, calibrated: NetworkSpec) -> None:
+    again = swapped | calibrate(some_input(14, 1), iterations=2, rate_tolerance=0.5)
+    assert again.sha256 == calibrated.sha256
+    line = calibrated.provenance[-1]
+    assert set(line["open_loop"]["I"]) == {"FS"}
+    assert 0 <= line["open_loop"]["I"]["FS"]["distance"] < 1  # 1 is a silent cell
+    assert len(line["closed_loop"]) == 3
+
+
+def test_resumes_to_the_same_bits(swapped: NetworkSpec, calibrated: NetworkSpec, tmp_path: Path) -> None:
+    path = tmp_path / "state.npz"
+
+    class Stopped(Exception):
+        pass
+
+    from ei_brian.core.transform import calibrate as module
+
+    original, calls = module.improved, []
+
+    def stops(*arguments: object) -> NetworkSpec:
+        calls.append(1)
+        if len(calls) == 2:
+            raise Stopped
+        return original(*arguments)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "improved", stops)
+        with pytest.raises(Stopped):
+            calibrate(swapped, some_input(14, 1), iterations=2, rate_tolerance=0.5, checkpoint=path)
+    resumed = calibrate(swapped, some_input(14, 1), iterations=2, rate_tolerance=0.5, checkpoint=path)
+    assert resumed.sha256 == calibrated.sha256
+    with pytest.raises(StorageError, match="another calibration"):
+        calibrate(swapped, some_input(14, 3), iterations=2, checkpoint=path)
+
+
+def test_the_trained_network_is_found_in_the_provenance(spec: NetworkSpec, swapped: NetworkSpec) -> None:
+    assert trained_network(swapped).sha256 == spec.sha256
+    with pytest.raises(SpecError, match="no population was diversified"):
+        calibrate(spec, some_input(4, 1))
+
+
+def test_overlap_with_the_test_set_is_refused(swapped: NetworkSpec) -> None:
+    calibration = some_input(10, 1)
+    with pytest.raises(DataError, match="5 of 5 trials are also in the calibration set"):
+        calibrate(swapped, calibration, test_set=calibration.select(2, 7))
+
+
+def test_no_network_where_it_does_not_converge(swapped: NetworkSpec) -> None:
+    with pytest.raises(CalibrationError, match="did not converge"):
+        calibrate(swapped, some_input(6, 1), iterations=0, rate_tolerance=1e-6, kinetics=False, most_trials=2)
