@@ -15,6 +15,7 @@ from ei_brian.core.noise.draw import Draw, check_streams
 from ei_brian.core.noise.dynamic import SENT, inject
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.release import release_noise
+from ei_brian.core.noise.static import static_streams
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
@@ -100,7 +101,7 @@ def check_noise(spec: NetworkSpec, noise: Noise | None) -> None:
             size = spec[projection.source].size
             firsts = (("release", release.stream_release), ("quantal", release.stream_quantal))
             spans |= {(f"{projection.name}.{kind}", first, size) for kind, first in firsts if first >= 0}
-    check_streams(spans)
+    check_streams(spans | static_streams(spec, noise))
 
 
 def compose(spec: NetworkSpec, population: Population, noise: Noise | None = None) -> Program:

@@ -47,6 +47,15 @@ BRUNEL = "Brunel 2000, J. Comput. Neurosci. 8:183, doi 10.1023/A:1008925309027"
 CONDUCTION = "Cox, Denk, Tank & Svoboda 2000, PNAS 97:9724, doi 10.1073/pnas.170278697"
 KATZ = "del Castillo & Katz 1954, J. Physiol. 124:560, doi 10.1113/jphysiol.1954.sp005129"
 
+STEIN = "Stein, Gossen & Jones 2005, Nat. Rev. Neurosci. 6:389, doi 10.1038/nrn1668"
+MAINEN = "Mainen & Sejnowski 1995, Science 268:1503, doi 10.1126/science.7770778"
+JOSHI = "Joshi et al. 2020, Nat. Commun. 11:2473, doi 10.1038/s41467-020-16108-9"
+CHEN = "Chen et al. 2015, IEEE Trans. Comput. 64:180, doi 10.1109/TC.2014.12"
+GHOLAMI = "Gholami et al. 2022, in: Low-Power Computer Vision, ch. 13, doi 10.1201/9781003162810-13"
+PELGROM = "Pelgrom, Duinmaijer & Welbers 1989, IEEE J. Solid-State Circuits 24:1433, doi 10.1109/JSSC.1989.572629"
+BARRETT = "Barrett, Deneve & Machens 2016, eLife 5:e12454, doi 10.7554/eLife.12454"
+SWADLOW = "Swadlow 1985, J. Neurophysiol. 54:1346, doi 10.1152/jn.1985.54.5.1346"
+
 _ALL = (
     NoiseKind(
         "membrane_white", "share of the distance to threshold per sqrt(ms)",
@@ -92,6 +101,54 @@ _ALL = (
     ),
     NoiseKind(
         "quantal_cv", "1", "coefficient of variation of each release: weight * max(0, 1 + level * xi)", KATZ, high=10.0,
+    ),
+    NoiseKind(
+        "input_deletion", "probability", "each input spike is left out by itself", STEIN, high=1.0, dynamic=False,
+    ),
+    NoiseKind(
+        "input_insertion_hz", "Hz per input unit", "spikes added to the input: in each step and unit with probability "
+        "1 - exp(-rate * dt), where there is none", STEIN, high=1e6, dynamic=False,
+    ),
+    NoiseKind(
+        "input_jitter_ms", "ms", "each input spike is moved by a normal number with this standard deviation, rounded to steps; "
+        "reflected at the ends of the trial; spikes of a unit that meet become one", MAINEN, high=1e6, dynamic=False,
+    ),
+    NoiseKind(
+        "weight_spread", "standard deviation of log w", "device variability, one draw per synapse: w * exp(s*xi - s*s/2), which "
+        "keeps the mean and the sign", JOSHI, high=3.0, dynamic=False,
+    ),
+    NoiseKind(
+        "weight_stuck", "probability", "each synapse is stuck at weight 0 by itself", CHEN, high=1.0, dynamic=False,
+    ),
+    NoiseKind(
+        "weight_bits", "bits", "weights rounded to the levels of n bits, n from 2 to 24, 0 for off: k * max|w| / (2**n - 1) of "
+        "one sign, k * max|w| / (2**(n-1) - 1) of both; max over the projection", GHOLAMI, high=24.0, dynamic=False,
+    ),
+    NoiseKind(
+        "weight_drift", "decades of time", "conductance drift w * 10**(-nu * level), nu per synapse normal with mean "
+        "weight_drift_exponent and standard deviation 0.4 of it, not below 0", JOSHI, high=20.0, dynamic=False,
+    ),
+    NoiseKind(
+        "weight_drift_exponent", "1", "mean drift exponent nu (0.05 for phase-change memory)", JOSHI, high=1.0, dynamic=False,
+        setting_of="weight_drift",
+    ),
+    NoiseKind(
+        "threshold_spread", "standard deviation, share of the distance to threshold", "mismatch, one draw per neuron: the "
+        "distance from rest to threshold is multiplied by max(0.05, 1 + s*xi)", PELGROM, high=2.0, dynamic=False,
+    ),
+    NoiseKind(
+        "tau_spread", "standard deviation of log tau", "mismatch, one draw per neuron and time constant: tau * exp(s*xi)",
+        PELGROM, high=2.0, dynamic=False,
+    ),
+    NoiseKind(
+        "cell_death", "probability", "each neuron of the network (not of input or readout) is dead by itself: all synapses from "
+        "and to it are 0, and so are its constant currents", BARRETT, high=1.0, dynamic=False,
+    ),
+    NoiseKind("exc_death", "probability", "the same among excitatory neurons only", BARRETT, high=1.0, dynamic=False),
+    NoiseKind("inh_death", "probability", "the same among inhibitory neurons only", BARRETT, high=1.0, dynamic=False),
+    NoiseKind(
+        "delay_jitter_ms", "ms", "one draw per synapse: max(0, delay + level*xi), rounded to steps", SWADLOW, high=1e4,
+        dynamic=False,
     ),
 )  # fmt: skip
 NOISE_KINDS: dict[str, NoiseKind] = {kind.field: kind for kind in _ALL}

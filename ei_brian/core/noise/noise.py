@@ -42,10 +42,26 @@ class Noise:
     spike_failure: float = 0.0
     release_failure: float = 0.0
     quantal_cv: float = 0.0
+    input_deletion: float = 0.0
+    input_insertion_hz: float = 0.0
+    input_jitter_ms: float = 0.0
+    weight_spread: float = 0.0
+    weight_stuck: float = 0.0
+    weight_bits: float = 0.0
+    weight_drift: float = 0.0
+    weight_drift_exponent: float = 0.05
+    threshold_spread: float = 0.0
+    tau_spread: float = 0.0
+    cell_death: float = 0.0
+    exc_death: float = 0.0
+    inh_death: float = 0.0
+    delay_jitter_ms: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name)))
+        if self.weight_bits and (self.weight_bits < 2 or self.weight_bits % 1):
+            raise ConfigError(f"noise.weight_bits: {self.weight_bits:g}; give a whole number from 2 to 24, or 0 for off.")
 
     @classmethod
     def of(cls, kind: str, level: float) -> Noise:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["STREAM_LAYOUT", "key_of", "normals", "philox4x32", "uniforms", "words"]
+__all__ = ["STREAM_LAYOUT", "key_of", "normals", "normals_at", "philox4x32", "uniforms", "uniforms_at", "words"]
 
 STREAM_LAYOUT = 1
 F = np.float32
@@ -107,6 +107,37 @@ def normals(
         sine, cosine = _sine_and_cosine(_as_float(quads[..., first + 1, :]) * SCALE)
         out[..., first, :], out[..., first + 1, :] = radius * cosine, radius * sine
     return out.reshape(raw.shape)[..., :n_units]
+
+
+def uniforms_at(
+    seed: int, stream: npt.ArrayLike, trial: npt.ArrayLike, step: npt.ArrayLike, unit: npt.ArrayLike
+) -> Float32:
+    """Return uniform numbers in (0, 1] of single units, elementwise: the same as `uniforms` has for them."""
+    raw, place = _words_at(seed, stream, trial, step, unit)
+    return _unit_interval(np.take_along_axis(raw, place, axis=-1)[..., 0])
+
+
+def normals_at(
+    seed: int, stream: npt.ArrayLike, trial: npt.ArrayLike, step: npt.ArrayLike, unit: npt.ArrayLike
+) -> Float32:
+    """Return numbers of the standard normal law of single units, elementwise: the same as `normals` has for them."""
+    raw, place = _words_at(seed, stream, trial, step, unit)
+    first = place & ~1
+    radius = np.sqrt(F(-2) * _log(_unit_interval(np.take_along_axis(raw, first, axis=-1))))
+    sine, cosine = _sine_and_cosine(_as_float(np.take_along_axis(raw, first + 1, axis=-1)) * SCALE)
+    return np.where(place & 1, radius * sine, radius * cosine)[..., 0]
+
+
+def _words_at(
+    seed: int, stream: npt.ArrayLike, trial: npt.ArrayLike, step: npt.ArrayLike, unit: npt.ArrayLike
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    """Return the four words of each unit's counter, shape (..., 4), and which of them is its own, shape (..., 1)."""
+    units = np.asarray(unit, dtype=np.int64)
+    c0 = (units // BLOCK) * LANES + units % LANES
+    counter = np.broadcast_arrays(*(np.asarray(part, dtype=np.uint64) for part in (c0, step, trial, stream)))
+    out = philox4x32(tuple(counter), key_of(seed))  # type: ignore[arg-type]
+    place = np.broadcast_to((units % BLOCK) // LANES, counter[0].shape)
+    return np.stack([word.astype(np.uint32) for word in out], axis=-1), place[..., None]
 
 
 def _as_float(word: npt.NDArray[np.uint32]) -> Float32:

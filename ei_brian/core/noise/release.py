@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +76,7 @@ def release_factors(
     step : int
         In which the events arrive.
     """
-    kind = np.dtype(dtype).type
+    kind: Any = np.dtype(dtype).type
     factor: Array = np.full((trial.size, n_target), kind(release.scale))
     if release.stream_quantal >= 0:
         normal = normals(seed, release.stream_quantal + source, trial, step, n_target).astype(dtype)
