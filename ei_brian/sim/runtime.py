@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.noise.noise import Noise
-from ei_brian.core.program import SCORE
+from ei_brian.core.program import SCORE, compose
 from ei_brian.core.recording import Recording, spike_scores
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
@@ -59,7 +59,8 @@ def run_part(
         built.network.run(n_steps * spec.dt_ms * brian2.ms, namespace={})
         finished = perf_counter()
         recording = _recording(spec, stimulus, built, n_steps, ready - started, finished - ready)
-        return replace(recording, noise=noise, seed=seed)
+        kept = {key: _trace(spec, key, monitor, built.n_trials, noise) for key, monitor in built.state_monitors.items()}
+        return replace(recording, traces=kept, noise=noise, seed=seed)
 
 
 def _recording(
@@ -69,7 +70,7 @@ def _recording(
     return Recording(
         spikes=spikes,
         counts={name: train.counts() for name, train in spikes.items()},
-        traces={key: _trace(spec, key, monitor, built.n_trials) for key, monitor in built.state_monitors.items()},
+        traces={},
         scores=_scores(spec, built, spikes, n_steps),
         labels=stimulus.labels,
         spec_sha256=spec.sha256,
@@ -93,10 +94,13 @@ def _unit(spec: NetworkSpec, population: str, state: str) -> float:
     return unit_scale(next(s.unit for s in spec[population].declared_states() if s.name == state))
 
 
-def _trace(spec: NetworkSpec, key: tuple[str, str], monitor: Any, n_trials: int) -> npt.NDArray[np.floating]:
+def _trace(
+    spec: NetworkSpec, key: tuple[str, str], monitor: Any, n_trials: int, noise: Noise | None
+) -> npt.NDArray[np.floating]:
+    unit = compose(spec, spec[key[0]], noise).states[key[1]].unit
     values = monitor.variables[key[1]].get_value()  # (step, neuron of all trials)
     shaped = values.reshape(values.shape[0], n_trials, -1).transpose(1, 0, 2)
-    return np.ascontiguousarray(shaped) / shaped.dtype.type(_unit(spec, *key))
+    return np.ascontiguousarray(shaped) / shaped.dtype.type(unit_scale(unit))
 
 
 def _scores(

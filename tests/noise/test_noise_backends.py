@@ -102,6 +102,13 @@ def test_a_part_of_the_trials_has_the_noise_of_those_trials(kind: str) -> None:
     assert whole.spikes["E"].select(4, 7).equals(part.spikes["E"])
 
 
+def test_traces_of_noise_are_those_of_the_reference() -> None:
+    spec, shown, keys = izhikevich_network(), stimulus(3), [("E", "noise_eta"), ("I", "v")]
+    expected = simulate(spec, shown, noise=NOISES["ou"], seed=SEED, traces=keys)
+    got = Backend("numpy", layout="shared").run(spec, shown, noise=NOISES["ou"], seed=SEED, traces=keys)
+    assert all(np.array_equal(expected.traces[key], got.traces[key]) for key in keys)
+
+
 def test_another_seed_is_another_noise_and_an_unseeded_run_records_its_seed() -> None:
     spec, shown, noise = lif_network(), stimulus(), NOISES["white"]
     first, second = (simulate(spec, shown, noise=noise, seed=seed) for seed in (1, 2))

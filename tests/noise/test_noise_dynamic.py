@@ -1,0 +1,149 @@
+"""Kinds of noise within a run: each is what it says. All bounds are exact laws at fixed seeds; see `bounds`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ei_brian.core.noise.dynamic import MOST_PER_STEP, N_THRESHOLDS
+from ei_brian.core.noise.noise import Noise
+from ei_brian.core.noise.release import release_factors, release_noise
+from ei_brian.core.population import Population
+from ei_brian.core.program import compose
+from ei_brian.core.projection import Projection
+from ei_brian.core.recording import Recording
+from ei_brian.core.reference import simulate
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import ConfigError
+from tests.noise.bounds import ALPHA, is_normal_sample, within_binomial, within_poisson
+from tests.noise.noise_networks import lif_network
+
+SIZE, TRIALS, STEPS, THRESHOLD, DT = 50, 40, 30, 1e6, 0.5
+
+
+def quiet(noise: Noise, traces: list[str], threshold: float = THRESHOLD) -> Recording:
+    """Run cells without input and far from threshold, and keep states, shape (trial, step, unit)."""
+    populations = (
+        Population("inp", 2, "input"),
+        Population("E", SIZE, "exc", "lif_exponential", parameters={"v_threshold": threshold, "tau_mem": 10.0}),
+        Population("I", SIZE, "inh", "lif_exponential", parameters={"v_threshold": threshold}),
+    )
+    projections = (
+        Projection("inp", "E", np.tile([1.0, 3.0], (SIZE, 1))),
+        Projection("I", "E", np.full((SIZE, SIZE), -0.5)),
+    )
+    spec = NetworkSpec(populations, projections, DT)
+    nothing = Stimulus(Spikes([], [], [], TRIALS, STEPS, 2, DT))
+    return simulate(spec, nothing, noise=noise, seed=77, traces=[("E", state) for state in traces])
+
+
+def test_white_noise_is_normal_independent_and_of_its_size() -> None:
+    """v[t+1] - v[t]*decay is level * threshold * sqrt(dt) * xi: normal, without correlation in time or among neurons."""
+    v = quiet(Noise(membrane_white=0.02), ["v"]).traces["E", "v"]
+    kicks = np.diff(v, axis=1, prepend=0.0) + np.concatenate([np.zeros_like(v[:, :1]), v[:, :-1]], 1) * (1 - np.exp(-DT / 10))
+    deviation = 0.02 * THRESHOLD * np.sqrt(DT)
+    assert is_normal_sample(kicks.ravel(), 0.0, deviation)
+    bound = stats.norm.isf(ALPHA / 2)
+    in_time = (kicks[:, 1:] * kicks[:, :-1] / deviation**2).ravel()
+    among = (kicks[:, :, 1:] * kicks[:, :, :-1] / deviation**2).ravel()
+    assert abs(in_time.mean()) < bound / np.sqrt(in_time.size)  # products of independent unit normals have variance 1
+    assert abs(among.mean()) < bound / np.sqrt(among.size)
+
+
+@pytest.mark.parametrize("correlation", [0.25, 1.0])
+def test_common_share_is_the_correlation_of_two_neurons(correlation: float) -> None:
+    """By Fisher's z of two neurons over trials and steps, for white noise; the common number is also that of population I."""
+    v = quiet(Noise(membrane_white=0.02, correlation=correlation), ["v"]).traces["E", "v"]
+    decayed = np.concatenate([np.zeros_like(v[:, :1]), v[:, :-1]], 1) * np.exp(-DT / 10)
+    kicks = (v - decayed).reshape(-1, SIZE)
+    found = np.corrcoef(kicks[:, 3], kicks[:, 20])[0, 1]
+    if correlation == 1.0:
+        assert found > 1 - 1e-9
+    else:
+        z = (np.arctanh(found) - np.arctanh(correlation)) * np.sqrt(kicks.shape[0] - 3)
+        assert abs(z) < stats.norm.isf(ALPHA / 2)
+
+
+def test_ornstein_uhlenbeck_is_stationary_from_the_first_step_with_its_time_constant() -> None:
+    tau = 4.0
+    eta = quiet(Noise(membrane_ou=0.1, membrane_ou_tau_ms=tau), ["noise_eta"]).traces["E", "noise_eta"]
+    for step in (0, 1, STEPS - 1):
+        assert is_normal_sample(eta[:, step].ravel(), 0.0, 1.0)
+    decay = np.exp(-DT / tau)
+    innovations = (eta[:, 1:] - decay * eta[:, :-1]) / np.sqrt(1 - decay**2)
+    assert is_normal_sample(innovations.ravel(), 0.0, 1.0)
+
+
+def test_ornstein_uhlenbeck_pushes_the_membrane_by_its_slope() -> None:
+    traces = quiet(Noise(membrane_ou=0.01), ["v", "noise_eta"]).traces
+    v, eta = traces["E", "v"], traces["E", "noise_eta"]
+    decayed = np.concatenate([np.zeros_like(v[:, :1]), v[:, :-1]], 1) * np.exp(-DT / 10)
+    assert np.allclose(v - decayed, 0.01 * THRESHOLD * DT * eta, rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate_hz", [3.0, 500.0, 8000.0])
+def test_background_counts_are_poisson(rate_hz: float) -> None:
+    """Total by its exact law; distribution by chi-squared over counts that are expected at least 5 times."""
+    counts = quiet(Noise(background_exc_hz=rate_hz), ["noise_exc"]).traces["E", "noise_exc"].ravel()
+    mean = rate_hz * DT * 1e-3
+    assert within_poisson(int(counts.sum()), counts.size * mean)
+    expected = counts.size * stats.poisson.pmf(np.arange(N_THRESHOLDS), mean)
+    kept = expected >= 5
+    seen = np.array([(counts == number).sum() for number in range(N_THRESHOLDS)])
+    observed, wanted = np.append(seen[kept], counts.size - seen[kept].sum()), expected[kept]
+    wanted = np.append(wanted, counts.size - wanted.sum())
+    statistic = np.sum((observed - wanted) ** 2 / np.maximum(wanted, 1.0))
+    assert statistic < stats.chi2.isf(ALPHA, kept.sum())
+
+
+def test_background_of_the_largest_rate_loses_less_than_the_resolution_of_a_number() -> None:
+    assert stats.poisson.sf(N_THRESHOLDS, MOST_PER_STEP) < 2**-24
+    with pytest.raises(ConfigError, match="events per step"):
+        quiet(Noise(background_exc_hz=1e3 * MOST_PER_STEP / DT + 1), [])
+
+
+def test_background_spike_is_as_strong_as_a_mean_synapse() -> None:
+    """Input weights 1 and 3: 2 per excitatory event; -0.5 per inhibitory one; two mean synapses where asked."""
+    both = Noise(background_exc_hz=400.0, background_inh_hz=400.0, background_inh_weight=2.0)
+    traces = quiet(both, ["g", "noise_exc", "noise_inh"]).traces
+    g, exc, inh = (traces["E", name] for name in ("g", "noise_exc", "noise_inh"))
+    before = np.concatenate([np.zeros_like(g[:, :1]), g[:, :-1]], 1)
+    arrived = g / np.exp(-DT / 5.0) - before
+    assert np.allclose(arrived, 2.0 * exc - 1.0 * inh, atol=1e-9)
+
+
+def test_spikes_fail_with_their_probability() -> None:
+    spec = lif_network()
+    program = compose(spec, spec["E"], Noise(spike_failure=0.3))
+    assert program.update.endswith("noise_sent = int(noise_failure > noise_failure_level)")
+    shown = Stimulus(Spikes([], [], [], TRIALS, STEPS, 30, 1.0))
+    sent = simulate(spec, shown, noise=Noise(spike_failure=0.3), seed=5, traces=[("E", "noise_sent")]).traces["E", "noise_sent"]
+    assert within_binomial(int((sent == 0).sum()), sent.size, 0.3)
+
+
+def test_release_keeps_the_mean_and_has_its_variance() -> None:
+    """E[factor] = 1; variance (1 + cv**2)/p - 1 (Katz): law of large numbers with the exact moments."""
+    projection = lif_network().projection("E_I")
+    release = release_noise(projection, Noise(release_failure=0.4, quantal_cv=0.25))
+    assert release is not None
+    n, target = 3000, 20
+    factors = release_factors(release, 3, np.arange(n), np.arange(n) % 70, 4, target, np.float64)
+    assert within_binomial(int((factors == 0).sum()), factors.size, 0.4)
+    sizes = factors[factors > 0] * 0.6
+    assert is_normal_sample(sizes, 1.0, 0.25)  # cut at 0, four standard deviations away: 3e-5 of the numbers
+    variance = (1 + 0.25**2) / 0.6 - 1
+    assert abs(factors.mean() - 1.0) < stats.norm.isf(ALPHA / 2) * np.sqrt(variance / factors.size)
+
+
+def test_synapses_of_one_spike_release_independently() -> None:
+    release = release_noise(lif_network().projection("E_I"), Noise(release_failure=0.5))
+    assert release is not None
+    n = 4000
+    released = release_factors(release, 3, np.arange(n), np.zeros(n, dtype=np.int64), 4, 20, np.float64) > 0
+    same = int((released[:, 0] == released[:, 1]).sum())
+    assert within_binomial(same, n, 0.5)
+    other_source = release_factors(release, 3, np.arange(n), np.ones(n, dtype=np.int64), 4, 20, np.float64) > 0
+    assert within_binomial(int((released[:, 0] == other_source[:, 0]).sum()), n, 0.5)
