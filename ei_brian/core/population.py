@@ -97,6 +97,11 @@ class Population:
         self._check_receptors(where)
         object.__setattr__(self, "parameters", self._checked_parameters(where))
 
+    def __reduce__(self) -> tuple[type[Population], tuple[object, ...]]:
+        """Send a population to another process as its values, which are checked again there."""
+        values = (self.name, self.size, self.role, self.model, self.receptors, dict(self.parameters), self.cell_types)
+        return type(self), values
+
     def _check_receptors(self, where: str) -> None:
         if self.role == "input":
             if self.receptors or self.parameters:

@@ -5,15 +5,18 @@ The results folder is written by this process alone, so the workers need no shar
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from ei_brian.errors import BackendError, ConfigError
 from ei_brian.study.condition import Condition
 from ei_brian.study.outcome import Outcome, Work, attempt
 
-__all__ = ["DaskScheduler", "connect"]
+__all__ = ["DaskScheduler", "connect", "start_jobs"]
 
 AHEAD = 2  # conditions per thread of the cluster that are sent before one is done
 
@@ -48,6 +51,50 @@ def connect(address: str, prepare: Callable[[], Work]) -> DaskScheduler:
     return DaskScheduler(client, prepare)
 
 
+def start_jobs(path: Path, prepare: Callable[[], Work]) -> DaskScheduler:
+    """Return a scheduler on workers that a batch system starts, through dask-jobqueue.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file with ``system`` (``SLURMCluster``, or another class of dask-jobqueue), ``jobs`` (how many), and ``settings``
+        (its arguments: ``queue``, ``cores``, ``memory``, ``walltime`` …).
+    prepare : callable
+        See `connect`.
+
+    Raises
+    ------
+    ConfigError
+        If Dask or dask-jobqueue are not installed, or the file is not understood.
+    """
+    try:
+        jobqueue, distributed, yaml = (import_module(name) for name in ("dask_jobqueue", "distributed", "yaml"))
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"scheduler {path}: {error.name} is not installed; pip install 'ei_brian[study]'.") from error
+    system, jobs, settings = _jobs_of(path, yaml)
+    if not hasattr(jobqueue, system):
+        raise ConfigError(f"scheduler {path}: system {system!r}; give a class of dask-jobqueue, for example SLURMCluster.")
+    try:
+        cluster = getattr(jobqueue, system)(**settings)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"scheduler {path}: settings of {system}: {error}.") from error
+    cluster.scale(jobs=jobs)
+    return DaskScheduler(distributed.Client(cluster), prepare)
+
+
+def _jobs_of(path: Path, yaml: Any) -> tuple[str, int, dict[str, Any]]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"scheduler {path}: cannot be read ({error}). Give tcp://host:port or a YAML file.") from error
+    if not isinstance(data, dict) or set(data) - {"system", "jobs", "settings"} or "system" not in data:
+        raise ConfigError(f"scheduler {path}: give the keys system, jobs and settings.")
+    system, jobs, settings = data["system"], data.get("jobs", 1), data.get("settings", {})
+    if not isinstance(system, str) or not isinstance(jobs, int) or jobs < 1 or not isinstance(settings, dict):
+        raise ConfigError(f"scheduler {path}: system is a name, jobs a whole number of at least 1, settings a table.")
+    return system, jobs, settings
+
+
 class DaskScheduler:
     """Computes conditions on the workers of a Dask client.
 
@@ -60,8 +107,9 @@ class DaskScheduler:
     """
 
     def __init__(self, client: Any, prepare: Callable[[], Work]) -> None:
-        self.client, self.prepare = client, prepare
-        self.token = f"ei_brian-{id(self)}"
+        self.client = client
+        self.token = secrets.token_hex(16)
+        self.sent = client.scatter(_Prepare(prepare), broadcast=True, hash=False)
         self.running: dict[Any, Condition] = {}
 
     def places(self) -> int:
@@ -71,7 +119,7 @@ class DaskScheduler:
 
     def submit(self, condition: Condition) -> None:
         """Send a condition."""
-        future = self.client.submit(_compute, self.token, self.prepare, condition, pure=False, retries=1)
+        future = self.client.submit(_compute, self.token, self.sent, condition, pure=False, retries=1)
         self.running[future] = condition
 
     def wait(self, seconds: float) -> list[Outcome]:
@@ -97,11 +145,19 @@ class DaskScheduler:
         return outcome
 
 
+@dataclass(frozen=True)
+class _Prepare:
+    """What makes the work, sent to each worker once."""
+
+    prepare: Callable[[], Work]
+
+
 _WORK: dict[str, Work] = {}
 
 
-def _compute(token: str, prepare: Callable[[], Work], condition: Condition) -> Outcome:
+def _compute(token: str, sent: _Prepare, condition: Condition) -> Outcome:
     """Run on a worker of the cluster."""
     if token not in _WORK:
-        _WORK[token] = prepare()
+        _WORK.clear()
+        _WORK[token] = sent.prepare()
     return attempt(_WORK[token], condition)

@@ -1,0 +1,181 @@
+"""What a sweep configuration file says: networks, what is done to them, data, noise, seeds, simulator."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import ei_brian
+from ei_brian.config.data_settings import DataSettings
+from ei_brian.config.toml_file import read_toml
+from ei_brian.core.noise import Noise
+from ei_brian.core.recording import Recording
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import ConfigError, unknown_name
+from ei_brian.storage import load_spec, save_recording
+from ei_brian.study.condition import Condition
+from ei_brian.study.outcome import Work
+from ei_brian.study.plan import NoiseLevels, Plan, Variant
+from ei_brian.study.simulation import Simulation
+
+__all__ = ["TRANSFORMS", "BackendSettings", "NoiseSettings", "SweepRun", "VariantSettings", "read_sweep_run", "simulation_work"]
+
+TRANSFORMS = {  # name in the file: where the function is
+    "diversify": "ei_brian.core.transform.diversify",
+}
+PARTS = ("train", "test", "calibration")
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSettings:
+    """A line of the figures.
+
+    Parameters
+    ----------
+    name : str
+        As it shall stand in tables and legends.
+    models : tuple of str
+        Model files, relative to the configuration file; several are replicates, trained from different seeds.
+    transform : tuple of mapping
+        What is done to each, in order: tables with ``name`` (of `TRANSFORMS`) and the arguments of that function.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    transform: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseSettings:
+    """A kind of noise, its levels, and other fields of `Noise` that stay; see `NoiseLevels`."""
+
+    kind: str
+    levels: tuple[float, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """The simulator; see `Backend`."""
+
+    name: str = "cpp_standalone"
+    dtype: str = "float64"
+    layout: str = "auto"
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRun:
+    """A whole sweep.
+
+    Parameters
+    ----------
+    variant : tuple of VariantSettings
+        Tables ``[[variant]]``.
+    noise : tuple of NoiseSettings
+        Tables ``[[noise]]``.
+    seeds : int or tuple of int
+        Seeds of the noise; a number n stands for 0 to n - 1.
+    data : DataSettings
+        Table ``[data]``.
+    part : {"test", "train", "calibration"}
+        Which part of the data set is presented.
+    n_trials : int
+        First trials of it; 0 takes all.
+    backend : BackendSettings
+        Table ``[backend]``.
+    keep_recordings : bool
+        Keep the spikes of every condition as ``recordings/….h5``.
+
+    Raises
+    ------
+    ConfigError
+        For values that cannot be used.
+    """
+
+    variant: tuple[VariantSettings, ...]
+    noise: tuple[NoiseSettings, ...] = ()
+    seeds: int | tuple[int, ...] = 8
+    data: DataSettings = field(default_factory=DataSettings)
+    part: str = "test"
+    n_trials: int = 0
+    backend: BackendSettings = field(default_factory=BackendSettings)
+    keep_recordings: bool = False
+
+    def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise ConfigError(unknown_name("part", self.part, PARTS))
+        if self.n_trials < 0 or (isinstance(self.seeds, int) and self.seeds < 1):
+            raise ConfigError(f"n_trials = {self.n_trials}, seeds = {self.seeds}; give at least 0 trials and 1 seed.")
+        for noise in self.noise:
+            for level in noise.levels:
+                Noise(**NoiseLevels(noise.kind, noise.levels, noise.settings).fields(level)) if noise.kind else None
+
+    def stimulus(self) -> Stimulus:
+        """Return what is presented."""
+        first, test = self.data.load(calibration=self.part == "calibration")
+        chosen = test if self.part == "test" else first
+        return chosen.select(0, min(self.n_trials or chosen.n_trials, chosen.n_trials))
+
+    def plan(self, base: Path) -> Plan:
+        """Return the plan, with every network loaded from files relative to ``base`` and transformed."""
+        seeds = tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+        return Plan(
+            variants=tuple(
+                Variant(v.name, tuple(_transformed(load_spec(base / model), v.transform) for model in v.models))
+                for v in self.variant
+            ),
+            noises=tuple(NoiseLevels(n.kind, n.levels, n.settings) for n in self.noise),
+            seeds=seeds,
+            stimulus=self.stimulus(),
+            versions=self.versions(),
+        )
+
+    def versions(self) -> dict[str, str]:
+        """Return what besides network, stimulus, noise and seed may change a number."""
+        names = ("brian2", "numpy", "scipy")
+        made = {"ei_brian": ei_brian.__version__, **{name: version(name) for name in names}}
+        return {**made, "backend": self.backend.name, "dtype": self.backend.dtype, "machine": platform.machine()}
+
+
+def read_sweep_run(path: str | PathLike[str]) -> SweepRun:
+    """Return the sweep that a TOML file describes; see `read_toml` for the errors."""
+    return read_toml(path, SweepRun)
+
+
+def _transformed(spec: NetworkSpec, steps: tuple[dict[str, Any], ...]) -> NetworkSpec:
+    for step in steps:
+        name = step.get("name")
+        if name not in TRANSFORMS:
+            raise ConfigError(unknown_name("variant.transform.name", name, TRANSFORMS))
+        function: Callable[..., NetworkSpec] = getattr(import_module(TRANSFORMS[name]), str(name))
+        arguments = {key: value for key, value in step.items() if key != "name"}
+        try:
+            spec = function(spec, **arguments)
+        except TypeError as error:
+            raise ConfigError(f"variant.transform {name}: {error}.") from error
+    return spec
+
+
+def simulation_work(plan: Plan, backend: BackendSettings, recordings: Path | None = None) -> Work:
+    """Return the work of a sweep; called in each worker."""
+    from ei_brian.sim.backend import Backend
+
+    simulator = Backend(backend.name, dtype=backend.dtype, layout=backend.layout, threads=backend.threads)
+
+    def run(spec: NetworkSpec, stimulus: Stimulus, noise: Noise | None, seed: int | None) -> Recording:
+        return simulator.run(spec, stimulus, noise=noise, seed=seed)
+
+    def keep(condition: Condition, recording: Recording) -> None:
+        if recordings is not None:
+            recordings.mkdir(parents=True, exist_ok=True)
+            save_recording(recording, recordings / f"{condition.key}.h5")
+
+    return Simulation(plan, run, keep=None if recordings is None else keep)
