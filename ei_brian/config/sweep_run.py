@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from importlib.metadata import version
 from os import PathLike
@@ -115,8 +115,7 @@ class SweepRun:
         if self.n_trials < 0 or (isinstance(self.seeds, int) and self.seeds < 1):
             raise ConfigError(f"n_trials = {self.n_trials}, seeds = {self.seeds}; give at least 0 trials and 1 seed.")
         for noise in self.noise:
-            for level in noise.levels:
-                Noise(**NoiseLevels(noise.kind, noise.levels, noise.settings).fields(level)) if noise.kind else None
+            _check_noise(noise)
 
     def stimulus(self) -> Stimulus:
         """Return what is presented."""
@@ -143,6 +142,17 @@ class SweepRun:
         names = ("brian2", "numpy", "scipy")
         made = {"ei_brian": ei_brian.__version__, **{name: version(name) for name in names}}
         return {**made, "backend": self.backend.name, "dtype": self.backend.dtype, "machine": platform.machine()}
+
+
+def _check_noise(noise: NoiseSettings) -> None:
+    """Refuse names and levels that `Noise` does not know, before anything runs."""
+    known = [field.name for field in fields(Noise)]
+    for name in (noise.kind, *noise.settings):
+        if name not in known:
+            raise ConfigError(unknown_name("noise", name, known))
+    levels = NoiseLevels(noise.kind, noise.levels, noise.settings)
+    for level in levels.levels:
+        Noise(**levels.fields(level))
 
 
 def read_sweep_run(path: str | PathLike[str]) -> SweepRun:

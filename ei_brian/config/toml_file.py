@@ -16,7 +16,9 @@ __all__ = ["from_mapping", "read_toml"]
 
 T = TypeVar("T")
 LARGEST_FILE = 1_000_000
-WORDS = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false", tuple: "a list"}
+WORDS = {
+    int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false", tuple: "a list", dict: "a table",
+}  # fmt: skip
 
 
 def read_toml(path: str | PathLike[str], kind: type[T]) -> T:
@@ -58,6 +60,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where}: {value!r}; give a table of settings.")
         return from_mapping(hint, value, where)
+    if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]) and isinstance(value, list):
+        return tuple(_value(get_args(hint)[0], item, f"{where} {number + 1}") for number, item in enumerate(value))
     allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     for option in allowed:
         matched, result = _matched(option, value)
@@ -75,6 +79,8 @@ def _matched(option: Any, value: Any) -> tuple[bool, Any]:
         inner = get_args(option)[0]
         parts = [_matched(inner, item) for item in value]
         return all(matched for matched, _ in parts), tuple(item for _, item in parts)
+    if get_origin(option) is dict:
+        return isinstance(value, dict), value
     if option is int:
         return isinstance(value, int) and not isinstance(value, bool), value
     return option in (str, bool) and isinstance(value, option), value

@@ -5,67 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from os import PathLike
 
+from ei_brian.config.data_settings import DataSettings
 from ei_brian.config.toml_file import read_toml
 from ei_brian.core.population import check_name
-from ei_brian.core.stimulus import Stimulus
-from ei_brian.data.datasets import load_dataset
-from ei_brian.data.encode import ENCODINGS, Current, Encoding, Latency, Poisson
-from ei_brian.errors import ConfigError, unknown_name
+from ei_brian.errors import ConfigError
 from ei_brian.learn.network import EINetwork
 from ei_brian.learn.surrogate import surrogate
 from ei_brian.learn.train import TrainingConfig
 
 __all__ = ["DataSettings", "NetworkSettings", "TrainingRun", "read_training_run"]
-
-
-@dataclass(frozen=True, slots=True)
-class DataSettings:
-    """Data set and encoding.
-
-    Parameters
-    ----------
-    name : str
-        ``"digits"``, or the path of an npz file; see `ei_brian.data.datasets.load_images`.
-    encoding : {"latency", "poisson", "current"}
-        How grey values become events; the table of that name holds its settings.
-    n_steps : int
-        Time steps of a trial.
-    dt_ms : float
-        Time step in ms.
-    seed : int
-        For encoders that draw random spikes.
-    latency, poisson, current : encoder
-        Their settings.
-    """
-
-    name: str = "digits"
-    encoding: str = "latency"
-    n_steps: int = 100
-    dt_ms: float = 1.0
-    seed: int = 0
-    latency: Latency = field(default_factory=Latency)
-    poisson: Poisson = field(default_factory=Poisson)
-    current: Current = field(default_factory=Current)
-
-    def __post_init__(self) -> None:
-        if self.encoding not in ENCODINGS:
-            raise ConfigError(unknown_name("data.encoding", self.encoding, ENCODINGS))
-        if self.n_steps < 1:
-            raise ConfigError(f"data.n_steps: {self.n_steps}; a trial has at least 1 step.")
-        if self.seed < 0:
-            raise ConfigError(f"data.seed: {self.seed}; give a whole number >= 0.")
-
-    @property
-    def encoder(self) -> Encoding:
-        """The encoder with its settings."""
-        encoders: dict[str, Encoding] = {"latency": self.latency, "poisson": self.poisson, "current": self.current}
-        return encoders[self.encoding]
-
-    def load(self, *, calibration: bool = False) -> tuple[Stimulus, Stimulus]:
-        """Return (training, test), or (calibration, test)."""
-        return load_dataset(
-            self.name, self.dt_ms, self.seed, n_steps=self.n_steps, encoding=self.encoder, calibration=calibration
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class Curve:
         Number of the network, or the seed.
     unit_name : {"network", "seed"}
         Which.
+    n_distinct : tuple of int
+        Number of different conditions at each level: one network without noise is one, whatever the number of seeds.
     """
 
     variant: str
@@ -42,10 +44,14 @@ class Curve:
     values: Values
     units: tuple[int, ...]
     unit_name: str
+    n_distinct: tuple[int, ...]
 
     def intervals(self) -> list[Interval]:
         """Return mean and bootstrap interval at each level."""
-        return [mean_interval(column) for column in self.values.T]
+        return [
+            mean_interval(column if n > 1 else [np.nanmean(column)]) if np.isfinite(column).any() else mean_interval([])
+            for column, n in zip(self.values.T, self.n_distinct, strict=True)
+        ]
 
     def area(self) -> Values:
         """Return the mean of the measure over the range of levels (trapezoids), shape (unit,); nan for a single level."""
@@ -97,7 +103,10 @@ def _curve(rows: Sequence[Row], measure: str) -> Curve:
             numbers = [float(value) for value in found if isinstance(value, (int, float))]
             values[i, j] = np.mean(numbers) if numbers else np.nan
     first = rows[0]
-    return Curve(str(first["variant"]), str(first["noise"]), measure, np.array(levels), values, tuple(units), unit_name)
+    distinct = tuple(len({row["condition"] for row in rows if row["level"] == level}) for level in levels)
+    return Curve(
+        str(first["variant"]), str(first["noise"]), measure, np.array(levels), values, tuple(units), unit_name, distinct
+    )
 
 
 def compare(found: Sequence[Curve]) -> list[Difference]:
@@ -123,7 +132,7 @@ def compare(found: Sequence[Curve]) -> list[Difference]:
 
 def _test_at(base: Curve, curve: Curve, level: float) -> PairedTest:
     columns = [one.values[:, list(one.levels).index(level)] for one in (base, curve)]
-    if level == 0 and curve.unit_name == base.unit_name == "seed":
+    if all(one.n_distinct[list(one.levels).index(level)] == 1 for one in (base, curve)):
         columns = [np.array([np.nanmean(column)]) for column in columns]
         return paired_test(*columns)
     return _paired(base, curve, *columns)

@@ -96,7 +96,8 @@ def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
     if not difference.any():
         return PairedTest(interval, 0.0, 1.0)
     spread = float(np.std(difference, ddof=1))
-    size = float(np.mean(difference)) / spread if spread > 0 else float(np.copysign(np.inf, difference[0]))
+    constant = spread <= 1e-12 * float(np.abs(difference).max())  # nothing but rounding
+    size = float(np.copysign(np.inf, difference[0])) if constant else float(np.mean(difference)) / spread
     found = stats.permutation_test(
         (difference,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=np.random.default_rng(SEED)
     )

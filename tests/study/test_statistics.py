@@ -87,7 +87,8 @@ def rows(n_networks: int, n_seeds: int) -> list[Row]:
         for replicate, level, seed in itertools.product(range(n_networks), (0.0, 1.0), range(n_seeds)):
             accuracy = 0.9 + 0.01 * replicate - level * (slope + 0.001 * seed)
             labels = {"variant": variant, "replicate": replicate, "noise": "n", "level": level, "seed": seed}
-            made.append({**labels, "accuracy": accuracy})
+            condition = f"{variant}{replicate}{level}{seed if level else ''}"
+            made.append({**labels, "condition": condition, "accuracy": accuracy})
     return made
 
 
@@ -106,6 +107,7 @@ def test_differences_between_variants() -> None:
     assert (found[0.0].test.difference.mean, found[0.0].test.difference.n) == (0.0, 1)  # eight seeds of no noise are one run
     assert np.isnan(found[0.0].test.p)
     over_all = next(d for d in compare(curves(rows(1, 8))) if np.isnan(d.level))
+    assert [one.n for one in curves(rows(1, 8))[0].intervals()] == [1, 8]
     assert over_all.test.difference.mean == pytest.approx(0.1)
     assert over_all.p_holm == pytest.approx(2 * 2 / 2**8)
 
