@@ -93,7 +93,7 @@ def _text(
         lines += [
             "Intervals: bias-corrected and accelerated bootstrap, 95 %, over the units named. p: sign flips of the paired "
             f"differences, two-sided, corrected by Holm over the {sum(math.isfinite(d.test.p) for d in differences)} tests of "
-            "this report; q: Benjamini–Hochberg over the same. d: mean difference over the standard deviation of the differences.",
+            "this report; q: Benjamini–Hochberg over the same. d: mean difference over the standard deviation of it.",
             "",
         ]
     return "\n".join(lines)
