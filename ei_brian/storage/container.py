@@ -77,18 +77,16 @@ def read_content(path: str | PathLike[str], kind: str, version: int) -> Content:
     data = read_bytes(path, LIMITS.file_bytes)
     _check_prefix(data, path)
     with guarded_bytes(data, path, LIMITS) as guarded:
-        header = _header(guarded.file, path)
+        header = _header(guarded.datasets.get("header"), path)
         _check_kind(header, kind, version, path)
-        arrays: dict[str, npt.NDArray[Any]] = {}
-        guarded.file.visititems(lambda name, item: _keep(arrays, name, item))
+        arrays = {name: _numbers(name, item) for name, item in guarded.datasets.items() if name != "header"}
     return Content(header, arrays)
 
 
-def _keep(arrays: dict[str, npt.NDArray[Any]], name: str, item: Any) -> None:
-    if isinstance(item, h5py.Dataset) and name != "header":
-        if item.dtype.kind not in "iuf":
-            raise ValueError(f"{name} is {item.dtype}, not numbers")
-        arrays[name] = np.asarray(item[()])
+def _numbers(name: str, item: Any) -> npt.NDArray[Any]:
+    if item.dtype.kind not in "iuf":
+        raise ValueError(f"{name} is {item.dtype}, not numbers")
+    return np.asarray(item[()])
 
 
 def _check_prefix(data: bytes, path: str | PathLike[str]) -> None:
@@ -104,9 +102,8 @@ def _check_prefix(data: bytes, path: str | PathLike[str]) -> None:
         raise StorageError(f"{path}: damaged: it {what}. Copy or make it again.")
 
 
-def _header(file: Any, path: str | PathLike[str]) -> Mapping[str, Any]:
-    item = file.get("header")
-    if not isinstance(item, h5py.Dataset) or item.shape != () or item.dtype.kind != "S":
+def _header(item: Any, path: str | PathLike[str]) -> Mapping[str, Any]:
+    if item is None or item.shape != () or item.dtype.kind != "S":
         raise StorageError(f"{path}: has no header. Make the file again.")
     try:
         header = checked_json(bytes(item[()]))

@@ -8,15 +8,16 @@ reading data. What is not known to be harmless is refused.
 from __future__ import annotations
 
 import hashlib
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 import h5py
-from h5py import h5a, h5d, h5f, h5g, h5l, h5o
+from h5py import h5a, h5d, h5g, h5l, h5o
 
 from ei_brian.errors import StorageError
 from ei_brian.storage.hdf5_extent import RefusedError, attribute_bytes, dataset_bytes
@@ -27,14 +28,14 @@ __all__ = ["GuardedFile", "Limits", "guarded_bytes", "open_guarded"]
 
 # What h5py raises for a damaged file, depending on where HDF5 stumbles.
 HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError, MemoryError, NotImplementedError)
-DO_NOT_COPY = 6  # H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE: the bytes stay ours, read-only
 
 
 @dataclass(frozen=True, slots=True)
 class GuardedFile:
-    """A checked HDF5 file in memory: the open file, the SHA-256 of its bytes, and their number."""
+    """A checked HDF5 file in memory: the open file, its datasets by path, the SHA-256 of its bytes, and their number."""
 
     file: Any
+    datasets: Mapping[str, Any]
     sha256: str
     size: int
 
@@ -77,10 +78,11 @@ def open_guarded(path: str | PathLike[str], limits: Limits | None = None) -> Ite
 def guarded_bytes(data: bytes, path: str | PathLike[str], limits: Limits) -> Iterator[GuardedFile]:
     """Do the same for the bytes of a file; ``path`` is for the messages."""
     try:
-        file = h5py.File(h5f.open_file_image(data, flags=DO_NOT_COPY))
+        file = h5py.File(io.BytesIO(data), "r")  # open_file_image would also open a file of the current folder
         try:
-            _Walk(data, limits).visit(h5o.open(file.id, b"/"))
-            yield GuardedFile(file, hashlib.sha256(data).hexdigest(), len(data))
+            walk = _Walk(data, limits)
+            walk.visit(h5o.open(file.id, b"/"))
+            yield GuardedFile(file, walk.datasets, hashlib.sha256(data).hexdigest(), len(data))
         finally:
             file.close()
     except RefusedError as error:
@@ -97,6 +99,7 @@ class _Walk:
         self.data, self.limits = data, limits
         self.seen: set[int] = set()
         self.declared = self.stored = 0
+        self.datasets: dict[str, Any] = {}
         self.name = re.compile(limits.names)
 
     def visit(self, root: Any) -> None:
@@ -110,6 +113,7 @@ class _Walk:
                 self._enter(child, where)
                 if isinstance(child, h5d.DatasetID):
                     self._add(*dataset_bytes(child, where, self.data, self.limits))
+                    self.datasets[where.removeprefix("/")] = h5py.Dataset(child)
                 elif not isinstance(child, h5g.GroupID):
                     raise RefusedError(f"a named type ({where})")
                 elif depth >= self.limits.depth:

@@ -15,7 +15,7 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import StorageError
 from ei_brian.storage import load_recording, save_recording, save_spec
 from ei_brian.storage.container import Content, read_content, write_content
-from tests.storage.networks import network
+from validation.trust.networks import network
 
 
 def recording() -> Recording:

@@ -22,7 +22,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import StorageError
 from ei_brian.storage import load_spec, save_spec
 from ei_brian.storage.container import Content, read_content, write_content
-from tests.storage.networks import network
+from validation.trust.networks import network
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
