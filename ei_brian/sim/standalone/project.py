@@ -1,0 +1,210 @@
+"""Makes one compiled program: run as a process of its own, since Brian2's standalone device is one per process.
+
+    python -m ei_brian.sim.standalone.project FOLDER
+
+reads ``FOLDER/request.json`` (and ``FOLDER/connectivity.npz`` for plain Synapses), writes the Brian2 project into the folder
+and compiles it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brian2 import Function, Network, NeuronGroup, Quantity, device, ms, prefs, set_device
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from scipy import sparse
+
+from ei_brian.core.projection import Projection
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.sim.neuron_group import neuron_group
+from ei_brian.sim.preferences import preferences
+from ei_brian.sim.propagation.synapses import synapse_table, synapses
+from ei_brian.sim.slots import Slots, slots_for
+from ei_brian.sim.standalone.plan import Plan, plan_of
+from ei_brian.sim.structure import Structure
+
+__all__ = ["Request", "build_project"]
+
+ENDLESS_STEPS = 2**40  # the program stops itself when all trials are done
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a program is made for.
+
+    Parameters
+    ----------
+    structure : Structure
+        The network without its numbers.
+    dtype : {"float32", "float64"}
+        Precision.
+    batch : int
+        Trials side by side.
+    layout : {"shared", "synapses"}
+        How spikes reach their targets.
+    graded : bool
+        For plain Synapses: whether input events have sizes.
+    score : (population, state) or None
+        What is kept of each trial at its end.
+    flags : tuple of str
+        Of the compiler.
+    """
+
+    structure: Structure
+    dtype: str
+    batch: int
+    layout: str
+    graded: bool
+    score: tuple[str, str] | None
+    flags: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """Return the request as JSON text."""
+        values = {name: getattr(self, name) for name in ("dtype", "batch", "layout", "graded", "score", "flags")}
+        return json.dumps({"structure": self.structure.to_json(), **values}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """Return the request that `to_json` wrote."""
+        data: dict[str, Any] = json.loads(text)
+        score = None if data["score"] is None else (data["score"][0], data["score"][1])
+        return cls(
+            Structure.from_json(data["structure"]), data["dtype"], data["batch"], data["layout"], data["graded"], score,
+            tuple(data["flags"]),
+        )  # fmt: skip
+
+
+def build_project(folder: Path) -> None:
+    """Write and compile the program that ``request.json`` in a folder asks for; leaves ``main`` there.
+
+    Raises
+    ------
+    SystemExit
+        With the compiler's words, if it fails.
+    """
+    request = Request.from_json((folder / "request.json").read_text(encoding="utf-8"))
+    connectivity = _connectivity(folder, request)
+    counts = {name: synapse_table(projection)[0].size for name, projection in connectivity.items()}
+    plan = plan_of(request.structure, request.dtype, request.batch, request.layout, counts, request.score)
+    with preferences("auto", request.dtype, request.flags):
+        prefs.core.stop_on_keyboard_interrupt = True
+        set_device("cpp_standalone", directory=str(folder), build_on_run=False)
+        CPPStandaloneCodeObject.templater = CPPStandaloneCodeObject.templater.derive("ei_brian.sim.standalone")
+        network = _network(request, plan, connectivity)
+        device.insert_code("before_network_run", "ei_setup(args);")
+        device.insert_code("after_network_run", "ei_finish();")
+        network.run(ENDLESS_STEPS * request.structure.dt_ms * ms, namespace={})
+        _write_sources(folder, plan)
+        prefs.codegen.cpp.headers = [*prefs.codegen.cpp.headers, '"ei_plan.h"']
+        device.build(directory=str(folder), compile=False, run=False, additional_source_files=["ei_plan.cpp"])
+    _make(folder)
+
+
+def _write_sources(folder: Path, plan: Plan) -> None:
+    (folder / "ei_plan.h").write_text(plan.header, encoding="utf-8")
+    (folder / "ei_plan.cpp").write_text(plan.source, encoding="utf-8")
+    shutil.copyfile(Path(__file__).with_name("runtime.h"), folder / "ei_runtime.h")
+
+
+def _network(request: Request, plan: Plan, connectivity: Mapping[str, Projection]) -> Network:
+    structure, dt = request.structure, request.structure.dt_ms * ms
+    slots = slots_for(structure.schedule)
+    network = Network(name="network")
+    network.schedule = list(slots.names)
+    groups: dict[str, Any] = {}
+    for group in structure.groups:
+        groups[group.name] = neuron_group(group, request.batch, slots, dt)
+    driver = _driver(plan, slots, dt)
+    network.add(*groups.values(), driver)
+    if request.layout == "synapses":
+        for name, size in structure.inputs:
+            groups[name] = _input_group(name, size * request.batch, dt, slots)
+            network.add(groups[name])
+        for shape in structure.projections:
+            unit = structure.group(shape.target).states[shape.port]
+            size_of = "value" if request.graded and shape.source in dict(structure.inputs) else shape.release
+            place = slots.of("propagate", shape.name)
+            joined = connectivity[shape.name]
+            network.add(
+                synapses(joined, groups[shape.source], groups[shape.target], unit, request.batch, size_of, place, dt)
+            )
+    return network
+
+
+def _driver(plan: Plan, slots: Slots, dt: Quantity) -> NeuronGroup:
+    """Return the group of one neuron whose operations call the functions of the plan in their slots."""
+    functions = {name: _function(name) for name in (plan.start, plan.end, *plan.propagate.values())}
+    driver = NeuronGroup(1, "done : 1", name="ei_driver", dt=dt, namespace=functions)
+    driver.run_regularly(f"done = {plan.start}(done)", when="start", order=0, dt=dt, name="ei_start_step")
+    for projection, function in plan.propagate.items():
+        slot, order = slots.of("propagate", projection)
+        driver.run_regularly(f"done = {function}(done)", when=slot, order=order, dt=dt, name=f"{function}_step")
+    driver.run_regularly(f"done = {plan.end}(done)", when="end", order=10, dt=dt, name="ei_end_step")
+    return driver
+
+
+def _function(name: str) -> Function:
+    function = Function(lambda unused: unused, arg_units=[1], return_unit=1, stateless=False)
+    function.implementations.add_implementation("cpp", "", name=name, headers=['"ei_plan.h"'])
+    return function
+
+
+def _input_group(name: str, size: int, dt: Quantity, slots: Slots) -> NeuronGroup:
+    """Return input neurons that spike in every step in which their ``value``, set by the program, is not 0."""
+    group = NeuronGroup(size, "value : 1", threshold="value != 0", reset="", name=name, dt=dt, namespace={})
+    group.thresholder["spike"].when, group.thresholder["spike"].order = "start", 1
+    return group
+
+
+def _connectivity(folder: Path, request: Request) -> dict[str, Projection]:
+    """Return the projections for plain Synapses: which neurons are joined, and the delays; weights are data of the run."""
+    if request.layout != "synapses":
+        return {}
+    made = {}
+    with np.load(folder / "connectivity.npz", allow_pickle=False) as arrays:
+        for shape in request.structure.projections:
+            indices, first, delay = (arrays[f"{shape.name}.{part}"] for part in ("indices", "first", "delay"))
+            size = (request.structure.group(shape.target).size, request.structure.source_size(shape.source))
+            table = sparse.csr_array((np.ones(indices.size), indices, first), shape=size)
+            steps: Any = int(delay) if delay.ndim == 0 else delay
+            made[shape.name] = Projection(shape.source, shape.target, table, shape.port, steps, name=shape.name)
+    return made
+
+
+def _make(folder: Path) -> None:
+    jobs = min(os.cpu_count() or 1, 4)
+    done = subprocess.run(["make", f"-j{jobs}"], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0 or not (folder / "main").is_file():
+        raise SystemExit(f"make failed ({done.returncode}):\n{done.stderr[-4000:]}")
+    for waste in (*folder.rglob("*.o"), *folder.rglob("*.d")):
+        waste.unlink()
+
+
+def spec_connectivity(spec: NetworkSpec) -> dict[str, Any]:
+    """Return the arrays of ``connectivity.npz``."""
+    arrays: dict[str, Any] = {}
+    for projection in spec.projections:
+        weights: Any = projection.weights
+        delays: Any = projection.delay_steps
+        if projection.sparse:
+            indices, first = weights.indices, weights.indptr
+        else:
+            table = sparse.csr_array(weights != 0)
+            indices, first = table.indices, table.indptr
+            delays = delays if np.ndim(delays) == 0 else delays[np.nonzero(weights)]
+        for part, values in (("indices", indices), ("first", first), ("delay", np.asarray(delays, dtype=np.int32))):
+            arrays[f"{projection.name}.{part}"] = values
+    return arrays
+
+
+if __name__ == "__main__":
+    build_project(Path(sys.argv[1]).resolve())

@@ -1,0 +1,576 @@
+// What every compiled program of ei_brian shares: its data file, counter-based noise, propagation by rows, recording.
+#pragma once
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdarg>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace ei {
+
+[[noreturn]] inline void fail(int code, const char* text, ...) {
+  va_list arguments;
+  va_start(arguments, text);
+  std::fputs("ei_brian: ", stderr);
+  std::vfprintf(stderr, text, arguments);
+  std::fputc('\n', stderr);
+  va_end(arguments);
+  std::fflush(nullptr);
+  std::_Exit(code);
+}
+
+// ---- data file -------------------------------------------------------------------------------------------------------------
+
+inline uint64_t checksum(const char* bytes, size_t size) {  // words of 8 bytes, weighted by the number of their block of 512
+  uint64_t total = 0;
+  for (size_t block = 0, at = 0; at < size; block++) {
+    uint64_t sum = 0;
+    const size_t stop = std::min(size, at + 4096);
+    for (; at + 8 <= stop; at += 8) {
+      uint64_t word;
+      std::memcpy(&word, bytes + at, 8);
+      sum += word;
+    }
+    if (at < stop) {
+      uint64_t word = 0;
+      std::memcpy(&word, bytes + at, stop - at);
+      sum += word;
+      at = stop;
+    }
+    total += sum * (2 * block + 1);
+  }
+  return total;
+}
+
+struct Section {
+  char name[208];
+  char kind[8];
+  uint64_t offset, bytes, check, used;
+};
+
+template <class T> const char* kind_of();
+template <> inline const char* kind_of<float>() { return "<f4"; }
+template <> inline const char* kind_of<double>() { return "<f8"; }
+template <> inline const char* kind_of<int32_t>() { return "<i4"; }
+template <> inline const char* kind_of<int64_t>() { return "<i8"; }
+
+struct DataFile {
+  const char* base = nullptr;
+  std::vector<Section> sections;
+
+  void open(const char* path) {
+    const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+    struct stat about;
+    if (file < 0 || fstat(file, &about) != 0) fail(3, "data file: %s", std::strerror(errno));
+    const size_t size = size_t(about.st_size);
+    if (size < 24) fail(3, "data file: %zu bytes, shorter than its header", size);
+    base = static_cast<const char*>(mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0));
+    if (base == MAP_FAILED) fail(3, "data file: %s", std::strerror(errno));
+    ::close(file);
+    uint64_t count, total;
+    std::memcpy(&count, base + 8, 8);
+    std::memcpy(&total, base + 16, 8);
+    if (std::memcmp(base, "EIDATA01", 8) != 0 || total != size || count > (size - 24) / sizeof(Section))
+      fail(3, "data file: wrong mark or size");
+    sections.resize(count);
+    std::memcpy(sections.data(), base + 24, count * sizeof(Section));
+    for (Section& s : sections) {
+      if (s.offset > size || s.bytes > size - s.offset || s.offset % 64) fail(3, "data file: section %.200s leaves the file", s.name);
+      if (checksum(base + s.offset, s.bytes) != s.check) fail(3, "data file: section %.200s is damaged", s.name);
+    }
+  }
+  Section* find(const std::string& name) {
+    for (Section& s : sections)
+      if (name == s.name) return &s;
+    return nullptr;
+  }
+  template <class T> const T* get(const std::string& name, size_t* count) {
+    Section* s = find(name);
+    if (!s) fail(3, "data file: no section %s", name.c_str());
+    if (std::strcmp(s->kind, kind_of<T>()) != 0) fail(3, "section %s: kind %s, expected %s", name.c_str(), s->kind, kind_of<T>());
+    s->used = 1;
+    *count = s->bytes / sizeof(T);
+    return reinterpret_cast<const T*>(base + s->offset);
+  }
+  template <class T> const T* get_exactly(const std::string& name, size_t wanted) {
+    size_t count;
+    const T* values = get<T>(name, &count);
+    if (count != wanted) fail(3, "section %s: %zu values, expected %zu", name.c_str(), count, wanted);
+    return values;
+  }
+};
+
+// ---- counter-based numbers: Philox-4x32-10, Box-Muller in plain float32; the same bits on every processor -------------------
+
+constexpr int LANES = 16, BLOCK = 4 * LANES;
+
+struct Philox {
+  uint32_t a[LANES], b[LANES], c[LANES], d[LANES];
+  void fill(uint32_t block, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+    for (int q = 0; q < LANES; q++) { a[q] = block * LANES + q; b[q] = step; c[q] = trial; d[q] = stream; }
+    for (int round = 0; round < 10; round++) {
+      for (int q = 0; q < LANES; q++) {
+        const uint64_t p0 = uint64_t(0xD2511F53u) * a[q], p1 = uint64_t(0xCD9E8D57u) * c[q];
+        const uint32_t n0 = uint32_t(p1 >> 32) ^ b[q] ^ k0, n2 = uint32_t(p0 >> 32) ^ d[q] ^ k1;
+        b[q] = uint32_t(p1); d[q] = uint32_t(p0); a[q] = n0; c[q] = n2;
+      }
+      k0 += 0x9E3779B9u; k1 += 0xBB67AE85u;
+    }
+  }
+};
+
+inline float log_poly(float x) {  // 0 < x < 1
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  int e = int(bits >> 23) - 127;
+  bits = (bits & 0x7FFFFFu) | 0x3F800000u;
+  float m;
+  std::memcpy(&m, &bits, 4);
+  const int big = m > 1.41421356f;
+  m = big ? m * 0.5f : m;
+  e += big;
+  const float f = m - 1.f, s = f / (2.f + f), z = s * s;
+  const float p = z * (0.66666667f + z * (0.4f + z * (0.28571429f + z * 0.22222222f)));
+  return float(e) * 0.69314718f + s * (2.f + p);
+}
+
+inline void sincos_turn(float u, float& sine, float& cosine) {  // of 2 pi u, 0 <= u < 1
+  const float k = std::floor(u * 4.f + 0.5f), r = (u - k * 0.25f) * 6.2831853f, z = r * r;
+  const int q = int(k) & 3;
+  const float s = r * (1.f + z * (-0.16666667f + z * (8.3333333e-3f + z * -1.9841270e-4f)));
+  const float c = 1.f + z * (-0.5f + z * (0.041666667f + z * (-1.3888889e-3f + z * 2.4801587e-5f)));
+  const float a = (q & 1) ? c : s, b = (q & 1) ? s : c;
+  sine = (q & 2) ? -a : a;
+  cosine = ((q + 1) & 2) ? -b : b;
+}
+
+constexpr float UNIT = 1.f / 16777216.f;
+
+template <class T> inline void uniforms(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  Philox words;
+  for (int block = 0; block * BLOCK < n; block++) {
+    words.fill(uint32_t(block), step, trial, stream, k0, k1);
+    const uint32_t* lanes[4] = {words.a, words.b, words.c, words.d};
+    for (int word = 0; word < 4; word++) {
+      const int from = block * BLOCK + word * LANES, count = std::min(LANES, n - from);
+      for (int q = 0; q < count; q++) out[from + q] = T((float(int(lanes[word][q] >> 8)) + 0.5f) * UNIT);
+    }
+  }
+}
+
+template <class T> inline void normals(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  Philox words;
+  float made[4][LANES];
+  for (int block = 0; block * BLOCK < n; block++) {
+    words.fill(uint32_t(block), step, trial, stream, k0, k1);
+    for (int q = 0; q < LANES; q++) {
+      const float u1 = (float(int(words.a[q] >> 8)) + 0.5f) * UNIT, u2 = float(int(words.b[q] >> 8)) * UNIT;
+      const float u3 = (float(int(words.c[q] >> 8)) + 0.5f) * UNIT, u4 = float(int(words.d[q] >> 8)) * UNIT;
+      const float r1 = std::sqrt(-2.f * log_poly(u1)), r2 = std::sqrt(-2.f * log_poly(u3));
+      float s1, c1, s2, c2;
+      sincos_turn(u2, s1, c1);
+      sincos_turn(u4, s2, c2);
+      made[0][q] = r1 * c1; made[1][q] = r1 * s1; made[2][q] = r2 * c2; made[3][q] = r2 * s2;
+    }
+    for (int word = 0; word < 4; word++) {
+      const int from = block * BLOCK + word * LANES, count = std::min(LANES, n - from);
+      for (int q = 0; q < count; q++) out[from + q] = T(made[word][q]);
+    }
+  }
+}
+
+// ---- the network as this program runs it --------------------------------------------------------------------------------------
+
+template <class T> struct Group {
+  std::string name;
+  int size;
+  const int32_t* spikes;  // Brian2's list of this step, its length behind the last place; null for cells that never spike
+  bool keep_events = false;
+  std::vector<int32_t> counts, events;
+  FILE *event_file = nullptr, *count_file = nullptr;
+  std::vector<std::vector<int32_t>> past;  // spikes of earlier steps, for projections with a delay
+  std::vector<std::vector<T>> past_sizes;
+  const T* release = nullptr;
+};
+
+template <class T> struct Constant { std::string name; T* at; int copies, size; const T* values; bool scalar; };
+template <class T> struct State { std::string name; T* at; int size; const T* values; bool scalar; };
+template <class T> struct Draw { T* at; int size; bool normal, shared; uint32_t stream; };
+template <class T> struct Trace { const T* at; int size; FILE* file; };
+template <class T> struct Table { int delay; const T* rows; const int64_t* first; const int32_t* target; };
+
+template <class T> struct Release { bool on = false; T scale = 1, probability = 1, cv = 0; int64_t stream_release = -1, stream_quantal = -1; };
+
+template <class T> struct Projection {
+  std::string name;
+  int source;             // index of the group, -1 for an input
+  int input_start, n_source, n_target;
+  T* port;
+  const T* release;       // scales each spike, or null
+  int history;            // index of its own history of spikes, -1 where no table has a delay
+  std::vector<Table<T>> tables;
+  Release<T> noise;
+};
+
+template <class T> struct History { int keep; std::vector<std::vector<int32_t>> spikes; std::vector<std::vector<T>> sizes; };
+
+template <class T> struct Run {
+  DataFile data;
+  std::string folder;
+  int batch = 0, n_steps = 0, step = 0, active = 0, longest_input_delay = 0, n_inputs = 1;
+  int64_t first_trial = 0, n_trials = 0, done = 0;
+  uint32_t key0 = 0, key1 = 0;
+  bool finished = false;
+  std::vector<Group<T>> groups;
+  std::vector<Constant<T>> constants;
+  std::vector<State<T>> states;
+  std::vector<Draw<T>> draws;
+  std::vector<Trace<T>> traces;
+  std::vector<Projection<T>> projections;
+  std::vector<History<T>> histories;
+  const int64_t* event_first = nullptr;
+  const int32_t *event_step = nullptr, *event_unit = nullptr;
+  const T* event_value = nullptr;
+  std::vector<int64_t> cursor;
+  std::vector<std::vector<int64_t>> begin_of, end_of;  // events of each trial in this and earlier steps, a ring
+  const T* score = nullptr;
+  int score_size = 0;
+  FILE* score_file = nullptr;
+  std::vector<T> buffer, buffer2;
+
+  FILE* create(const std::string& name) {
+    FILE* file = std::fopen((folder + "/" + name).c_str(), "wb");
+    if (!file) fail(4, "cannot write %s: %s", name.c_str(), std::strerror(errno));
+    return file;
+  }
+  void write(FILE* file, const void* bytes, size_t size) {
+    if (size && std::fwrite(bytes, 1, size, file) != size) fail(4, "cannot write results: %s", std::strerror(errno));
+  }
+  void close(FILE* file) {
+    if (file && std::fclose(file) != 0) fail(4, "cannot write results: %s", std::strerror(errno));
+  }
+
+  void open(const std::vector<std::string>& args, int batch_) {
+    if (args.size() != 4) fail(3, "started without its data: run it through ei_brian");
+    batch = batch_;
+    data.open(args[0].c_str());
+    folder = args[1];
+    first_trial = std::atoll(args[2].c_str());
+    n_trials = std::atoll(args[3].c_str());
+    const int64_t* settings = data.get_exactly<int64_t>("settings", 4);
+    n_steps = int(settings[0]);
+    key0 = uint32_t(settings[1]);
+    key1 = uint32_t(settings[2]);
+    const int64_t total = settings[3];
+    if (first_trial < 0 || n_trials < 1 || first_trial + n_trials > total || n_steps < 1) fail(3, "trials %lld + %lld of %lld", (long long)first_trial, (long long)n_trials, (long long)total);
+    size_t n_events, other;
+    event_first = data.get_exactly<int64_t>("input.first", size_t(total) + 1);
+    event_step = data.get<int32_t>("input.step", &n_events);
+    event_unit = data.get<int32_t>("input.unit", &other);
+    if (n_events != other || event_first[total] != int64_t(n_events)) fail(3, "input: steps and units differ in number");
+    if (data.find("input.value")) event_value = data.get_exactly<T>("input.value", n_events);
+    cursor.resize(batch);
+  }
+  int add_group(const char* name, int size, const int32_t* spikes) {
+    Group<T> group;
+    group.name = name; group.size = size; group.spikes = spikes;
+    if (spikes) {
+      group.keep_events = data.get_exactly<int32_t>(std::string(name) + ".keep", 1)[0] != 0;
+      group.counts.assign(size_t(size) * batch, 0);
+      if (group.keep_events) group.event_file = create(std::string(name) + ".events");
+      group.count_file = create(std::string(name) + ".counts");
+    }
+    groups.push_back(group);
+    return int(groups.size()) - 1;
+  }
+  void add_constant(const char* name, T* at, int size, bool scalar) {
+    Constant<T> made{name, at, scalar ? 1 : batch, scalar ? 1 : size, data.get_exactly<T>(name, scalar ? 1 : size), scalar};
+    for (int copy = 0; copy < made.copies; copy++) std::copy(made.values, made.values + made.size, at + size_t(copy) * made.size);
+    constants.push_back(made);
+  }
+  void add_state(const char* name, T* at, int size) {
+    size_t count;
+    const T* values = data.get<T>(name, &count);
+    if (count != 1 && count != size_t(size)) fail(3, "section %s: %zu values for %d neurons", name, count, size);
+    states.push_back(State<T>{name, at, size, values, count == 1});
+    if (data.find(std::string("trace.") + name)) traces.push_back(Trace<T>{at, size, create(std::string("trace.") + name)});
+  }
+  void add_draw(T* at, int size, bool normal, bool shared, uint32_t stream) { draws.push_back(Draw<T>{at, size, normal, shared, stream}); }
+  void set_score(const T* at, int size) { score = at; score_size = size; score_file = create("scores"); }
+
+  void add_projection(const char* name, int source, int input_start, int n_source, int n_target, T* port, const T* release) {
+    Projection<T> p;
+    p.name = name; p.source = source; p.input_start = input_start; p.n_source = n_source; p.n_target = n_target; p.port = port;
+    p.release = release; p.history = -1;
+    const std::string prefix = name;
+    size_t n_tables;
+    const int32_t* delays = data.get<int32_t>(prefix + ".delays", &n_tables);
+    int longest = 0;
+    for (size_t k = 0; k < n_tables; k++) {
+      const std::string here = prefix + "." + std::to_string(k);
+      Table<T> table{delays[k], nullptr, nullptr, nullptr};
+      if (data.find(here + ".first")) {
+        table.first = data.get_exactly<int64_t>(here + ".first", size_t(n_source) + 1);
+        table.rows = data.get_exactly<T>(here + ".rows", size_t(table.first[n_source]));
+        table.target = data.get_exactly<int32_t>(here + ".target", size_t(table.first[n_source]));
+        for (int64_t s = 0; s < table.first[n_source]; s++)
+          if (table.target[s] < 0 || table.target[s] >= n_target) fail(3, "section %s.target: %d of %d", here.c_str(), table.target[s], n_target);
+      } else {
+        table.rows = data.get_exactly<T>(here + ".rows", size_t(n_source) * n_target);
+      }
+      if (table.delay < 0) fail(3, "section %s.delays: negative", name);
+      longest = std::max(longest, table.delay);
+      p.tables.push_back(table);
+    }
+    if (data.find(prefix + ".noise")) {
+      const T* levels = data.get_exactly<T>(prefix + ".noise", 3);
+      const int64_t* streams = data.get_exactly<int64_t>(prefix + ".streams", 2);
+      p.noise = Release<T>{true, levels[0], levels[1], levels[2], streams[0], streams[1]};
+      buffer.resize(std::max(buffer.size(), size_t(n_target)));
+      buffer2.resize(buffer.size());
+    }
+    if (source < 0) longest_input_delay = std::max(longest_input_delay, longest);
+    else if (longest > 0) {
+      p.history = int(histories.size());
+      histories.push_back(History<T>{longest + 1, {}, {}});
+      histories.back().spikes.resize(longest + 1);
+      histories.back().sizes.resize(longest + 1);
+    }
+    projections.push_back(p);
+  }
+  void ready() {
+    begin_of.assign(longest_input_delay + 1, std::vector<int64_t>(batch, 0));
+    end_of = begin_of;
+    for (const Section& s : data.sections)
+      if (!s.used && std::strncmp(s.name, "trace.", 6) != 0) fail(3, "section %s: this program has no use for it", s.name);
+  }
+
+  // ---- the phases of a step ----
+  void start() {
+    if (step == 0) begin_chunk();
+    std::vector<int64_t>&begin = begin_of[step % begin_of.size()], &end = end_of[step % end_of.size()];
+    for (int trial = 0; trial < active; trial++) {
+      const int64_t last = event_first[first_trial + done + trial + 1];
+      int64_t at = cursor[trial];
+      begin[trial] = at;
+      while (at < last && event_step[at] == step) at++;
+      end[trial] = cursor[trial] = at;
+    }
+    for (const Draw<T>& draw : draws)
+      for (int trial = 0; trial < active; trial++) {
+        T* out = draw.at + size_t(trial) * draw.size;
+        const int n = draw.shared ? 1 : draw.size;
+        const uint32_t number = uint32_t(first_trial + done + trial);
+        if (draw.normal) normals<T>(out, n, uint32_t(step), number, draw.stream, key0, key1);
+        else uniforms<T>(out, n, uint32_t(step), number, draw.stream, key0, key1);
+        if (draw.shared) std::fill(out + 1, out + draw.size, out[0]);
+      }
+  }
+  void begin_chunk() {
+    active = int(std::min<int64_t>(batch, n_trials - done));
+    for (const State<T>& state : states)
+      for (int copy = 0; copy < batch; copy++) {
+        T* at = state.at + size_t(copy) * state.size;
+        if (state.scalar) std::fill(at, at + state.size, state.values[0]);
+        else std::copy(state.values, state.values + state.size, at);
+      }
+    for (int trial = 0; trial < active; trial++) cursor[trial] = event_first[first_trial + done + trial];
+    for (Group<T>& group : groups) { std::fill(group.counts.begin(), group.counts.end(), 0); group.events.clear(); }
+  }
+  void end() {
+    for (Group<T>& group : groups)
+      if (group.spikes) record(group);
+    for (Trace<T>& trace : traces) write(trace.file, trace.at, sizeof(T) * size_t(active) * trace.size);
+    if (++step == n_steps) end_chunk();
+  }
+  void record(Group<T>& group) {
+    const int n = group.spikes[size_t(group.size) * batch];
+    int trial = 0, next = group.size;
+    for (int k = 0; k < n; k++) {
+      const int id = group.spikes[k];
+      while (id >= next) { trial++; next += group.size; }
+      if (trial >= active) break;
+      group.counts[id]++;
+      if (group.keep_events) { group.events.push_back(trial); group.events.push_back(step); group.events.push_back(id - next + group.size); }
+    }
+  }
+  void end_chunk() {
+    for (const State<T>& state : states)
+      for (size_t k = 0; k < size_t(active) * state.size; k++)
+        if (!std::isfinite(state.at[k])) fail(5, "%s: not finite at the end of trial %lld", state.name.c_str(), (long long)(first_trial + done + int64_t(k) / state.size));
+    for (Group<T>& group : groups) {
+      if (!group.spikes) continue;
+      write(group.count_file, group.counts.data(), sizeof(int32_t) * size_t(active) * group.size);
+      if (group.keep_events) write_events(group);
+    }
+    if (score) write(score_file, score, sizeof(T) * size_t(active) * score_size);
+    done += active;
+    step = 0;
+    std::printf("%lld\n", (long long)done);
+    std::fflush(stdout);
+    if (done == n_trials) finish();
+  }
+  void write_events(Group<T>& group) {  // by trial; within a trial they stand in the order of steps and units already
+    const size_t n = group.events.size() / 3;
+    std::vector<size_t> place(active + 1, 0);
+    for (size_t k = 0; k < n; k++) place[group.events[3 * k] + 1]++;
+    for (int trial = 0; trial < active; trial++) place[trial + 1] += place[trial];
+    std::vector<int32_t> sorted(3 * n);
+    for (size_t k = 0; k < n; k++) {
+      int32_t* to = &sorted[3 * place[group.events[3 * k]]++];
+      to[0] = int32_t(done + group.events[3 * k]); to[1] = group.events[3 * k + 1]; to[2] = group.events[3 * k + 2];
+    }
+    write(group.event_file, sorted.data(), sizeof(int32_t) * sorted.size());
+  }
+  void finish() {
+    for (const Constant<T>& constant : constants)
+      for (int copy = 0; copy < constant.copies; copy++)
+        if (std::memcmp(constant.at + size_t(copy) * constant.size, constant.values, sizeof(T) * constant.size) != 0)
+          fail(5, "%s: changed during the run", constant.name.c_str());
+    for (Group<T>& group : groups) { close(group.event_file); close(group.count_file); }
+    for (Trace<T>& trace : traces) close(trace.file);
+    close(score_file);
+    FILE* echo = create("echo");
+    for (const Section& s : data.sections) std::fprintf(echo, "%s %llu\n", s.name, (unsigned long long)checksum(data.base + s.offset, s.bytes));
+    std::fprintf(echo, "done %lld %lld\n", (long long)first_trial, (long long)done);
+    close(echo);
+    finished = true;
+  }
+
+  // ---- propagation: spikes add rows of a weight table that all trials share ----
+  template <int NS, int ND> void propagate(int index) {
+    Projection<T>& p = projections[index];
+    if (p.source < 0) return propagate_input<NS, ND>(p);
+    const Group<T>& group = groups[p.source];
+    const int32_t* spikes = group.spikes;
+    int n = spikes[size_t(NS) * batch];
+    if (p.history >= 0) remember<NS>(p, spikes, n);
+    for (const Table<T>& table : p.tables) {
+      if (table.delay > step) continue;
+      const int32_t* list = spikes;
+      const T* sizes = nullptr;
+      int count = n;
+      if (p.history >= 0) {
+        const History<T>& history = histories[p.history];
+        const size_t place = size_t(step - table.delay) % history.keep;
+        list = history.spikes[place].data(); count = int(history.spikes[place].size());
+        sizes = p.release ? history.sizes[place].data() : nullptr;
+      } else if (p.release) {
+        gathered.resize(n);
+        for (int k = 0; k < n; k++) gathered[k] = p.release[spikes[k]];
+        sizes = gathered.data();
+      }
+      for (int k = 0; k < count;) {
+        const int trial = list[k] / NS, base = trial * NS, stop = base + NS;
+        int last = k + 1;
+        while (last < count && list[last] < stop) last++;
+        if (trial >= active) break;
+        add<ND>(p, table, p.port + size_t(trial) * ND, list + k, base, last - k, sizes ? sizes + k : nullptr, trial);
+        k = last;
+      }
+    }
+  }
+  std::vector<T> gathered;
+  template <int NS> void remember(Projection<T>& p, const int32_t* spikes, int n) {
+    History<T>& history = histories[p.history];
+    const size_t place = size_t(step) % history.keep;
+    history.spikes[place].assign(spikes, spikes + n);
+    if (p.release) {
+      history.sizes[place].resize(n);
+      for (int k = 0; k < n; k++) history.sizes[place][k] = p.release[spikes[k]];
+    }
+  }
+  template <int NS, int ND> void propagate_input(const Projection<T>& p) {
+    for (const Table<T>& table : p.tables) {
+      if (table.delay > step) continue;
+      const size_t place = size_t(step - table.delay) % begin_of.size();
+      for (int trial = 0; trial < active; trial++) {
+        int64_t from = begin_of[place][trial], to = end_of[place][trial];
+        if (n_inputs > 1) {
+          from = std::lower_bound(event_unit + from, event_unit + to, p.input_start) - event_unit;
+          to = std::lower_bound(event_unit + from, event_unit + to, p.input_start + NS) - event_unit;
+        }
+        if (from < to)
+          add<ND>(p, table, p.port + size_t(trial) * ND, event_unit + from, p.input_start, int(to - from), event_value ? event_value + from : nullptr, trial);
+      }
+    }
+  }
+  template <int ND> void add(const Projection<T>& p, const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes, int trial) {
+    if (p.noise.on) return add_released<ND>(p, table, target, ids, base, n, sizes, trial);
+    if (table.first) return add_sparse(table, target, ids, base, n, sizes);
+    const T* __restrict rows = table.rows;
+    int k = 0;
+    if (sizes) {
+      for (; k < n; k++) {
+        const T* __restrict row = rows + size_t(ids[k] - base) * ND;
+        const T size = sizes[k];
+        for (int j = 0; j < ND; j++) target[j] += size * row[j];
+      }
+      return;
+    }
+    for (; k + 4 <= n; k += 4) {
+      const T *__restrict a = rows + size_t(ids[k] - base) * ND, *__restrict b = rows + size_t(ids[k + 1] - base) * ND;
+      const T *__restrict c = rows + size_t(ids[k + 2] - base) * ND, *__restrict d = rows + size_t(ids[k + 3] - base) * ND;
+      for (int j = 0; j < ND; j++) target[j] = (((target[j] + a[j]) + b[j]) + c[j]) + d[j];
+    }
+    for (; k < n; k++) {
+      const T* __restrict row = rows + size_t(ids[k] - base) * ND;
+      for (int j = 0; j < ND; j++) target[j] += row[j];
+    }
+  }
+  void add_sparse(const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes) {
+    for (int k = 0; k < n; k++) {
+      const int unit = ids[k] - base;
+      const T size = sizes ? sizes[k] : T(1);
+      for (int64_t s = table.first[unit]; s < table.first[unit + 1]; s++) target[table.target[s]] += size * table.rows[s];
+    }
+  }
+  // each synapse of a spike releases or fails, and its quantum varies: numbers by (target, step of arrival, trial, stream + source)
+  template <int ND> void add_released(const Projection<T>& p, const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes, int trial) {
+    const uint32_t number = uint32_t(first_trial + done + trial);
+    const bool fails = p.noise.stream_release >= 0, varies = p.noise.stream_quantal >= 0;
+    T *uniform = buffer.data(), *normal = buffer2.data();
+    for (int k = 0; k < n; k++) {
+      const int unit = ids[k] - base;
+      const T size = sizes ? sizes[k] : T(1);
+      if (fails) uniforms<T>(uniform, ND, uint32_t(step), number, uint32_t(p.noise.stream_release + unit), key0, key1);
+      if (varies) normals<T>(normal, ND, uint32_t(step), number, uint32_t(p.noise.stream_quantal + unit), key0, key1);
+      const auto amount = [&](int j, T weight) {
+        T factor = p.noise.scale;
+        if (varies) factor = factor * std::min(std::max(T(1) + p.noise.cv * normal[j], T(0)), T(100));
+        if (fails && uniform[j] > p.noise.probability) factor = T(0);
+        return size * (weight * factor);
+      };
+      if (table.first)
+        for (int64_t s = table.first[unit]; s < table.first[unit + 1]; s++) target[table.target[s]] += amount(table.target[s], table.rows[s]);
+      else
+        for (int j = 0; j < ND; j++) target[j] += amount(j, table.rows[size_t(unit) * ND + j]);
+    }
+  }
+  // ---- plain Synapses: inputs are groups whose ``value`` is the input of the step ----
+  void present(T* values, int input_start, int size) {
+    const size_t place = size_t(step) % begin_of.size();
+    std::fill(values, values + size_t(size) * batch, T(0));
+    for (int trial = 0; trial < active; trial++)
+      for (int64_t k = begin_of[place][trial]; k < end_of[place][trial]; k++) {
+        const int unit = event_unit[k] - input_start;
+        if (unit >= 0 && unit < size) values[size_t(trial) * size + unit] = event_value ? event_value[k] : T(1);
+      }
+  }
+  void set_synapses(const char* name, T* at, size_t total, int n) {
+    const T* values = data.get_exactly<T>(std::string(name) + ".w", n);
+    if (total != size_t(n) * batch) fail(3, "section %s.w: %d weights, the program has %zu", name, n, total / batch);
+    for (int copy = 0; copy < batch; copy++) std::copy(values, values + n, at + size_t(copy) * n);
+  }
+};
+
+}  // namespace ei

@@ -1,0 +1,34 @@
+{# USES_VARIABLES { N } #}
+{% extends 'common_group.cpp' %}
+{# The condition of all neurons first, which vectorises; then the spikes, eight conditions at a time. #}
+{% block maincode %}
+    const int _vectorisation_idx = -1;
+    {{scalar_code|autoindent}}
+    {% set _eventspace = get_array_name(eventspace_variable) %}
+    static std::vector<char> _conditions((N + 7) / 8 * 8, 0);
+    char* __restrict _flag = _conditions.data();
+    for(int _idx=0; _idx<(int)N; _idx++)
+    {
+        const int _vectorisation_idx = _idx;
+        {{vector_code|autoindent}}
+        _flag[_idx] = _cond;
+    }
+    int32_t _count = 0;
+    for(int _word=0; _word<(int)_conditions.size(); _word+=8)
+    {
+        uint64_t _eight;
+        __builtin_memcpy(&_eight, _flag + _word, 8);
+        while(_eight)
+        {
+            const int _at = __builtin_ctzll(_eight) >> 3;
+            {{_eventspace}}[_count++] = _word + _at;
+            _eight &= ~(uint64_t(0xff) << (_at << 3));
+        }
+    }
+    {{_eventspace}}[N] = _count;
+{% endblock %}
+
+{% block after_code %}
+{% set _eventspace = get_array_name(eventspace_variable) %}
+{{_eventspace}}[N] = 0;
+{% endblock %}
