@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,7 @@ COMPILER_FLAGS = ("-w", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-
 
 
 @contextmanager
-def preferences(target: str, dtype: npt.DTypeLike) -> Iterator[None]:
+def preferences(target: str, dtype: npt.DTypeLike, flags: Sequence[str] = COMPILER_FLAGS) -> Iterator[None]:
     """Set code generation target and precision, and forbid rewriting of arithmetic; restore everything afterwards.
 
     Brian2's optimisation of loop-invariant expressions reorders products and so changes the last bit; without it, generated
@@ -35,7 +35,7 @@ def preferences(target: str, dtype: npt.DTypeLike) -> Iterator[None]:
         "codegen.target": target,
         "codegen.loop_invariant_optimisations": False,
         "core.default_float_dtype": np.dtype(dtype).type,
-        "codegen.cpp.extra_compile_args_gcc": list(COMPILER_FLAGS),
+        "codegen.cpp.extra_compile_args_gcc": list(flags),
         "codegen.runtime.cython.cache_dir": _cython_cache(),
     }
     before = {name: prefs[name] for name in wanted}

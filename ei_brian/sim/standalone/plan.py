@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
+from ei_brian.core.schedule import Phase
 from ei_brian.sim.structure import GroupStructure, ProjectionStructure, Structure
 
 __all__ = ["Plan", "plan_of"]
@@ -20,7 +22,7 @@ class Plan:
     source: str
     start: str
     end: str
-    propagate: Mapping[str, str]
+    propagate: Mapping[str, str]  # first projection of a run of consecutive propagations → function
 
 
 def plan_of(
@@ -45,7 +47,8 @@ def plan_of(
     """
     kind = CHARACTERS[dtype]
     shared = layout == "shared"
-    propagate = {p.name: f"ei_propagate_{k}" for k, p in enumerate(structure.projections)} if shared else {}
+    runs = _consecutive(structure.schedule) if shared else ()
+    propagate = {run[0]: f"ei_propagate_{k}" for k, run in enumerate(runs)}
     functions = ["ei_start", *propagate.values(), "ei_end"]
     header = "#pragma once\n#include <string>\n#include <vector>\nvoid ei_setup(std::vector<std::string>& args);\nvoid ei_finish();\n"
     header += "".join(f"double {name}(double unused);\n" for name in functions)
@@ -73,15 +76,23 @@ def plan_of(
     if not shared:
         lines += [f"  run.present(brian::_array_{name}_value, {inputs[name]}, {size});" for name, size in structure.inputs]
     lines += ["  return 0;", "}", ""]
-    for index, projection in enumerate(structure.projections if shared else ()):
-        sizes = f"{structure.source_size(projection.source)}, {structure.group(projection.target).size}"
-        lines.append(f"double ei_propagate_{index}(double) {{ run.propagate<{sizes}>({index}); return 0; }}")
+    order = [projection.name for projection in structure.projections]
+    targets = {projection.name: structure.group(projection.target).size for projection in structure.projections}
+    for names_of_run in runs:
+        calls = " ".join(f"run.propagate<{targets[name]}>({order.index(name)});" for name in names_of_run)
+        lines.append(f"double {propagate[names_of_run[0]]}(double) {{ {calls} return 0; }}")
     lines += [
         "", "double ei_end(double) {", "  run.end();", "  if (run.finished) Network::_globally_stopped = true;", "  return 0;", "}", "",
         "void ei_finish() {", '  if (!run.finished) ei::fail(130, "stopped before the end");', "  std::fflush(nullptr);",
         "  std::_Exit(0);", "}", "",
     ]  # fmt: skip
     return Plan(header, "\n".join(lines), "ei_start", "ei_end", propagate)
+
+
+def _consecutive(schedule: Sequence[Phase]) -> tuple[tuple[str, ...], ...]:
+    """Return the projections in runs between which nothing else happens."""
+    runs = groupby(schedule, key=lambda phase: phase.kind == "propagate")
+    return tuple(tuple(phase.target for phase in run) for propagates, run in runs if propagates)
 
 
 def _input_starts(inputs: Sequence[tuple[str, int]]) -> dict[str, int]:

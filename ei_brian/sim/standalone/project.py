@@ -13,7 +13,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from ei_brian.sim.structure import Structure
 
 __all__ = ["Request", "build_project"]
 
+COLD = ("main.cpp", "objects.cpp", "run.cpp", "network.cpp", "synapses_classes.cpp")
 ENDLESS_STEPS = 2**40  # the program stops itself when all trials are done
 
 
@@ -97,6 +99,7 @@ def build_project(folder: Path) -> None:
     plan = plan_of(request.structure, request.dtype, request.batch, request.layout, counts, request.score)
     with preferences("auto", request.dtype, request.flags):
         prefs.core.stop_on_keyboard_interrupt = True
+        prefs.codegen.cpp.headers = [*prefs.codegen.cpp.headers, '"ei_plan.h"']
         set_device("cpp_standalone", directory=str(folder), build_on_run=False)
         CPPStandaloneCodeObject.templater = CPPStandaloneCodeObject.templater.derive("ei_brian.sim.standalone")
         network = _network(request, plan, connectivity)
@@ -104,9 +107,9 @@ def build_project(folder: Path) -> None:
         device.insert_code("after_network_run", "ei_finish();")
         network.run(ENDLESS_STEPS * request.structure.dt_ms * ms, namespace={})
         _write_sources(folder, plan)
-        prefs.codegen.cpp.headers = [*prefs.codegen.cpp.headers, '"ei_plan.h"']
         device.build(directory=str(folder), compile=False, run=False, additional_source_files=["ei_plan.cpp"])
-    _make(folder)
+        sources = device.writer.source_files
+    _compile(folder, sorted({os.path.relpath(name, folder) if os.path.isabs(name) else name for name in sources}), request.flags)
 
 
 def _write_sources(folder: Path, plan: Plan) -> None:
@@ -154,7 +157,7 @@ def _driver(plan: Plan, slots: Slots, dt: Quantity) -> NeuronGroup:
 
 def _function(name: str) -> Function:
     function = Function(lambda unused: unused, arg_units=[1], return_unit=1, stateless=False)
-    function.implementations.add_implementation("cpp", "", name=name, headers=['"ei_plan.h"'])
+    function.implementations.add_implementation("cpp", "", name=name)
     return function
 
 
@@ -180,13 +183,27 @@ def _connectivity(folder: Path, request: Request) -> dict[str, Projection]:
     return made
 
 
-def _make(folder: Path) -> None:
-    jobs = min(os.cpu_count() or 1, 4)
-    done = subprocess.run(["make", f"-j{jobs}"], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0 or not (folder / "main").is_file():
-        raise SystemExit(f"make failed ({done.returncode}):\n{done.stderr[-4000:]}")
-    for waste in (*folder.rglob("*.o"), *folder.rglob("*.d")):
+def _compile(folder: Path, sources: Sequence[str], flags: Sequence[str]) -> None:
+    """Compile the sources and link ``main``; the common header is compiled once, and what runs once is not optimised."""
+    compiler = os.environ.get("CXX", "g++").split()
+    cold = ["-O1" if flag == "-O3" else flag for flag in flags]
+    _call(folder, [*compiler, *flags, "-I.", "-x", "c++-header", "objects.h"])
+    commands = [
+        [*compiler, *(cold if name in COLD else flags), "-I.", *([] if name in COLD else ["-include", "objects.h"]), "-c", name,
+         "-o", name + ".o"]
+        for name in sources
+    ]  # fmt: skip
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        list(pool.map(lambda command: _call(folder, command), commands))
+    _call(folder, [*compiler, *(name + ".o" for name in sources), "-o", "main"])
+    for waste in (*folder.rglob("*.o"), *folder.rglob("*.gch")):
         waste.unlink()
+
+
+def _call(folder: Path, command: Sequence[str]) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\nfailed ({done.returncode}):\n{done.stderr[-4000:]}")
 
 
 def spec_connectivity(spec: NetworkSpec) -> dict[str, Any]:

@@ -447,13 +447,13 @@ template <class T> struct Run {
   }
 
   // ---- propagation: spikes add rows of a weight table that all trials share ----
-  template <int NS, int ND> void propagate(int index) {
+  template <int ND> void propagate(int index) {
     Projection<T>& p = projections[index];
-    if (p.source < 0) return propagate_input<NS, ND>(p);
+    if (p.source < 0) return propagate_input<ND>(p);
     const Group<T>& group = groups[p.source];
     const int32_t* spikes = group.spikes;
-    int n = spikes[size_t(NS) * batch];
-    if (p.history >= 0) remember<NS>(p, spikes, n);
+    const int n = spikes[size_t(p.n_source) * batch];
+    if (p.history >= 0) remember(p, spikes, n);
     for (const Table<T>& table : p.tables) {
       if (table.delay > step) continue;
       const int32_t* list = spikes;
@@ -469,18 +469,19 @@ template <class T> struct Run {
         for (int k = 0; k < n; k++) gathered[k] = p.release[spikes[k]];
         sizes = gathered.data();
       }
+      int trial = 0, base = 0;
       for (int k = 0; k < count;) {
-        const int trial = list[k] / NS, base = trial * NS, stop = base + NS;
-        int last = k + 1;
-        while (last < count && list[last] < stop) last++;
+        while (list[k] >= base + p.n_source) { trial++; base += p.n_source; }
         if (trial >= active) break;
+        int last = k + 1;
+        while (last < count && list[last] < base + p.n_source) last++;
         add<ND>(p, table, p.port + size_t(trial) * ND, list + k, base, last - k, sizes ? sizes + k : nullptr, trial);
         k = last;
       }
     }
   }
   std::vector<T> gathered;
-  template <int NS> void remember(Projection<T>& p, const int32_t* spikes, int n) {
+  void remember(Projection<T>& p, const int32_t* spikes, int n) {
     History<T>& history = histories[p.history];
     const size_t place = size_t(step) % history.keep;
     history.spikes[place].assign(spikes, spikes + n);
@@ -489,7 +490,7 @@ template <class T> struct Run {
       for (int k = 0; k < n; k++) history.sizes[place][k] = p.release[spikes[k]];
     }
   }
-  template <int NS, int ND> void propagate_input(const Projection<T>& p) {
+  template <int ND> void propagate_input(const Projection<T>& p) {
     for (const Table<T>& table : p.tables) {
       if (table.delay > step) continue;
       const size_t place = size_t(step - table.delay) % begin_of.size();
@@ -497,7 +498,7 @@ template <class T> struct Run {
         int64_t from = begin_of[place][trial], to = end_of[place][trial];
         if (n_inputs > 1) {
           from = std::lower_bound(event_unit + from, event_unit + to, p.input_start) - event_unit;
-          to = std::lower_bound(event_unit + from, event_unit + to, p.input_start + NS) - event_unit;
+          to = std::lower_bound(event_unit + from, event_unit + to, p.input_start + p.n_source) - event_unit;
         }
         if (from < to)
           add<ND>(p, table, p.port + size_t(trial) * ND, event_unit + from, p.input_start, int(to - from), event_value ? event_value + from : nullptr, trial);

@@ -1,0 +1,95 @@
+"""Runs a compiled program: one process per thread, each on its share of the trials, and believes only what is proven."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ei_brian.errors import BackendError
+
+__all__ = ["Share", "launch", "shares"]
+
+EXIT_WORDS = {3: "its data were not what it expects", 4: "its results could not be written", 5: "a state left the finite numbers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Trials ``first`` to ``first + count - 1``, run by one process that writes into ``folder``."""
+
+    first: int
+    count: int
+    folder: Path
+
+
+def shares(n_trials: int, batch: int, threads: int, folder: Path) -> tuple[Share, ...]:
+    """Return an even split of the trials in whole batches; never more shares than batches."""
+    batches = -(-n_trials // batch)
+    parts = min(threads, batches)
+    edges = [min(batches * k // parts * batch, n_trials) for k in range(parts + 1)]
+    return tuple(
+        Share(start, stop - start, folder / f"part_{k}")
+        for k, (start, stop) in enumerate(zip(edges, edges[1:], strict=False))
+    )
+
+
+def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[str, int], report: Callable[[int], None]) -> None:
+    """Run all shares at once and wait; ``report`` is given the number of finished trials now and then.
+
+    Raises
+    ------
+    BackendError
+        If a process stops before the end, or does not echo every value that it was given.
+    """
+    running = []
+    try:
+        for share in parts:
+            share.folder.mkdir()
+            command = [str(program), str(data), str(share.folder), str(share.first), str(share.count)]
+            running.append(
+                subprocess.Popen(
+                    command, cwd=program.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=(share.folder / "stderr").open("wb"), start_new_session=True,
+                )
+            )  # fmt: skip
+        _follow(running, report)
+    except OSError as error:
+        raise BackendError(f"program {program}: {error}; run 'ei-brian cache clear' and try again.") from error
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+    for process, share in zip(running, parts, strict=True):
+        _believe(process.returncode, share, checks)
+
+
+def _follow(running: Sequence[subprocess.Popen[bytes]], report: Callable[[int], None]) -> None:
+    done = [0] * len(running)
+    for index, process in enumerate(running):
+        for line in process.stdout or ():
+            done[index] = int(line)
+            report(sum(done))
+        process.wait()
+
+
+def _believe(code: int, share: Share, checks: Mapping[str, int]) -> None:
+    """Refuse a run that did not end as it should, or that ran on other numbers than it was given."""
+    words = (share.folder / "stderr").read_text(encoding="utf-8", errors="replace").strip()[-1000:]
+    if code != 0:
+        why = EXIT_WORDS.get(code) or (f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
+        raise BackendError(f"compiled program: {why}. {words} Nothing of this run was kept.")
+    try:
+        lines = (share.folder / "echo").read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise BackendError(f"compiled program: left no echo ({error}); nothing of this run was kept.") from error
+    if not lines or lines[-1] != f"done {share.first} {share.count}":
+        raise BackendError(f"compiled program: did not finish trials {share.first} to {share.first + share.count - 1}. {words}")
+    echo = {name: int(value) for name, value in (line.rsplit(" ", 1) for line in lines[:-1])}
+    wrong = sorted(set(echo.items()) ^ set(checks.items()))
+    if wrong:
+        raise BackendError(f"compiled program: ran on other values than it was given, for example of {wrong[0][0]!r}.")

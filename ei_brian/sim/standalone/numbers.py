@@ -1,0 +1,95 @@
+"""The numbers of a run: everything of a network, its input and its noise that is data to a compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.noise.noise import Noise
+from ei_brian.core.noise.release import release_noise
+from ei_brian.core.program import compose
+from ei_brian.core.projection import Projection
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.units import unit_scale
+from ei_brian.errors import BackendError
+from ei_brian.sim.propagation.synapses import synapse_table
+from ei_brian.sim.tables import tables_of
+
+__all__ = ["numbers_of"]
+
+Array = npt.NDArray[Any]
+
+
+def numbers_of(
+    spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], layout: str, n_steps: int, noise: Noise | None,
+    seed: int | None, traces: Sequence[tuple[str, str]], keep: Mapping[str, bool],
+) -> dict[str, Array]:  # fmt: skip
+    """Return the named arrays of a run, in the precision of the program and in SI units."""
+    key = seed or 0
+    arrays: dict[str, Array] = {
+        "settings": np.array([n_steps, key & 0xFFFFFFFF, key >> 32, stimulus.n_trials], dtype=np.int64)
+    }
+    for population in spec.cells:
+        program = compose(spec, population, noise)
+        for name, quantity in (*program.constants.items(), *program.states.items()):
+            arrays[f"{population.name}.{name}"] = _fitting(f"{population.name}.{name}", quantity.si, dtype)
+        if program.threshold:
+            arrays[f"{population.name}.keep"] = np.array([keep[population.name]], dtype=np.int32)
+    for projection in spec.projections:
+        if layout == "synapses":
+            arrays[f"{projection.name}.w"] = _synaptic(spec, projection, dtype)
+        else:
+            arrays.update(_tables(spec, projection, dtype, noise))
+    arrays.update(_events(stimulus, dtype))
+    for population_name, state in traces:
+        arrays[f"trace.{population_name}.{state}"] = np.zeros(1, dtype=np.int32)
+    return arrays
+
+
+def _fitting(name: str, values: Array, dtype: np.dtype[Any]) -> Array:
+    with np.errstate(over="ignore"):
+        made = np.atleast_1d(values).astype(dtype)
+    if not np.isfinite(made).all():
+        raise BackendError(f"value {name}: {values!r} does not fit into {dtype.name}; use dtype='float64'.")
+    return made
+
+
+def _synaptic(spec: NetworkSpec, projection: Projection, dtype: np.dtype[Any]) -> Array:
+    units = {state.name: state.unit for state in spec[projection.target].declared_states()}
+    weight = synapse_table(projection)[2].astype(np.float64) * unit_scale(units[projection.port])
+    return _fitting(f"{projection.name}.w", weight, dtype)
+
+
+def _tables(spec: NetworkSpec, projection: Projection, dtype: np.dtype[Any], noise: Noise | None) -> dict[str, Array]:
+    name = projection.name
+    tables = tables_of(spec, projection, dtype)
+    arrays: dict[str, Array] = {f"{name}.delays": np.array([table.delay for table in tables], dtype=np.int32)}
+    for index, table in enumerate(tables):
+        here = f"{name}.{index}"
+        if table.sparse:
+            arrays[f"{here}.first"] = table.rows.indptr.astype(np.int64)
+            arrays[f"{here}.target"] = table.rows.indices.astype(np.int32)
+            arrays[f"{here}.rows"] = table.rows.data
+        else:
+            arrays[f"{here}.rows"] = table.rows.reshape(-1)
+    release = release_noise(projection, noise)
+    if release is not None:
+        arrays[f"{name}.noise"] = np.array([release.scale, release.probability, release.quantal_cv]).astype(dtype)
+        arrays[f"{name}.streams"] = np.array([release.stream_release, release.stream_quantal], dtype=np.int64)
+    return arrays
+
+
+def _events(stimulus: Stimulus, dtype: np.dtype[Any]) -> dict[str, Array]:
+    events = stimulus.events
+    arrays: dict[str, Array] = {
+        "input.first": np.searchsorted(events.trial, np.arange(stimulus.n_trials + 1)).astype(np.int64),
+        "input.step": events.step,
+        "input.unit": events.unit,
+    }
+    if stimulus.values is not None:
+        arrays["input.value"] = stimulus.values.astype(dtype)
+    return arrays

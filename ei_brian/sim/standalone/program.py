@@ -1,0 +1,105 @@
+"""A compiled program for a network: found in the cache, or built in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ei_brian
+from ei_brian.core.noise.noise import Noise
+from ei_brian.core.program import SCORE, compose
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import BackendError
+from ei_brian.sim.build_cache import BuildCache
+from ei_brian.sim.preferences import COMPILER_FLAGS
+from ei_brian.sim.standalone.project import Request, spec_connectivity
+from ei_brian.sim.standalone.toolchain import check_compiler, toolchain_key
+from ei_brian.sim.structure import structure_of
+
+__all__ = ["batch_size", "compiled", "program_key", "request_for"]
+
+STATE_BYTES = 400_000  # of one state of all trials side by side: keeps a handful of states in the second-level cache
+MOST_SYNAPSES = 4_000_000
+
+
+def batch_size(spec: NetworkSpec, layout: str, itemsize: int) -> int:
+    """Return how many trials run side by side: a power of two that keeps the states in the processor's cache.
+
+    With plain Synapses, no more than would make four million of them.
+    """
+    neurons = sum(population.size for population in spec.cells)
+    most = max(1, STATE_BYTES // (4 * itemsize * neurons))
+    if layout == "synapses":
+        neurons_and_inputs = neurons + spec.n_inputs
+        synapses = sum(projection.n_synapses for projection in spec.projections)
+        most = max(1, min(most, MOST_SYNAPSES // max(synapses, 1), 4_000_000 // neurons_and_inputs))
+    return min(256, 1 << (most.bit_length() - 1))
+
+
+def request_for(
+    spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], layout: str, batch: int, noise: Noise | None
+) -> Request:
+    """Return what a program for a network must be able to do."""
+    graded = layout == "synapses" and stimulus.values is not None
+    return Request(structure_of(spec, noise), dtype.name, batch, layout, graded, _score(spec, noise), COMPILER_FLAGS)
+
+
+def _score(spec: NetworkSpec, noise: Noise | None) -> tuple[str, str] | None:
+    if spec.readout is None or spec.readout.needs_spikes:
+        return None
+    population = spec[spec.readout.population]
+    program = compose(spec, population, noise)
+    return population.name, SCORE if program.score_update else population.neuron().voltage
+
+
+def program_key(request: Request, connectivity: dict[str, Any]) -> str:
+    """Return the content address of a program."""
+    digest = hashlib.sha256(f"{toolchain_key()}\0{request.to_json()}".encode())
+    for name, values in sorted(connectivity.items()):
+        array = np.ascontiguousarray(values)
+        digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def compiled(spec: NetworkSpec, request: Request, cache: BuildCache | None = None) -> Iterator[Path]:
+    """Give the folder of the program that a request asks for, built if it is not there; it stays while the context lasts.
+
+    Raises
+    ------
+    BackendError
+        If there is no compiler, or the build fails.
+    """
+    check_compiler()
+    connectivity = spec_connectivity(spec) if request.layout == "synapses" else {}
+
+    def make(folder: Path) -> None:
+        (folder / "request.json").write_text(request.to_json(), encoding="utf-8")
+        if connectivity:
+            np.savez(folder / "connectivity.npz", **connectivity)
+        _build(folder)
+
+    with (cache or BuildCache()).entry(program_key(request, connectivity), make) as folder:
+        yield folder
+
+
+def _build(folder: Path) -> None:
+    environment = dict(os.environ)
+    package_root = str(Path(ei_brian.__file__).parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
+    command = [sys.executable, "-m", "ei_brian.sim.standalone.project", str(folder)]
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BackendError(
+            f"build: the program could not be made (exit code {done.returncode}). Last words:\n{done.stderr.strip()[-3000:]}"
+        )
