@@ -15,13 +15,13 @@ from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
-from ei_brian.errors import BackendError
 from ei_brian.sim.driver import GroupSource, InputSource, ReleaseDraw, drawing, propagation
 from ei_brian.sim.neuron_group import neuron_group, set_values
+from ei_brian.sim.propagation.expressible import check_expressible
 from ei_brian.sim.propagation.synapses import set_weights, synapses
 from ei_brian.sim.slots import Slots, slots_for
 from ei_brian.sim.stimulus_group import graded_input, spike_input
-from ei_brian.sim.structure import ProjectionStructure, Structure, structure_of
+from ei_brian.sim.structure import Structure, structure_of
 from ei_brian.sim.tables import tables_of
 
 __all__ = ["Built", "build"]
@@ -137,6 +137,7 @@ def _synapses(
     spec: NetworkSpec, stimulus: Stimulus, built: Built, structure: Structure, slots: Slots, dt: Quantity,
     dtype: npt.DTypeLike,
 ) -> None:  # fmt: skip
+    check_expressible(structure, stimulus.values is not None)
     first_slot = slots.names[1]
     sources: dict[str, Any] = dict(built.groups)
     for name, start in _starts(spec).items():
@@ -149,8 +150,6 @@ def _synapses(
         built.network.add(sources[name])
     for projection, shape in zip(spec.projections, structure.projections, strict=True):
         size = "value" if stimulus.values is not None and projection.source in _starts(spec) else shape.release
-        _refuse_delayed_sizes(shape, size)
-        _refuse_release_noise(shape)
         unit = {state.name: state.unit for state in spec[projection.target].declared_states()}[projection.port]
         place = slots.of("propagate", projection.name)
         made = synapses(
@@ -158,19 +157,3 @@ def _synapses(
         )
         set_weights(made, projection, unit_scale(unit), built.n_trials, dtype)
         built.network.add(made)
-
-
-def _refuse_delayed_sizes(shape: ProjectionStructure, size: str) -> None:
-    if size and shape.delays != "none":
-        raise BackendError(
-            f"projection {shape.name}: graded or plastic spikes with a delay cannot be expressed by plain Synapses, which read "
-            "the size of a spike when it arrives; use layout='shared'."
-        )
-
-
-def _refuse_release_noise(shape: ProjectionStructure) -> None:
-    if shape.release_stream >= 0 or shape.quantal_stream >= 0:
-        raise BackendError(
-            f"projection {shape.name}: release_failure and quantal_cv draw a number per synapse and spike, which plain "
-            "Synapses cannot take from counters; use layout='shared'."
-        )

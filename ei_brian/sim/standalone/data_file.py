@@ -75,7 +75,7 @@ def write_data(path: Path, arrays: Mapping[str, Array]) -> dict[str, int]:
 
 def _check(name: str, array: Array) -> None:
     if array.dtype.str not in KINDS or len(name.encode()) >= 200:
-        raise BackendError(f"value {name[:200]}: {array.dtype.str}; a program reads {', '.join(KINDS)} under names up to 199 bytes.")
+        raise BackendError(f"value {name[:200]}: {array.dtype.str}; programs read {', '.join(KINDS)}, names up to 199 bytes.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise BackendError(
             f"value {name}: {int(np.sum(~np.isfinite(array)))} of {array.size} are not finite in {array.dtype.name}; "

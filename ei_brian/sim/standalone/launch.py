@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from ei_brian.errors import BackendError
@@ -31,7 +32,7 @@ def shares(n_trials: int, batch: int, threads: int, folder: Path) -> tuple[Share
     edges = [min(batches * k // parts * batch, n_trials) for k in range(parts + 1)]
     return tuple(
         Share(start, stop - start, folder / f"part_{k}")
-        for k, (start, stop) in enumerate(zip(edges, edges[1:], strict=False))
+        for k, (start, stop) in enumerate(pairwise(edges))
     )
 
 

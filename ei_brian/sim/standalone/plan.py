@@ -11,18 +11,63 @@ from ei_brian.sim.structure import GroupStructure, ProjectionStructure, Structur
 
 __all__ = ["Plan", "plan_of"]
 
-CHARACTERS = {"float32": "float", "float64": "double"}
+REAL = {"float32": "float", "float64": "double"}
+
+HEADER = """#pragma once
+#include <string>
+#include <vector>
+void ei_setup(std::vector<std::string>& args);
+void ei_finish();
+"""
+
+SOURCE = """#include "objects.h"
+#include "network.h"
+#include "ei_runtime.h"
+#include "ei_plan.h"
+
+static ei::Run<{real}> run;
+
+void ei_setup(std::vector<std::string>& args) {{
+  using namespace brian;
+  run.open(args, {batch}, {n_inputs});
+  args.clear();
+{setup}
+  run.ready();
+}}
+
+double ei_start(double) {{
+{start}
+  return 0;
+}}
+
+{propagate}
+
+double ei_end(double) {{
+  run.end();
+  if (run.finished) Network::_globally_stopped = true;
+  return 0;
+}}
+
+void ei_finish() {{
+  if (!run.finished) ei::fail(130, "stopped before the end");
+  std::fflush(nullptr);
+  std::_Exit(0);
+}}
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Text of the header and source that are added to the project, and the functions to call, by the slot they belong to."""
+    """Text of the header and source that are added to the project, and the functions that Brian2 calls.
+
+    ``propagate`` maps the first projection of each run of consecutive propagations to the function of that run.
+    """
 
     header: str
     source: str
     start: str
     end: str
-    propagate: Mapping[str, str]  # first projection of a run of consecutive propagations → function
+    propagate: Mapping[str, str]
 
 
 def plan_of(
@@ -45,48 +90,21 @@ def plan_of(
     score : (population, state) or None
         What is kept of each trial at its end.
     """
-    kind = CHARACTERS[dtype]
     shared = layout == "shared"
     runs = _consecutive(structure.schedule) if shared else ()
     propagate = {run[0]: f"ei_propagate_{k}" for k, run in enumerate(runs)}
-    functions = ["ei_start", *propagate.values(), "ei_end"]
-    header = "#pragma once\n#include <string>\n#include <vector>\nvoid ei_setup(std::vector<std::string>& args);\nvoid ei_finish();\n"
-    header += "".join(f"double {name}(double unused);\n" for name in functions)
-    lines = [
-        '#include "objects.h"', '#include "network.h"', '#include "ei_runtime.h"', '#include "ei_plan.h"', "",
-        f"static ei::Run<{kind}> run;", f"static const int BATCH = {batch};", "",
-        "void ei_setup(std::vector<std::string>& args) {", "  using namespace brian;", "  run.open(args, BATCH);", "  args.clear();",
-        f"  run.n_inputs = {len(structure.inputs)};",
-    ]  # fmt: skip
-    lines += [line for group in structure.groups for line in _setup_group(group)]
-    names = [group.name for group in structure.groups]
-    inputs = _input_starts(structure.inputs)
-    for projection in structure.projections:
-        if shared:
-            lines.append(_setup_projection(projection, structure, names, inputs))
-        else:
-            vector = f"_dynamic_array_{projection.name}_w"
-            lines.append(f'  run.set_synapses("{projection.name}", {vector}.data(), {vector}.size(), {synapse_counts[projection.name]});')
+    setup = [line for group in structure.groups for line in _setup_group(group)]
+    setup += _setup_projections(structure) if shared else [_setup_synapses(name, n) for name, n in synapse_counts.items()]
     if score is not None:
-        lines.append(f"  run.set_score(_array_{score[0]}_{score[1]}, {structure.group(score[0]).size});")
-    lines += ["  run.ready();", "}", "", "double ei_start(double) {"]
-    if not shared:
-        lines += [f"  if (run.step == 0) for (auto& slot : brian::{p.name}_pre.queue[0]->queue) slot.clear();" for p in structure.projections]
-    lines.append("  run.start();")
-    if not shared:
-        lines += [f"  run.present(brian::_array_{name}_value, {inputs[name]}, {size});" for name, size in structure.inputs]
-    lines += ["  return 0;", "}", ""]
-    order = [projection.name for projection in structure.projections]
-    targets = {projection.name: structure.group(projection.target).size for projection in structure.projections}
-    for names_of_run in runs:
-        calls = " ".join(f"run.propagate<{targets[name]}>({order.index(name)});" for name in names_of_run)
-        lines.append(f"double {propagate[names_of_run[0]]}(double) {{ {calls} return 0; }}")
-    lines += [
-        "", "double ei_end(double) {", "  run.end();", "  if (run.finished) Network::_globally_stopped = true;", "  return 0;", "}", "",
-        "void ei_finish() {", '  if (!run.finished) ei::fail(130, "stopped before the end");', "  std::fflush(nullptr);",
-        "  std::_Exit(0);", "}", "",
-    ]  # fmt: skip
-    return Plan(header, "\n".join(lines), "ei_start", "ei_end", propagate)
+        setup.append(f"  run.set_score(_array_{score[0]}_{score[1]}, {structure.group(score[0]).size});")
+    source = SOURCE.format(
+        real=REAL[dtype], batch=batch, n_inputs=len(structure.inputs), setup="\n".join(setup),
+        start="  run.start();" if shared else _start_of_synapses(structure),
+        propagate="\n".join(_propagate(structure, name, run) for name, run in zip(propagate.values(), runs, strict=True)),
+    )  # fmt: skip
+    functions = ("ei_start", *propagate.values(), "ei_end")
+    header = HEADER + "".join(f"double {name}(double unused);\n" for name in functions)
+    return Plan(header, source, "ei_start", "ei_end", propagate)
 
 
 def _consecutive(schedule: Sequence[Phase]) -> tuple[tuple[str, ...], ...]:
@@ -96,11 +114,8 @@ def _consecutive(schedule: Sequence[Phase]) -> tuple[tuple[str, ...], ...]:
 
 
 def _input_starts(inputs: Sequence[tuple[str, int]]) -> dict[str, int]:
-    starts, start = {}, 0
-    for name, size in inputs:
-        starts[name] = start
-        start += size
-    return starts
+    sizes = [size for _, size in inputs]
+    return {name: sum(sizes[:index]) for index, (name, _) in enumerate(inputs)}
 
 
 def _setup_group(group: GroupStructure) -> list[str]:
@@ -117,6 +132,11 @@ def _setup_group(group: GroupStructure) -> list[str]:
     return lines
 
 
+def _setup_projections(structure: Structure) -> list[str]:
+    names, inputs = [group.name for group in structure.groups], _input_starts(structure.inputs)
+    return [_setup_projection(projection, structure, names, inputs) for projection in structure.projections]
+
+
 def _setup_projection(
     projection: ProjectionStructure, structure: Structure, names: Sequence[str], inputs: Mapping[str, int]
 ) -> str:
@@ -126,3 +146,26 @@ def _setup_projection(
     port = f"_array_{projection.target}_{projection.port}"
     sizes = f"{structure.source_size(projection.source)}, {structure.group(projection.target).size}"
     return f'  run.add_projection("{projection.name}", {source}, {start}, {sizes}, {port}, {release});'
+
+
+def _setup_synapses(name: str, count: int) -> str:
+    weights = f"_dynamic_array_{name}_w"
+    return f'  run.set_synapses("{name}", {weights}.data(), {weights}.size(), {count});'
+
+
+def _start_of_synapses(structure: Structure) -> str:
+    """Return what a step starts with where Brian2's Synapses propagate: no spike of the last trial, and the new input."""
+    queues = [f"{projection.name}_pre.queue[0]->queue" for projection in structure.projections]
+    lines = ["  using namespace brian;"]
+    lines += [f"  if (run.step == 0) for (auto& slot : {queue}) slot.clear();" for queue in queues]
+    lines.append("  run.start();")
+    starts = _input_starts(structure.inputs)
+    lines += [f"  run.present(_array_{name}_value, {starts[name]}, {size});" for name, size in structure.inputs]
+    return "\n".join(lines)
+
+
+def _propagate(structure: Structure, function: str, run: Sequence[str]) -> str:
+    order = [projection.name for projection in structure.projections]
+    sizes = {projection.name: structure.group(projection.target).size for projection in structure.projections}
+    calls = " ".join(f"run.propagate<{sizes[name]}>({order.index(name)});" for name in run)
+    return f"double {function}(double) {{ {calls} return 0; }}"

@@ -259,9 +259,10 @@ template <class T> struct Run {
     if (file && std::fclose(file) != 0) fail(4, "cannot write results: %s", std::strerror(errno));
   }
 
-  void open(const std::vector<std::string>& args, int batch_) {
+  void open(const std::vector<std::string>& args, int batch_, int n_inputs_) {
     if (args.size() != 4) fail(3, "started without its data: run it through ei_brian");
     batch = batch_;
+    n_inputs = n_inputs_;
     data.open(args[0].c_str());
     folder = args[1];
     first_trial = std::atoll(args[2].c_str());
