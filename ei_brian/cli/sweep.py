@@ -42,7 +42,7 @@ def command(
     from ei_brian.study.sweep import sweep
 
     run = read_sweep_run(config)
-    plan = run.plan(config.parent)
+    plan = run.plan(config.parent, output / "networks")
     conditions = plan.conditions()
     recordings = output / "recordings" if run.keep_recordings else None
     simulation_work(plan, run.backend)  # what is wrong with the simulator is said here, not by every worker

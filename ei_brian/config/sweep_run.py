@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib import import_module
 from importlib.metadata import version
 from os import PathLike
@@ -19,8 +20,8 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError, unknown_name
-from ei_brian.storage import load_spec, save_recording
-from ei_brian.study.condition import Condition
+from ei_brian.storage import load_spec, save_recording, save_spec
+from ei_brian.study.condition import Condition, canonical
 from ei_brian.study.outcome import Work
 from ei_brian.study.plan import NoiseLevels, Plan, Variant
 from ei_brian.study.simulation import Simulation
@@ -29,7 +30,9 @@ __all__ = ["TRANSFORMS", "BackendSettings", "NoiseSettings", "SweepRun", "Varian
 
 TRANSFORMS = {  # name in the file: where the function is
     "diversify": "ei_brian.core.transform.diversify",
+    "calibrate": "ei_brian.core.transform.calibrate",
 }
+ON_CALIBRATION_SET = ("calibrate",)
 PARTS = ("train", "test", "calibration")
 
 
@@ -44,7 +47,8 @@ class VariantSettings:
     models : tuple of str
         Model files, relative to the configuration file; several are replicates, trained from different seeds.
     transform : tuple of mapping
-        What is done to each, in order: tables with ``name`` (of `TRANSFORMS`) and the arguments of that function.
+        What is done to each, in order: tables with ``name`` (of `TRANSFORMS`) and the arguments of that function. ``calibrate``
+        gets the calibration part of the data set.
     """
 
     name: str
@@ -69,6 +73,12 @@ class BackendSettings:
     dtype: str = "float64"
     layout: str = "auto"
     threads: int = 1
+
+    def versions(self) -> dict[str, str]:
+        """Return what besides network, stimulus, noise and seed may change a number; layout and threads do not."""
+        names = ("brian2", "numpy", "scipy")
+        made = {"ei_brian": ei_brian.__version__, **{name: version(name) for name in names}}
+        return {**made, "backend": self.name, "dtype": self.dtype, "machine": platform.machine()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,25 +133,52 @@ class SweepRun:
         chosen = test if self.part == "test" else first
         return chosen.select(0, min(self.n_trials or chosen.n_trials, chosen.n_trials))
 
-    def plan(self, base: Path) -> Plan:
-        """Return the plan, with every network loaded from files relative to ``base`` and transformed."""
-        seeds = tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+    def plan(self, base: Path, made: Path) -> Plan:
+        """Return the plan, with every network loaded and transformed.
+
+        Parameters
+        ----------
+        base : Path
+            Folder that the paths of models are relative to.
+        made : Path
+            Folder that transformed networks are kept in, so that a second start finds them.
+        """
         return Plan(
             variants=tuple(
-                Variant(v.name, tuple(_transformed(load_spec(base / model), v.transform) for model in v.models))
-                for v in self.variant
+                Variant(v.name, tuple(self._network(base / model, v.transform, made) for model in v.models)) for v in self.variant
             ),
             noises=tuple(NoiseLevels(n.kind, n.levels, n.settings) for n in self.noise),
-            seeds=seeds,
+            seeds=tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds,
             stimulus=self.stimulus(),
-            versions=self.versions(),
+            versions=self.backend.versions(),
         )
 
-    def versions(self) -> dict[str, str]:
-        """Return what besides network, stimulus, noise and seed may change a number."""
-        names = ("brian2", "numpy", "scipy")
-        made = {"ei_brian": ei_brian.__version__, **{name: version(name) for name in names}}
-        return {**made, "backend": self.backend.name, "dtype": self.backend.dtype, "machine": platform.machine()}
+    def _network(self, model: Path, steps: tuple[dict[str, Any], ...], made: Path) -> NetworkSpec:
+        spec = load_spec(model)
+        if not steps:
+            return spec
+        told = {"spec": spec.sha256, "steps": list(steps), "data": asdict(self.data), "versions": self.backend.versions()}
+        path = made / f"{hashlib.sha256(canonical(told).encode()).hexdigest()}.h5"
+        if path.exists():
+            return load_spec(path)
+        for step in steps:
+            spec = self._step(spec, step)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_spec(spec, path)
+        return spec
+
+    def _step(self, spec: NetworkSpec, step: dict[str, Any]) -> NetworkSpec:
+        name = step.get("name")
+        if name not in TRANSFORMS:
+            raise ConfigError(unknown_name("variant.transform.name", name, TRANSFORMS))
+        function: Callable[..., NetworkSpec] = getattr(import_module(TRANSFORMS[name]), str(name))
+        arguments = {key: value for key, value in step.items() if key != "name"}
+        if name in ON_CALIBRATION_SET:
+            arguments["calibration_set"], arguments["test_set"] = self.data.load(calibration=True)
+        try:
+            return function(spec, **arguments)
+        except TypeError as error:
+            raise ConfigError(f"variant.transform {name}: {error}.") from error
 
 
 def _check_noise(noise: NoiseSettings) -> None:
@@ -158,20 +195,6 @@ def _check_noise(noise: NoiseSettings) -> None:
 def read_sweep_run(path: str | PathLike[str]) -> SweepRun:
     """Return the sweep that a TOML file describes; see `read_toml` for the errors."""
     return read_toml(path, SweepRun)
-
-
-def _transformed(spec: NetworkSpec, steps: tuple[dict[str, Any], ...]) -> NetworkSpec:
-    for step in steps:
-        name = step.get("name")
-        if name not in TRANSFORMS:
-            raise ConfigError(unknown_name("variant.transform.name", name, TRANSFORMS))
-        function: Callable[..., NetworkSpec] = getattr(import_module(TRANSFORMS[name]), str(name))
-        arguments = {key: value for key, value in step.items() if key != "name"}
-        try:
-            spec = function(spec, **arguments)
-        except TypeError as error:
-            raise ConfigError(f"variant.transform {name}: {error}.") from error
-    return spec
 
 
 def simulation_work(plan: Plan, backend: BackendSettings, recordings: Path | None = None) -> Work:

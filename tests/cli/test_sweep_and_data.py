@@ -115,7 +115,7 @@ def test_a_simulator_that_cannot_be_is_said_once(ei_brian: Callable, config: Pat
 def test_mistakes_are_named_before_anything_runs(config: Path, old: str, new: str, said: str) -> None:
     config.write_text(CONFIG.replace(old, new, 1))
     with pytest.raises(ConfigError, match=said):
-        read_sweep_run(config).plan(config.parent).conditions()
+        read_sweep_run(config).plan(config.parent, config.parent / "made").conditions()
 
 
 def test_data_lists_and_refuses(ei_brian: Callable, tmp_path: Path) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,10 @@ from ei_brian.learn.ensemble import train_ensemble
 from ei_brian.learn.network import EINetwork
 from ei_brian.learn.surrogate import FastSigmoid
 from ei_brian.learn.train import TrainingConfig
+from ei_brian.study.condition import Condition, canonical
+from ei_brian.study.outcome import Work
+from ei_brian.study.pool import Pool
+from ei_brian.study.sweep import sweep
 
 TRAINING_VERSION = 1  # goes up when the same settings would train other networks
 
@@ -76,29 +79,63 @@ class SweepConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Brian2Config:
+    """Trained networks under noise at test time: which, with which interneurons, and the levels of each kind of noise."""
+
+    backend: str
+    initial_rate_hz: float
+    diverse_percent: tuple[int, ...]
+    mixture: str
+    n_trials: int
+    noise_seed: int
+    membrane_white: tuple[float, ...]
+    spike_failure: tuple[float, ...]
+    input_deletion: tuple[float, ...]
+    weight_spread: tuple[float, ...]
+
+    @property
+    def levels(self) -> dict[str, tuple[float, ...]]:
+        """Levels of each kind of noise."""
+        kinds = ("membrane_white", "spike_failure", "input_deletion", "weight_spread")
+        return {kind: getattr(self, kind) for kind in kinds}
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisConfig:
+    """When a network counts as trained, and how distances between spike trains are taken."""
+
+    success_margin: float
+    van_rossum_tau_ms: float
+    van_rossum_trials: int
+
+
+PARTS = {
+    "data": DataConfig, "network": NetworkConfig, "training": SweepConfig, "brian2": Brian2Config, "analysis": AnalysisConfig,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """The whole training half."""
+    """The whole study."""
 
     data: DataConfig
     network: NetworkConfig
     training: SweepConfig
+    brian2: Brian2Config
+    analysis: AnalysisConfig
 
     @classmethod
     def read(cls, path: Path, quick: bool = False) -> Config:
         """Return the settings of a TOML file, with those of its table ``quick`` put over them."""
         tables = tomllib.loads(path.read_text())
-        parts = []
-        for name, kind in (("data", DataConfig), ("network", NetworkConfig), ("training", SweepConfig)):
-            values = {key: tuple(value) if isinstance(value, list) else value for key, value in tables[name].items()}
-            parts.append(kind(**values))
-        made = cls(*parts)  # type: ignore[arg-type]
-        return made._over(tables["quick"]) if quick else made
-
-    def _over(self, values: Mapping[str, Any]) -> Config:
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-        network = {key: value for key, value in values.items() if key in NetworkConfig.__dataclass_fields__}
-        training = {key: value for key, value in values.items() if key in SweepConfig.__dataclass_fields__}
-        return replace(self, network=replace(self.network, **network), training=replace(self.training, **training))
+        quick_values = tables.pop("quick")
+        parts: dict[str, Any] = {}
+        for name, kind in PARTS.items():
+            values = dict(tables[name])
+            if quick:
+                values |= {key: value for key, value in quick_values.items() if key in kind.__dataclass_fields__}
+            parts[name] = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        return cls(**parts)
 
     def stacks(self) -> list[Stack]:
         """Return what is trained together: all ratios and initial rates of one seed and one level of noise."""
@@ -114,13 +151,19 @@ class Stack:
     update_noise: float
 
     @property
-    def key(self) -> str:
-        """Hash of all that decides the weights."""
+    def condition(self) -> Condition:
+        """The stack as a condition of a study: its identity is all that decides the weights."""
         settings = asdict(self)
+        for part in ("brian2", "analysis"):
+            del settings["config"][part]
         for varied in ("seeds", "update_noise"):
             del settings["config"]["training"][varied]
         settings["versions"] = {"training": TRAINING_VERSION, "torch": torch.__version__.split("+")[0], "numpy": np.__version__}
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        return Condition("all ratios and initial rates", 0, "update_noise", self.update_noise, self.seed, canonical(settings))
+
+    def path(self, folder: Path) -> Path:
+        """Return the file of the trained networks."""
+        return folder / f"{self.condition.key}.npz"
 
     @property
     def variants(self) -> list[tuple[int, float]]:
@@ -134,7 +177,7 @@ class Stack:
 
     def train(self, train_set: Stimulus, test_set: Stimulus, folder: Path) -> Path:
         """Train all networks and return the file of their weights; does nothing when it is there."""
-        path = folder / f"{self.key}.npz"
+        path = self.path(folder)
         if path.exists():
             return path
         nets = self.networks(train_set.n_units, train_set.n_classes)
@@ -159,10 +202,10 @@ class Stack:
         _write(path, arrays)
         return path
 
-    def load(self, path: Path, n_in: int, n_out: int) -> tuple[list[EINetwork], dict[str, np.ndarray[Any, Any]]]:
+    def load(self, folder: Path, n_in: int, n_out: int) -> tuple[list[EINetwork], dict[str, np.ndarray[Any, Any]]]:
         """Return the trained networks and what was kept of their training."""
         nets = self.networks(n_in, n_out)
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(self.path(folder), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         with torch.no_grad():
             for index, net in enumerate(nets):
@@ -170,6 +213,27 @@ class Stack:
                 net.recurrent_weights[0].copy_(torch.from_numpy(arrays["loop"][index]))
                 net.readout_weights.copy_(torch.from_numpy(arrays["weights_out"][index]))
         return nets, arrays
+
+
+def train_all(config: Config, folder: Path, workers: int) -> None:
+    """Train every network of the study that is not trained yet."""
+    conditions = [stack.condition for stack in config.stacks()]
+    summary = sweep(conditions, folder / "training", Pool(partial(_training_work, config, folder / "networks"), workers))
+    for condition, error in summary.failed:
+        raise SystemExit(f"training of seed {condition.seed} at noise {condition.level:g} failed: {error}")
+
+
+def _training_work(config: Config, folder: Path) -> Work:
+    torch.set_num_threads(1)
+    train_set, test_set = config.data.load()
+    stacks = {stack.condition.key: stack for stack in config.stacks()}
+
+    def work(condition: Condition) -> dict[str, Any]:
+        stack = stacks[condition.key]
+        stack.train(train_set, test_set, folder)
+        return {"networks": len(stack.variants)}
+
+    return work
 
 
 def _write(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
