@@ -21,7 +21,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "scipy", "torch", "nir", "nirtorch", "snntorch", "norse", "spikingjelly"},
     ),
     "sim": ({"sim", "core"}, {"numpy", "scipy", "brian2", "brian2cuda", "tqdm", "Cython"}),
-    "measure": ({"measure", "core"}, {"numpy", "scipy", "elephant", "neo", "quantities", "sklearn"}),
+    "measure": ({"measure", "core"}, {"numpy", "scipy", "elephant", "neo", "quantities", "pyspike", "sklearn"}),
     "study": ({"study", "core", "measure", "data"}, {"numpy", "scipy", "dask", "distributed", "pandas", "tqdm"}),
 }
 # storage is open to data and interop for its guard: every HDF5 file of a stranger is read through it

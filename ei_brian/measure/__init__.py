@@ -1,0 +1,1 @@
+"""Numbers that say what a network did: pure functions on recordings and spikes, all trials at once."""
