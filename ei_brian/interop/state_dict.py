@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,13 @@ from ei_brian.errors import ConfigError, DataError, StorageError, unknown_name
 from ei_brian.interop.assemble import assemble
 from ei_brian.interop.frameworks import CELLS, cell_kinds, cell_of
 from ei_brian.interop.graph import Array, Graph, Node, chain, check_finite
+from ei_brian.storage.whole_file import read_bytes
 
 __all__ = ["MAX_BYTES", "from_state_dict", "graph_of", "read_architecture", "read_state_dict"]
 
 MAX_BYTES = 4 * 2**30
 MAX_TOML_BYTES = 2**20
+UNFIT = (KeyError, IndexError, TypeError, ValueError, OverflowError)  # of a layer that lacks an array, or has another shape
 TOP = {"framework", "framework_version", "dt_ms", "input_shape", "name", "readout", "layers"}
 
 
@@ -51,18 +55,22 @@ def from_state_dict(
         For files that cannot be read safely, and descriptions that do not fit them.
     """
     described = read_architecture(architecture) if isinstance(architecture, (str, Path)) else dict(architecture)
-    graph = graph_of(described, read_state_dict(path), dt_ms)
-    return assemble(graph, str(described.get("name", "network")), described.get("readout"))
+    arrays = read_state_dict(path)
+    try:
+        return assemble(graph_of(described, arrays, dt_ms), str(described.get("name", "network")), described.get("readout"))
+    except UNFIT as error:
+        raise DataError(
+            f"{path}: its arrays do not fit the layers that the description names ({type(error).__name__}: {error}). Compare "
+            "their names and shapes with the classes of the framework."
+        ) from error
 
 
 def read_architecture(path: str | Path) -> dict[str, Any]:
     """Return what a TOML file says about the layers."""
     file = Path(path)
-    if file.stat().st_size > MAX_TOML_BYTES:
-        raise ConfigError(f"{file.name}: {file.stat().st_size} bytes; a description of layers is below {MAX_TOML_BYTES}.")
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_bytes(file, MAX_TOML_BYTES).decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{file.name}: {error}; it is not TOML.") from error
 
 
@@ -75,48 +83,56 @@ def read_state_dict(path: str | Path) -> dict[str, Array]:
         For anything but a plain mapping of names to tensors in a file of torch >= 1.6, or an ``.npz``.
     """
     file = Path(path)
-    size = file.stat().st_size
-    if size > MAX_BYTES:
-        raise StorageError(f"{file.name}: {size} bytes; at most {MAX_BYTES} are read.")
-    _check_archive(file, size)
+    data = read_bytes(file, MAX_BYTES)
+    _check_archive(file, data)
     if file.suffix == ".npz":
-        return _read_npz(file)
-    return _read_torch(file)
+        return _read_npz(file, data)
+    return _read_torch(file, data)
 
 
-def _check_archive(file: Path, size: int) -> None:
+def _check_archive(file: Path, data: bytes) -> None:
     """Refuse archives whose parts are packed or overlap: they unfold to more than the file holds."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            limit = 100 * len(data) if file.suffix == ".npz" else len(data)
+            total = sum(part.file_size for part in parts)
+            broken = archive.testzip() if total <= min(limit, MAX_BYTES) else None
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError, RuntimeError) as error:
         raise StorageError(
             f"{file.name}: not a whole archive of torch.save or numpy.savez ({error}); save model.state_dict() again with "
             "torch >= 1.6."
         ) from error
-    total = sum(part.file_size for part in parts)
-    limit = 100 * size if file.suffix == ".npz" else size
     if total > min(limit, MAX_BYTES):
         raise StorageError(
-            f"{file.name}: its parts claim {total} bytes in a file of {size}; it is packed or broken. Save it again."
+            f"{file.name}: its parts claim {total} bytes in a file of {len(data)}; it is packed or broken. Save it again."
         )
+    if broken is not None:
+        raise StorageError(f"{file.name}: the checksum of its part {broken[:60]!r} differs; copy or save the file again.")
 
 
-def _read_npz(file: Path) -> dict[str, Array]:
+def _read_npz(file: Path, data: bytes) -> dict[str, Array]:
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            return {str(name): np.asarray(stored[name]) for name in stored.files}
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            arrays = {str(name): np.asarray(stored[name]) for name in stored.files}
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
         raise StorageError(f"{file.name}: {error}; an .npz of plain arrays is needed.") from error
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise StorageError(f"{file.name}: {name[:60]!r} is {array.dtype}; real numbers are needed.")
+    return arrays
 
 
-def _read_torch(file: Path) -> dict[str, Array]:
+def _read_torch(file: Path, data: bytes) -> dict[str, Array]:
     import torch
 
     unpickling: type[Exception] = torch.serialization.pickle.UnpicklingError  # type: ignore[attr-defined]
     try:
-        stored = torch.load(file, map_location="cpu", weights_only=True)
-    except (unpickling, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError, OSError, IndexError) as error:
+        stored = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (
+        unpickling, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError, OSError, IndexError, AssertionError,
+        OverflowError, MemoryError, RecursionError,
+    ) as error:  # fmt: skip
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise StorageError(
             f"{file.name}: {reason} It must hold a state dict and nothing else: torch.save(model.state_dict(), …)."
@@ -134,6 +150,8 @@ def _read_torch(file: Path) -> dict[str, Array]:
                 f"{file.name}: {name[:60]!r} claims {tuple(tensor.shape)} values, more than it stores; the file is not "
                 "sound."
             )
+        if tensor.is_complex() or tensor.is_quantized:
+            raise StorageError(f"{file.name}: {name[:60]!r} is {tensor.dtype}; real numbers are needed.")
         wide = tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
         arrays[name] = np.array(wide.detach().numpy())
     return arrays

@@ -24,7 +24,21 @@ def _model() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
     return load_spec, ModelMutants()
 
 
-TARGETS = {"model": _model}
+def _nir() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
+    from ei_brian.interop.nir_graph import from_nir
+    from validation.trust.nir_mutants import NirMutants
+
+    return from_nir, NirMutants()
+
+
+def _state_dict() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
+    from ei_brian.interop.state_dict import from_state_dict
+    from validation.trust.state_dict_mutants import ARCHITECTURE, StateDictMutants
+
+    return lambda path: from_state_dict(path, ARCHITECTURE), StateDictMutants()
+
+
+TARGETS = {"model": _model, "nir": _nir, "state_dict": _state_dict}
 
 
 def run(target: str, count: int, minutes: float) -> Report:

@@ -20,6 +20,7 @@ import struct
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -153,6 +154,7 @@ def _serve(reader: Reader, mutate: Mutator, indices: range, send: int, guarded: 
     """Read the mutants one after the other and report each; runs in the child."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.disable()
+    warnings.simplefilter("ignore")  # to show one, Python opens its source
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     file, foreign, peak = os.open(path, os.O_RDWR | os.O_CREAT), _watch_opens(path), _PeakMemory()
     for index in range(5):  # whatever is loaded late is loaded now
