@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from ei_brian.core.reference import simulate
+from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.errors import ConfigError
+from ei_brian.errors import ConfigError, SpecError
 from ei_brian.learn.export import export, simulate_torch
+from ei_brian.learn.from_spec import network_from_spec
 from ei_brian.learn.initial_rate import hidden_rate_hz, set_initial_rate
 from ei_brian.learn.network import EINetwork
 
@@ -169,3 +172,19 @@ def test_unreached_initial_rate_leaves_the_weights(make_stimulus: Callable[..., 
 def test_settings_that_cannot_be(changes: dict, word: str) -> None:
     with pytest.raises(ConfigError, match=word):
         EINetwork(**{"n_in": 12, "n_exc": 4, "n_inh": 1, "n_out": 3, **changes})
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_network_comes_back_from_its_export(name: str) -> None:
+    spec = export(EINetwork(n_in=12, n_out=3, seed=2, **SHAPES[name]))
+    assert export(network_from_spec(spec)).sha256 == spec.sha256
+
+
+def test_other_networks_do_not_pass_for_an_export(spec: NetworkSpec) -> None:
+    exported = export(EINetwork(n_in=12, n_exc=16, n_inh=4, n_out=3))
+    delayed = replace(exported, projections=(replace(exported.projections[0], delay_steps=1), *exported.projections[1:]))
+    renamed = tuple(replace(p, name="F") if p.name == "E" else p for p in spec.populations)
+    unconnected = replace(spec, populations=renamed, projections=(), schedule=())
+    for wrong in (delayed, unconnected, replace(exported, readout=None)):
+        with pytest.raises(SpecError, match="torch cannot run it"):
+            network_from_spec(wrong)

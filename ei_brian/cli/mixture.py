@@ -1,0 +1,46 @@
+"""Lists in options: ``FS=0.6,LTS=0.4`` and ``0,0.1,0.2``."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from ei_brian.errors import ConfigError
+
+__all__ = ["parse_levels", "parse_mix"]
+
+
+def parse_mix(text: str) -> dict[str, float] | None:
+    """Return the shares of cell types; None for "none".
+
+    Raises
+    ------
+    ConfigError
+        If the text has another form.
+    """
+    if text.strip().lower() == "none":
+        return None
+    shares: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, share = part.partition("=")
+        try:
+            shares[name.strip()] = float(share)
+        except ValueError as error:
+            raise ConfigError(f"--mix: {part!r} is not TYPE=SHARE; give for example FS=0.6,LTS=0.4, or none.") from error
+    return shares
+
+
+def parse_levels(text: str) -> tuple[float, ...]:
+    """Return levels that start at 0 and rise.
+
+    Raises
+    ------
+    ConfigError
+        If they do not, or are no numbers.
+    """
+    try:
+        levels = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--levels: {text!r}; give numbers with commas between, for example 0,0.1,0.2.") from error
+    if levels[0] != 0 or any(high <= low for low, high in pairwise(levels)):
+        raise ConfigError(f"--levels: {text!r}; start at 0 and rise, for example 0,0.1,0.2.")
+    return levels

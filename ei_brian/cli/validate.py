@@ -1,0 +1,50 @@
+"""``ei-brian validate``: equality, biology and noise for any model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ei_brian.cli.options import AsJson, BackendName, ModelFile, Threads
+from ei_brian.cli.output import note, print_json
+
+__all__ = ["command"]
+
+
+def command(
+    model: ModelFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("ei_brian_report"),
+    data: Annotated[
+        str | None, typer.Option(help="Data set (digits, or an .npz file); the one the model was trained with when not given.")
+    ] = None,
+    mix: Annotated[
+        str, typer.Option(help="What the inhibitory cells become: TYPE=SHARE,… of Izhikevich types, or 'none'.")
+    ] = "FS=0.6,LTS=0.4",
+    noise: Annotated[str, typer.Option(help="Kind of noise of the ladder, a field of ei_brian.Noise.")] = "membrane_white",
+    levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.05,0.1,0.2,0.4,0.8",
+    seeds: Annotated[int, typer.Option(min=1, help="Noise seeds per level.")] = 3,
+    trials: Annotated[int, typer.Option(min=0, help="Test trials; 0 for the whole test set.")] = 0,
+    backend: BackendName = "cpp_standalone",
+    threads: Threads = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Prove the spikes of a model equal in Brian2, make its interneurons biological, add noise, and write a report folder."""
+    from ei_brian.cli.mixture import parse_levels, parse_mix
+    from ei_brian.report.folder import prepare_folder, write_report
+    from ei_brian.report.model_check import check_model
+    from ei_brian.report.validation import Settings
+    from ei_brian.storage import load_spec
+
+    settings = Settings(backend, threads, parse_mix(mix), noise, parse_levels(levels), seeds)
+    spec = load_spec(model)
+    prepare_folder(output)
+    report, facts = check_model(spec, data, settings, trials, note)
+    page = write_report(report, output)
+    if as_json:
+        print_json({**facts, "report": str(page)})
+    else:
+        print(f"{report.verdict}\nreport: {page}")
+    if not report.good:
+        raise typer.Exit(1)

@@ -1,0 +1,92 @@
+"""A report as data: verdict, sections, figures, tables; written by `ei_brian.report.html` and `ei_brian.report.markdown`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ei_brian.report.style import INKS, Draw, png
+
+__all__ = ["Picture", "Report", "Section", "Table", "picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure in both themes, with the caption that says n, units and what to see."""
+
+    name: str
+    title: str
+    caption: str
+    light: bytes
+    dark: bytes
+
+
+def picture(name: str, title: str, caption: str, draw: Draw, height_in: float = 3.2) -> Picture:
+    """Return a figure drawn on light and on dark paper."""
+    light, dark = (png(draw, height_in, ink) for ink in INKS)
+    return Picture(name, title, caption, light, dark)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Numbers with column names; the whole table is also written as CSV under its name."""
+
+    name: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    shown: bool = True
+
+    def csv(self) -> str:
+        """Return the table as CSV, numbers in full precision."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with paragraphs, then figures, tables and verbatim text."""
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    tables: tuple[Table, ...] = ()
+    verbatim: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole report.
+
+    Parameters
+    ----------
+    title, verdict : str
+        The verdict is one sentence.
+    good : bool
+        Whether the verdict is yes.
+    facts : sequence of (number, words)
+        A few figures to stand on top.
+    sections : sequence of Section
+        In reading order.
+    """
+
+    title: str
+    verdict: str
+    good: bool
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def pictures(self) -> Sequence[Picture]:
+        """All figures in order."""
+        return [shown for section in self.sections for shown in section.pictures]
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """All tables in order."""
+        return [table for section in self.sections for table in section.tables]

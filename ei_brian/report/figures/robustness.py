@@ -1,0 +1,37 @@
+"""Accuracy against the level of a noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from ei_brian.report.style import Draw, Ink, tidy
+
+__all__ = ["robustness"]
+
+MARKERS = ("o", "s", "^", "D", "v")
+
+
+def robustness(
+    levels: npt.NDArray[np.floating], curves: Mapping[str, npt.NDArray[np.floating]], chance: float, axis: str
+) -> Draw:
+    """Return how to draw accuracies, shape (level, seed) for each name: the mean as a line, the range as a band."""
+
+    def draw(figure: Figure, ink: Ink) -> None:
+        ax = figure.subplots()
+        for k, (name, accuracy) in enumerate(curves.items()):
+            colour = (ink.exc, *ink.types)[k % (1 + len(ink.types))]
+            ax.fill_between(levels, 100 * accuracy.min(axis=1), 100 * accuracy.max(axis=1), color=colour, alpha=0.2, linewidth=0)
+            ax.plot(levels, 100 * accuracy.mean(axis=1), MARKERS[k % 5] + "-", color=colour, label=name, ms=5)
+        ax.axhline(100 * chance, color=ink.text, linewidth=0.8, linestyle=":")
+        ax.annotate("chance", (levels[0], 100 * chance), xytext=(0, 3), textcoords="offset points", fontsize=9)
+        ax.set_ylim(0, 103)
+        ax.set_xlabel(axis)
+        ax.set_ylabel("test accuracy (%)")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 0.12))
+        tidy(ax)
+
+    return draw

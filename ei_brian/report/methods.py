@@ -1,0 +1,73 @@
+"""The methods paragraph of a paper, with the versions that ran, and the sources."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import ei_brian
+from ei_brian.core.noise.kinds import NOISE_KINDS
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.report.validation import Validation
+
+__all__ = ["equations_text", "methods", "sources"]
+
+BRIAN2 = "Stimberg, Brette & Goodman 2019, eLife 8:e47314, doi 10.7554/eLife.47314"
+TORCH = "Paszke et al. 2019, NeurIPS 32 (PyTorch), arXiv 1912.01703"
+NEFTCI = "Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51, doi 10.1109/MSP.2019.2931595"
+WILSON = "Wilson 1927, J. Am. Stat. Assoc. 22:209, doi 10.1080/01621459.1927.10502953"
+PHILOX = "Salmon, Moraes, Dror & Shaw 2011, SC '11 (counter-based random numbers), doi 10.1145/2063384.2063405"
+
+
+def methods(validation: Validation) -> str:
+    """Return the paragraph."""
+    spec, settings, stimulus = validation.trained.spec, validation.settings, validation.stimulus
+    cells = ", ".join(f"{p.size} {p.name} ({p.role})" for p in spec.cells)
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("brian2", "torch", "numpy"))
+    text = (
+        f"The network {spec.name} ({cells}) was trained by surrogate gradients (Neftci et al. 2019) and exported with ei_brian "
+        f"{ei_brian.__version__} (network hash {spec.sha256[:12]}) to Brian2 (Stimberg et al. 2019; {versions}). Its test set "
+        f"({stimulus.name}, {stimulus.n_trials} trials of {stimulus.n_steps} steps of {spec.dt_ms:g} ms) was simulated with the "
+        f"backend {settings.backend} in double precision"
+    )
+    text += ", with the spikes of every cell compared one by one with the network's own forward pass. " if (
+        validation.exact.oracle == "torch"
+    ) else ", with the spikes of every cell compared one by one with a step-by-step reference simulation. "
+    if settings.mix and len(validation.rungs) > 1:
+        shares = ", ".join(f"{100 * share:.0f} % {kind}" for kind, share in settings.mix.items())
+        text += f"Inhibitory cells were then replaced by Izhikevich neurons ({shares}; types drawn with seed {settings.seed}). "
+        if len(validation.rungs) > 2:
+            text += "Their input was calibrated on trials that neither training nor test set holds. "
+    kind = NOISE_KINDS[settings.noise]
+    text += (
+        f"Noise ({settings.noise}: {kind.meaning.rstrip('.')}) was drawn from counters (Philox, Salmon et al. 2011), "
+        f"{settings.seeds} seeds per level. Intervals of accuracies are 95 % Wilson intervals over trials (Wilson 1927); bands "
+        "under noise are the range over seeds."
+    )
+    return text
+
+
+def sources(validation: Validation) -> str:
+    """Return the list of sources, one a line."""
+    used = [BRIAN2, TORCH, NEFTCI, PHILOX, WILSON]
+    for rung in validation.rungs:
+        for population in rung.spec.cells:
+            references = [population.neuron().reference, *(receptor.reference for receptor in population.receptor_models())]
+            used += [part for reference in references for part in reference.split("; ")]
+    noise = NOISE_KINDS[validation.settings.noise].reference
+    return "\n".join(dict.fromkeys([*used, *([noise] if noise else [])]))
+
+
+def equations_text(spec: NetworkSpec) -> str:
+    """Return the equations of every population as Brian2 reads them, with solver, threshold and reset."""
+    parts: dict[str, list[str]] = {}
+    for population in spec.cells:
+        model, receptors = population.neuron(), population.receptor_models()
+        lines = [model.equations]
+        if model.input_current:
+            lines.append(f"{model.input_current} = " + " + ".join(receptor.current for receptor in receptors))
+        lines += [receptor.equations for receptor in receptors]
+        if model.threshold:
+            lines.append(f"spike: {model.threshold}    reset: {'; '.join(model.reset.splitlines())}")
+        lines.append(f"solved by {model.method}, dt = {spec.dt_ms:g} ms")
+        parts.setdefault("\n".join(lines), []).append(population.name)
+    return "\n\n".join(f"# {', '.join(names)}\n{text}" for text, names in parts.items())

@@ -1,0 +1,192 @@
+"""From a validation to the report that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ei_brian.core.noise.kinds import NOISE_KINDS
+from ei_brian.report.cells import currents_into, example_traces, example_trial, input_currents
+from ei_brian.report.document import Picture, Report, Section, Table, picture
+from ei_brian.report.figures.confusion import confusion, confusion_matrix
+from ei_brian.report.figures.currents import currents
+from ei_brian.report.figures.ladder import ladder, wilson
+from ei_brian.report.figures.raster import raster
+from ei_brian.report.figures.rates import rate_course, rates
+from ei_brian.report.figures.robustness import robustness
+from ei_brian.report.figures.traces import traces
+from ei_brian.report.methods import equations_text, methods, sources
+from ei_brian.report.validation import Rung, Validation
+from ei_brian.report.verdict import verdict
+
+__all__ = ["validation_report"]
+
+
+def validation_report(validation: Validation) -> Report:
+    """Return the report of a validation."""
+    good, sentence = verdict(validation)
+    exact, first, last = validation.exact, validation.trained, validation.last
+    cells = sum(population.size for population in first.spec.cells if population.spiking)
+    facts = [
+        (f"{exact.equal_trials} of {exact.n_trials}", f"test trials with the spikes of {exact.oracle} in all {cells} cells"),
+        (f"{first.recording.accuracy:.1%}", "of the test set decided right in Brian2, as trained"),
+        (f"{last.recording.accuracy:.1%}", f"with {last.name}") if last is not first else
+        (f"{validation.single.equal_trials} of {exact.n_trials}", "trials with the same spikes in single precision"),
+        (f"{first.recording.run_seconds:.2g} s", f"to simulate the test set in Brian2 ({validation.settings.backend})"),
+    ]  # fmt: skip
+    sections = (
+        _equality(validation), _function(validation), _activity(validation), _cells(validation), _noise(validation),
+        _methods(validation),
+    )  # fmt: skip
+    return Report(f"ei_brian report: {first.spec.name} on {validation.stimulus.name}", sentence, good, tuple(facts), sections)
+
+
+def _ends(validation: Validation) -> tuple[Rung, ...]:
+    return tuple(dict.fromkeys((validation.trained, validation.last)))
+
+
+def _equality(validation: Validation) -> Section:
+    exact, single = validation.exact, validation.single
+    rows = tuple(
+        (f"{c.oracle} and {c.other}", c.n_trials, c.equal_trials, c.n_spikes, c.differing_spikes, c.first or "none")
+        for c in (exact, single)
+    )
+    columns = ("compared", "trials", "equal trials", "spikes", "differing spikes", "first difference")
+    text = (
+        f"The trained network was run on every one of {exact.n_trials} test trials, and each spike of each hidden cell was "
+        f"compared in time and place, without tolerance. In double precision {exact.differing_spikes:,} of {exact.n_spikes:,} "
+        "spikes differ. "
+        f"Single precision rounds differently: {single.equal_trials} of {single.n_trials} trials keep every spike."
+    )
+    table = Table("equality", "Spikes compared one by one; n is the number of test trials.", columns, rows)
+    return Section("The same spikes", (text,), tables=(table,))
+
+
+def _function(validation: Validation) -> Section:
+    n, n_classes = validation.stimulus.n_trials, validation.stimulus.n_classes
+    rungs = [(rung.name, rung.correct, n) for rung in validation.rungs]
+    shown = picture(
+        "ladder", "Accuracy along the ladder of realism",
+        f"Share of {n} test trials decided right by the network as trained and after each change of its cells (top to bottom); "
+        f"lines are 95 % Wilson intervals. Chance is {1 / n_classes:.0%}. See whether the points stay where they were.",
+        ladder(rungs, 1 / n_classes), 1.1 + 0.62 * len(rungs),
+    )  # fmt: skip
+    rows = tuple((name, correct, trials, correct / trials, *wilson(correct, trials)) for name, correct, trials in rungs)
+    table = Table("accuracy", "", ("network", "right", "trials", "accuracy", "low 95 %", "high 95 %"), rows, shown=False)
+    matrices = [(rung.name, _matrix(rung, n_classes)) for rung in _ends(validation)]
+    errors = picture(
+        "confusion", "Which class is taken for which",
+        f"Number of test trials (n = {n}) by true class and decision; the shade is the share of the row. Everything off the "
+        "diagonal is an error; see whether the same classes are confused before and after.",
+        confusion(matrices), 3.3 if len(matrices) > 1 else 4.2,
+    )  # fmt: skip
+    return Section("Does the function survive?", validation.notes, (shown, errors), (table,))
+
+
+def _matrix(rung: Rung, n_classes: int) -> np.ndarray:  # type: ignore[type-arg]
+    labels = rung.recording.labels
+    return confusion_matrix(np.asarray(labels), rung.recording.decisions, n_classes)
+
+
+def _trial(validation: Validation) -> int:
+    right = np.ones(validation.stimulus.n_trials, dtype=bool)
+    for rung in validation.rungs:
+        right &= rung.recording.decisions == rung.recording.labels
+    return example_trial(validation.stimulus, right)
+
+
+def _activity(validation: Validation) -> Section:
+    trial, ends = _trial(validation), _ends(validation)
+    label = None if validation.stimulus.labels is None else int(validation.stimulus.labels[trial])
+    n = validation.stimulus.n_trials
+    spikes = picture(
+        "raster", "Spikes of one trial",
+        f"Every spike of every hidden cell (rows) in test trial {trial} (class {label}), the first that all decide right; "
+        "cells sorted by type. See whether excitatory cells keep their pattern when the interneurons change.",
+        raster([(rung.name, rung.spec, rung.recording) for rung in ends], trial), 2.0 + 1.7 * len(ends),
+    )  # fmt: skip
+    inhibitory = [p.name for p in validation.trained.spec.cells if p.role == "inh"]
+    course = picture(
+        "rates", "Population rates",
+        f"Mean firing rate in bins of 4 ms (Hz) over {n} test trials and all cells of a population. See whether height and "
+        "timing of the response are kept.",
+        rates([(rung.name, rung.recording) for rung in ends], inhibitory), 2.8,
+    )  # fmt: skip
+    rows = tuple(
+        (rung.name, name, train.n_units, train.mean_rate_hz())
+        for rung in validation.rungs
+        for name, train in rung.recording.spikes.items()
+    )
+    table = Table("rates", f"Mean firing rates over {n} test trials.", ("network", "population", "cells", "rate (Hz)"), rows)
+    return Section("Activity", (), (spikes, course), (table, _courses(validation)))
+
+
+def _courses(validation: Validation) -> Table:
+    rows = tuple(
+        (rung.name, name, float(left), float(rate))
+        for rung in validation.rungs
+        for name, train in rung.recording.spikes.items()
+        for left, rate in zip(*rate_course(train), strict=True)
+    )
+    return Table("rate_course", "", ("network", "population", "time (ms)", "rate (Hz)"), rows, shown=False)
+
+
+def _cells(validation: Validation) -> Section:
+    return Section("Single cells", (), tuple(_cell_pictures(validation)))
+
+
+def _cell_pictures(validation: Validation) -> Iterator[Picture]:
+    trial, spec = _trial(validation), validation.trained.spec
+    shown = example_traces(validation.last.spec, validation.stimulus, trial)
+    if shown:
+        yield picture(
+            "traces", "Membrane potentials",
+            f"The most active cell of each type in test trial {trial}, {validation.last.name}; triangles mark spikes. "
+            "Integrate-and-fire cells have no volts: rest is 0, threshold 1. See the after-potentials and bursts that only "
+            "biological cells have.",
+            traces(shown), 1.0 + 1.15 * len(shown),
+        )  # fmt: skip
+    for name in input_currents(spec)[-1:]:
+        counts = validation.trained.recording.counts[name][trial]
+        cell = int(np.argmax(counts))
+        parts = currents_into(spec, validation.stimulus, trial, name, cell)
+        spikes = validation.trained.recording.spikes[name]
+        steps = spikes.step[(spikes.trial == trial) & (spikes.unit == cell)]
+        if parts:
+            yield picture(
+                "currents", "Excitation and inhibition of one cell",
+                f"Synaptic current into cell {cell} of {name} (the most active of test trial {trial}), as trained, by source, in "
+                "units of the threshold; triangles mark its spikes. See how inhibition follows excitation.",
+                currents(parts, steps, spec.dt_ms),
+            )  # fmt: skip
+
+
+def _noise(validation: Validation) -> Section:
+    settings, n = validation.settings, validation.stimulus.n_trials
+    kind = NOISE_KINDS[settings.noise]
+    levels = np.array(settings.levels)
+    unit = "" if kind.unit == "1" else f" ({kind.unit})"
+    shown = picture(
+        "noise", "Robustness to noise",
+        f"Test accuracy (n = {n} trials) against the level of {settings.noise}{unit}: {kind.meaning.rstrip('.')}. Lines are "
+        f"means, bands the range over {settings.seeds} seeds. See where each curve leaves its plateau.",
+        robustness(levels, validation.accuracy, 1 / validation.stimulus.n_classes, f"{settings.noise}{unit}"), 3.3,
+    )  # fmt: skip
+    rows = tuple(
+        (name, float(level), settings.seed + column, float(accuracy[row, column]))
+        for name, accuracy in validation.accuracy.items()
+        for row, level in enumerate(settings.levels)
+        for column in range(settings.seeds)
+    )
+    table = Table("noise", "", ("network", settings.noise, "seed", "accuracy"), rows, shown=False)
+    return Section("Noise", (), (shown,), (table,))
+
+
+def _methods(validation: Validation) -> Section:
+    stages = tuple(validation.seconds.items())
+    table = Table("seconds", "Wall-clock time of each stage on this machine.", ("stage", "seconds"), stages)
+    texts = [f"{rung.name}\n\n{equations_text(rung.spec)}" for rung in _ends(validation)]
+    return Section(
+        "Methods", (methods(validation), *sources(validation).splitlines()), tables=(table,), verbatim="\n\n\n".join(texts)
+    )

@@ -1,0 +1,68 @@
+"""Claim: digits are learned to at least 95 % under Dale's law, 80:20, hidden cells at 1 to 25 Hz, whatever the seed.
+
+Trains the committed configuration with five seeds and writes one line per seed to ``validation/digits_accuracy.csv``; seeds that
+stand there already are not trained again (delete the file to start over). The claim holds for every seed, so the smallest
+accuracy and the extreme rates are compared, not their means. About one minute a seed on two cores.
+
+    python validation/digits_accuracy.py
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from ei_brian.config.trained import train_from
+from ei_brian.config.training_run import read_training_run
+from ei_brian.storage import save_spec
+
+HERE = Path(__file__).resolve().parent
+CONFIG = HERE.parent / "models" / "digits_ei80.toml"
+RESULTS = HERE / "digits_accuracy.csv"
+COLUMNS = ("seed", "test_accuracy", "hidden_rate_hz", "rate_E_hz", "rate_I_hz", "seconds", "sha256", "date")
+SEEDS = range(5)
+LEAST_ACCURACY, RATES_HZ = 0.95, (1.0, 25.0)
+
+
+def known() -> list[dict[str, str]]:
+    """Return the lines of the table."""
+    if not RESULTS.is_file():
+        return []
+    with RESULTS.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def main(keep: Path | None) -> int:
+    """Train what is missing, print the table, and return 0 if the claim holds; keep the models in a folder if one is given."""
+    run, rows = read_training_run(CONFIG), known()
+    for seed in SEEDS:
+        if str(seed) in {row["seed"] for row in rows}:
+            continue
+        made = train_from(run, seed)
+        rates = {name: spikes.mean_rate_hz() for name, spikes in made.spikes.items()}
+        values = (
+            seed, f"{made.test_accuracy:.6f}", f"{made.hidden_rate_hz:.3f}", f"{rates['E']:.3f}", f"{rates['I']:.3f}",
+            f"{made.seconds:.0f}", made.spec.sha256, date.today().isoformat(),
+        )  # fmt: skip
+        rows.append(dict(zip(COLUMNS, map(str, values), strict=True)))
+        with RESULTS.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        if keep is not None:
+            save_spec(made.spec, keep / f"{run.name}_seed{seed}.h5")
+    accuracy, rate = (np.array([float(row[name]) for row in rows]) for name in ("test_accuracy", "hidden_rate_hz"))
+    print(f"test accuracy: mean {accuracy.mean():.1%}, {accuracy.min():.1%} to {accuracy.max():.1%}, {len(rows)} seeds")
+    print(f"hidden rate: mean {rate.mean():.1f} Hz, {rate.min():.1f} to {rate.max():.1f} Hz")
+    holds = accuracy.min() >= LEAST_ACCURACY and RATES_HZ[0] <= rate.min() and rate.max() <= RATES_HZ[1]
+    print(f"claim (every seed at least {LEAST_ACCURACY:.0%}, rates within {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz): "
+          f"{'holds' if holds else 'does not hold'}")  # fmt: skip
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
