@@ -23,7 +23,7 @@ def command(
         str, typer.Option(help="What the inhibitory cells become: TYPE=SHARE,… of Izhikevich types, or 'none'.")
     ] = "FS=0.6,LTS=0.4",
     noise: Annotated[str, typer.Option(help="Kind of noise of the ladder, a field of ei_brian.Noise.")] = "membrane_white",
-    levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.05,0.1,0.2,0.4,0.8",
+    levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.025,0.05,0.1,0.2,0.4",
     seeds: Annotated[int, typer.Option(min=1, help="Noise seeds per level.")] = 3,
     trials: Annotated[int, typer.Option(min=0, help="Test trials; 0 for the whole test set.")] = 0,
     backend: BackendName = "cpp_standalone",

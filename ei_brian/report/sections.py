@@ -19,6 +19,7 @@ from ei_brian.report.figures.traces import traces
 from ei_brian.report.methods import equations_text, methods, sources
 from ei_brian.report.validation import Rung, Validation
 from ei_brian.report.verdict import verdict
+from ei_brian.report.words import noise_name, noise_unit, percent
 
 __all__ = ["validation_report"]
 
@@ -30,8 +31,8 @@ def validation_report(validation: Validation) -> Report:
     cells = sum(population.size for population in first.spec.cells if population.spiking)
     facts = [
         (f"{exact.equal_trials} of {exact.n_trials}", f"test trials with the spikes of {exact.oracle} in all {cells} cells"),
-        (f"{first.recording.accuracy:.1%}", "of the test set decided right in Brian2, as trained"),
-        (f"{last.recording.accuracy:.1%}", f"with {last.name}") if last is not first else
+        (percent(first.recording.accuracy), "of the test set decided right in Brian2, as trained"),
+        (percent(last.recording.accuracy), f"with {last.name}") if last is not first else
         (f"{validation.single.equal_trials} of {exact.n_trials}", "trials with the same spikes in single precision"),
         (f"{first.recording.run_seconds:.2g} s", f"to simulate the test set in Brian2 ({validation.settings.backend})"),
     ]  # fmt: skip
@@ -69,7 +70,7 @@ def _function(validation: Validation) -> Section:
     shown = picture(
         "ladder", "Accuracy along the ladder of realism",
         f"Share of {n} test trials decided right by the network as trained and after each change of its cells (top to bottom); "
-        f"lines are 95 % Wilson intervals. Chance is {1 / n_classes:.0%}. See whether the points stay where they were.",
+        f"lines are 95 % Wilson intervals. Chance is {percent(1 / n_classes)}. See whether the points stay where they were.",
         ladder(rungs, 1 / n_classes), 1.1 + 0.62 * len(rungs),
     )  # fmt: skip
     rows = tuple((name, correct, trials, correct / trials, *wilson(correct, trials)) for name, correct, trials in rungs)
@@ -157,7 +158,7 @@ def _cell_pictures(validation: Validation) -> Iterator[Picture]:
             yield picture(
                 "currents", "Excitation and inhibition of one cell",
                 f"Synaptic current into cell {cell} of {name} (the most active of test trial {trial}), as trained, by source, in "
-                "units of the threshold; triangles mark its spikes. See how inhibition follows excitation.",
+                "units of the threshold; triangles mark its spikes. See which source drives the cell and which holds it back.",
                 currents(parts, steps, spec.dt_ms),
             )  # fmt: skip
 
@@ -166,12 +167,13 @@ def _noise(validation: Validation) -> Section:
     settings, n = validation.settings, validation.stimulus.n_trials
     kind = NOISE_KINDS[settings.noise]
     levels = np.array(settings.levels)
-    unit = "" if kind.unit == "1" else f" ({kind.unit})"
+    name, unit = noise_name(settings.noise), noise_unit(settings.noise)
+    axis = f"{name} ({unit})" if unit else name
     shown = picture(
         "noise", "Robustness to noise",
-        f"Test accuracy (n = {n} trials) against the level of {settings.noise}{unit}: {kind.meaning.rstrip('.')}. Lines are "
+        f"Test accuracy (n = {n} trials) against the level of {name}: {kind.meaning.rstrip('.')}. Lines are "
         f"means, bands the range over {settings.seeds} seeds. See where each curve leaves its plateau.",
-        robustness(levels, validation.accuracy, 1 / validation.stimulus.n_classes, f"{settings.noise}{unit}"), 3.3,
+        robustness(levels, validation.accuracy, 1 / validation.stimulus.n_classes, axis), 3.3,
     )  # fmt: skip
     rows = tuple(
         (name, float(level), settings.seed + column, float(accuracy[row, column]))

@@ -15,9 +15,11 @@ from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.diversify import diversify
-from ei_brian.errors import DataError, EIBrianError, SpecError
+from ei_brian.errors import CalibrationError, DataError, SpecError
 from ei_brian.report.comparison import Comparison, compare
+from ei_brian.report.words import percent
 from ei_brian.sim.backend import Backend
 
 __all__ = ["Rung", "Settings", "Validation", "validate"]
@@ -51,7 +53,7 @@ class Settings:
     threads: int = 1
     mix: Mapping[str, float] | None = None
     noise: str = "membrane_white"
-    levels: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
+    levels: tuple[float, ...] = (0.0, 0.025, 0.05, 0.1, 0.2, 0.4)
     seeds: int = 3
     seed: int = 1
 
@@ -179,19 +181,17 @@ def _biology(
         notes.append(f"The interneurons were not replaced: {error}")
         return []
     rungs = [Rung(f"{words} interneurons", diverse, backend.run(diverse, test_set))]
-    say(f"  accuracy {rungs[0].recording.accuracy:.1%}")
+    say(f"  accuracy {percent(rungs[0].recording.accuracy)}")
     if calibration_set is None:
         return rungs
-    from ei_brian.core.transform.calibrate import calibrate
-
     say(f"calibrating them on {calibration_set.n_trials} other trials …")
     try:
         fitted = calibrate(diverse, calibration_set, test_set=test_set)
-    except EIBrianError as error:
+    except CalibrationError as error:
         notes.append(f"The calibration did not converge, and the cells stay as they were: {error}")
         return rungs
     rungs.append(Rung(f"{words}, calibrated", fitted, backend.run(fitted, test_set)))
-    say(f"  accuracy {rungs[1].recording.accuracy:.1%}")
+    say(f"  accuracy {percent(rungs[1].recording.accuracy)}")
     return rungs
 
 
@@ -212,5 +212,5 @@ def _under_noise(
             accuracy[row, column] = backend.run(rung.spec, test_set, noise=noise, seed=seed).accuracy if level else np.nan
         if not level:
             accuracy[row] = rung.recording.accuracy
-        say(f"  {settings.noise} {level:g}: accuracy {accuracy[row].mean():.1%}")
+        say(f"  {settings.noise} {level:g}: accuracy {percent(accuracy[row].mean())}")
     return accuracy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ei_brian.report.validation import Validation, mix_in_words
+from ei_brian.report.words import noise_name, noise_unit, percent
 
 __all__ = ["tolerated_level", "verdict"]
 
@@ -30,14 +31,16 @@ def verdict(validation: Validation) -> tuple[bool, str]:
     same = f"{spec.name} does in Brian2 exactly what it does in {exact.oracle} (all {exact.n_spikes:,} spikes of "
     same += f"{exact.n_trials} test trials are equal)"
     level = tolerated_level(validation, last.name)
-    kind = validation.settings.noise
-    noise = f"loses more than 5 points to the least {kind} tried" if level is None else f"withstands {kind} up to {level:g}"
+    kind, unit = noise_name(validation.settings.noise), noise_unit(validation.settings.noise)
+    noise = f"loses more than 5 points to the least {kind} tried"
+    if level is not None:
+        noise = f"withstands {kind} up to {level:g} {unit}".rstrip()
     if last is first:
-        return True, f"{same}, decides {first.recording.accuracy:.1%} of them right and {noise}."
+        return True, f"{same}, decides {percent(first.recording.accuracy)} of them right and {noise}."
     change = last.recording.accuracy - first.recording.accuracy
     words = "keeps" if change > -LARGEST_LOSS else "loses"
     mix = mix_in_words(validation.settings.mix or {})
     return True, (
-        f"{same}; with {mix} interneurons it {words} its function ({first.recording.accuracy:.1%} → "
-        f"{last.recording.accuracy:.1%}) and {noise}."
+        f"{same}; with {mix} interneurons it {words} its function ({percent(first.recording.accuracy)} → "
+        f"{percent(last.recording.accuracy)}) and {noise}."
     )

@@ -12,7 +12,7 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.report.style import Draw, Ink
 
-__all__ = ["kinds_of", "raster"]
+__all__ = ["active_ms", "kinds_of", "raster"]
 
 
 def kinds_of(spec: NetworkSpec, name: str) -> tuple[str, ...]:
@@ -29,9 +29,19 @@ def raster(panels: Sequence[tuple[str, NetworkSpec, Recording]], trial: int) -> 
         for ax, (title, spec, recording) in zip(axes, panels, strict=True):
             _panel(ax, spec, recording, trial, ink)
             ax.set_title(title)
+        axes[-1].set_xlim(0, max(active_ms(recording, trial) for _, _, recording in panels))
         axes[-1].set_xlabel("time (ms)")
 
     return draw
+
+
+def active_ms(recording: Recording, trial: int | None = None) -> float:
+    """Return the time in ms until a little after the last spike, of one trial or of all, at most the length of a trial."""
+    last = 1
+    for spikes in recording.spikes.values():
+        steps = spikes.step if trial is None else spikes.step[spikes.trial == trial]
+        last = max(last, int(steps.max(initial=0)) + 1)
+    return min(1.15 * last, recording.n_steps) * recording.dt_ms
 
 
 def _panel(ax: Axes, spec: NetworkSpec, recording: Recording, trial: int, ink: Ink) -> None:
@@ -54,7 +64,6 @@ def _panel(ax: Axes, spec: NetworkSpec, recording: Recording, trial: int, ink: I
             )  # fmt: skip
         first += kinds.size
     ax.set_ylim(-1, first)
-    ax.set_xlim(0, recording.n_steps * recording.dt_ms)
     ax.set_ylabel("cell")
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ei_brian.core.recording import Recording
 from ei_brian.core.spikes import Spikes
+from ei_brian.report.figures.raster import active_ms
 from ei_brian.report.style import Draw, Ink, tidy
 
 __all__ = ["rate_course", "rates"]
@@ -39,7 +40,7 @@ def rates(panels: Sequence[tuple[str, Recording]], inhibitory: Sequence[str]) ->
                 ax.step(left, rate, where="post", color=colour, label=name, linestyle="-" if name[-1:] in "EI1" else "--")
             ax.set_title(title)
             ax.set_xlabel("time (ms)")
-            ax.set_xlim(0, recording.n_steps * recording.dt_ms)
+            ax.set_xlim(0, max(active_ms(other) for _, other in panels))
             tidy(ax)
         axes[0].set_ylabel("rate (Hz)")
         axes[0].set_ylim(bottom=0)

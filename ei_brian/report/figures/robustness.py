@@ -27,11 +27,11 @@ def robustness(
             ax.fill_between(levels, 100 * accuracy.min(axis=1), 100 * accuracy.max(axis=1), color=colour, alpha=0.2, linewidth=0)
             ax.plot(levels, 100 * accuracy.mean(axis=1), MARKERS[k % 5] + "-", color=colour, label=name, ms=5)
         ax.axhline(100 * chance, color=ink.text, linewidth=0.8, linestyle=":")
-        ax.annotate("chance", (levels[0], 100 * chance), xytext=(0, 3), textcoords="offset points", fontsize=9)
+        ax.annotate("chance", (levels[-1], 100 * chance), xytext=(0, -11), textcoords="offset points", ha="right", fontsize=9)
         ax.set_ylim(0, 103)
         ax.set_xlabel(axis)
         ax.set_ylabel("test accuracy (%)")
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 0.12))
+        ax.legend(loc="upper right")
         tidy(ax)
 
     return draw
