@@ -206,6 +206,39 @@ template <class T> struct Constant { std::string name; T* at; int copies, size; 
 template <class T> struct State { std::string name; T* at; int size; const T* values; bool scalar; };
 template <class T> struct Draw { T* at; int size; bool normal, shared; uint32_t stream; };
 template <class T> struct Trace { const T* at; int size; FILE* file; };
+#if defined(__AVX512F__)
+constexpr int VECTOR_BYTES = 64, TILE_VECTORS = 16;
+#elif defined(__AVX__)
+constexpr int VECTOR_BYTES = 32, TILE_VECTORS = 8;
+#else
+constexpr int VECTOR_BYTES = 16, TILE_VECTORS = 8;
+#endif
+template <class T> struct Vector {
+  typedef T type __attribute__((vector_size(VECTOR_BYTES)));
+  static constexpr int WIDTH = VECTOR_BYTES / sizeof(T), TILE = TILE_VECTORS;
+};
+template <class T> constexpr size_t padded(size_t n) { return (n * sizeof(T) + 63) / 64 * 64 / sizeof(T); }
+
+inline void* large(size_t bytes) {  // on huge pages where the system has them
+  constexpr size_t PAGE = size_t(2) << 20;
+  void* at = nullptr;
+  if (posix_memalign(&at, bytes >= PAGE / 4 ? PAGE : 64, std::max<size_t>(bytes, 64)) != 0) fail(4, "no memory for %zu bytes", bytes);
+#ifdef MADV_HUGEPAGE
+  if (bytes >= PAGE / 4) madvise(at, (bytes + PAGE - 1) / PAGE * PAGE, MADV_HUGEPAGE);
+#endif
+  return at;
+}
+
+template <class T> const T* padded_rows(const T* rows, size_t n_rows, size_t n) {  // each row on cache lines of its own
+  const size_t stride = padded<T>(n);
+  T* made = static_cast<T*>(large(n_rows * stride * sizeof(T)));
+  for (size_t row = 0; row < n_rows; row++) {
+    std::copy(rows + row * n, rows + (row + 1) * n, made + row * stride);
+    std::fill(made + row * stride + n, made + (row + 1) * stride, T(0));
+  }
+  return made;
+}
+
 template <class T> struct Table { int delay; const T* rows; const int64_t* first; const int32_t* target; };
 
 template <class T> struct Release { bool on = false; T scale = 1, probability = 1, cv = 0; int64_t stream_release = -1, stream_quantal = -1; };
@@ -326,7 +359,7 @@ template <class T> struct Run {
         for (int64_t s = 0; s < table.first[n_source]; s++)
           if (table.target[s] < 0 || table.target[s] >= n_target) fail(3, "section %s.target: %d of %d", here.c_str(), table.target[s], n_target);
       } else {
-        table.rows = data.get_exactly<T>(here + ".rows", size_t(n_source) * n_target);
+        table.rows = padded_rows(data.get_exactly<T>(here + ".rows", size_t(n_source) * n_target), n_source, n_target);
       }
       if (table.delay < 0) fail(3, "section %s.delays: negative", name);
       longest = std::max(longest, table.delay);
@@ -509,25 +542,38 @@ template <class T> struct Run {
   template <int ND> void add(const Projection<T>& p, const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes, int trial) {
     if (p.noise.on) return add_released<ND>(p, table, target, ids, base, n, sizes, trial);
     if (table.first) return add_sparse(table, target, ids, base, n, sizes);
-    const T* __restrict rows = table.rows;
-    int k = 0;
-    if (sizes) {
-      for (; k < n; k++) {
-        const T* __restrict row = rows + size_t(ids[k] - base) * ND;
-        const T size = sizes[k];
-        for (int j = 0; j < ND; j++) target[j] += size * row[j];
+    if (sizes) add_dense<ND, true>(table, target, ids, base, n, sizes);
+    else add_dense<ND, false>(table, target, ids, base, n, sizes);
+  }
+  // rows are added in their order, so that the sum of a neuron rounds as it does in the reference; a tile of the sum stays in registers
+  template <int ND, bool SIZED> void add_dense(const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes) {
+    constexpr int WIDTH = Vector<T>::WIDTH, TILE = WIDTH * Vector<T>::TILE;
+    constexpr int WHOLE = ND / TILE, REST = ND - WHOLE * TILE;
+    for (int tile = 0; tile < WHOLE; tile++)
+      add_tile<Vector<T>::TILE, TILE, ND, SIZED>(table.rows + tile * TILE, target + tile * TILE, ids, base, n, sizes);
+    if constexpr (REST > 0)
+      add_tile<(REST + WIDTH - 1) / WIDTH, REST, ND, SIZED>(table.rows + WHOLE * TILE, target + WHOLE * TILE, ids, base, n, sizes);
+  }
+  template <int VECTORS, int COUNT, int ND, bool SIZED> static void add_tile(const T* rows, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes) {
+    using V = typename Vector<T>::type;
+    constexpr size_t STRIDE = padded<T>(ND);
+    constexpr int LAST = sizeof(T) * (COUNT - (VECTORS - 1) * Vector<T>::WIDTH);  // bytes of the last vector that are neurons
+    V sum[VECTORS];
+    sum[VECTORS - 1] = V{};
+#pragma GCC unroll 16
+    for (int v = 0; v < VECTORS; v++) std::memcpy(&sum[v], target + v * Vector<T>::WIDTH, v + 1 < VECTORS ? sizeof(V) : LAST);
+    for (int k = 0; k < n; k++) {
+      const T* row = rows + size_t(ids[k] - base) * STRIDE;
+#pragma GCC unroll 16
+      for (int v = 0; v < VECTORS; v++) {
+        V values;
+        std::memcpy(&values, row + v * Vector<T>::WIDTH, sizeof(V));
+        if constexpr (SIZED) sum[v] += sizes[k] * values;
+        else sum[v] += values;
       }
-      return;
     }
-    for (; k + 4 <= n; k += 4) {
-      const T *__restrict a = rows + size_t(ids[k] - base) * ND, *__restrict b = rows + size_t(ids[k + 1] - base) * ND;
-      const T *__restrict c = rows + size_t(ids[k + 2] - base) * ND, *__restrict d = rows + size_t(ids[k + 3] - base) * ND;
-      for (int j = 0; j < ND; j++) target[j] = (((target[j] + a[j]) + b[j]) + c[j]) + d[j];
-    }
-    for (; k < n; k++) {
-      const T* __restrict row = rows + size_t(ids[k] - base) * ND;
-      for (int j = 0; j < ND; j++) target[j] += row[j];
-    }
+#pragma GCC unroll 16
+    for (int v = 0; v < VECTORS; v++) std::memcpy(target + v * Vector<T>::WIDTH, &sum[v], v + 1 < VECTORS ? sizeof(V) : LAST);
   }
   void add_sparse(const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes) {
     for (int k = 0; k < n; k++) {
@@ -555,7 +601,7 @@ template <class T> struct Run {
       if (table.first)
         for (int64_t s = table.first[unit]; s < table.first[unit + 1]; s++) target[table.target[s]] += amount(table.target[s], table.rows[s]);
       else
-        for (int j = 0; j < ND; j++) target[j] += amount(j, table.rows[size_t(unit) * ND + j]);
+        for (int j = 0; j < ND; j++) target[j] += amount(j, table.rows[size_t(unit) * padded<T>(ND) + j]);
     }
   }
   // ---- plain Synapses: inputs are groups whose ``value`` is the input of the step ----
