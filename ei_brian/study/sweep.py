@@ -125,7 +125,10 @@ class _Run:
         """Return the progress bar, at what was there already."""
         before = len(self.unique) - len(self.pending)
         n = len(self.unique)
-        return tqdm(total=n, initial=before, desc="sweep", unit="condition", disable=not shown, file=sys.stderr, smoothing=0.1)
+        every = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file wants fewer lines
+        return tqdm(
+            total=n, initial=before, desc="sweep", unit="condition", disable=not shown, file=sys.stderr, smoothing=0.1, mininterval=every
+        )
 
     def go(self, bar: tqdm[None]) -> None:
         """Work until every condition has an outcome."""

@@ -1,0 +1,327 @@
+"""The text of the study, written from its tables: what holds here, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from figures import levels, name_of, ratios, seed_means, values
+from networks import Row
+from scipy import stats
+
+from ei_brian.study.comparison import Curve, curves
+from ei_brian.study.statistics import Interval, PairedTest, holm, mean_interval, paired_test
+from ei_brian.study.table import read_table
+
+BIOLOGY_HZ = 25.6  # the upper end of the initial rates that the paper calls biological
+RELIABLE = 0.999
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """When a network has trained: ``threshold`` is the accuracy of the best setting's mean without noise, less a margin."""
+
+    threshold: float
+    best: float
+    margin: float
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], margin: float) -> Success:
+        """Return the criterion of a table."""
+        quiet = [row for row in rows if row["update_noise"] == min(levels(rows, "update_noise"))]
+        best = max(
+            float(np.mean(values(quiet, "accuracy", percent=percent, initial_rate_hz=rate)))
+            for percent in ratios(quiet)
+            for rate in levels(quiet, "initial_rate_hz")
+        )
+        return cls(best - margin, best, margin)
+
+    def reached(self, accuracy: float) -> bool:
+        """Tell whether a network has trained."""
+        return accuracy >= self.threshold
+
+
+def reliability(rows: Sequence[Row], success: Success) -> list[str]:
+    """Return what trains, and from where."""
+    n = len(levels(rows, "seed"))
+    lines = [
+        "## Which ratios train reliably, and from which initial rates",
+        "",
+        f"A network counts as trained at a test accuracy of {success.threshold:.3f}: {success.margin:g} below the best setting's "
+        f"mean without noise ({success.best:.3f}). *Reliably* means all {n} seeds.",
+        "",
+        "| noise on updates | E:I | initial rates at which all seeds trained (Hz) | share of all networks that trained |",
+        "| ---: | --- | --- | ---: |",
+    ]
+    for noise in levels(rows, "update_noise"):
+        for percent in ratios(rows):
+            good = [rate for rate in levels(rows, "initial_rate_hz") if _share(rows, success, percent, noise, rate) > RELIABLE]
+            share = np.mean([success.reached(a) for a in values(rows, "accuracy", percent=percent, update_noise=noise)])
+            lines.append(f"| {noise:g} | {name_of(percent)} | {', '.join(f'{rate:g}' for rate in good) or 'none'} | {share:.2f} |")
+    return [*lines, "", *_paper_reliability(rows, success), ""]
+
+
+def _share(rows: Sequence[Row], success: Success, percent: float, noise: float, rate: float) -> float:
+    found = values(rows, "accuracy", percent=percent, update_noise=noise, initial_rate_hz=rate)
+    return float(np.mean([success.reached(accuracy) for accuracy in found]))
+
+
+def _paper_reliability(rows: Sequence[Row], success: Success) -> list[str]:
+    """Return the comparison with what the paper reports on which ratios train."""
+    quiet = min(levels(rows, "update_noise"))
+    low, high = ([r for r in levels(rows, "initial_rate_hz") if (r <= BIOLOGY_HZ) == wanted] for wanted in (True, False))
+    best_rate, fine = {}, []
+    for percent in ratios(rows):
+        means = {r: np.mean(values(rows, "accuracy", percent=percent, update_noise=quiet, initial_rate_hz=r)) for r in (*low, *high)}
+        best_rate[percent] = max(means, key=lambda rate: means[rate])
+        shares = [_share(rows, success, percent, quiet, rate) for rate in low]
+        if percent == 50:
+            fine = shares
+    named = [percent for percent in (80, 95, 100) if percent in best_rate]
+    inside = [name_of(percent) for percent in named if best_rate[percent] <= BIOLOGY_HZ]
+    said = [
+        f"- Paper: the best networks of 80:20, 95:5 and 100:0 started between 0.01 and {BIOLOGY_HZ:g} Hz. Here the best initial rate "
+        f"is {', '.join(f'{best_rate[p]:g} Hz for {name_of(p)}' for p in named)}: "
+        + ("**holds**." if len(inside) == len(named) else f"holds for {', '.join(inside) or 'none'} of them."),
+    ]
+    if fine:
+        robust = all(share > RELIABLE for share in fine)
+        said.append(
+            "- Paper: 50:50 trained only at the lowest activity, and not robustly across seeds. Here 50:50 trained from every "
+            f"initial rate up to {BIOLOGY_HZ:g} Hz in {100 * min(fine):.0f} to {100 * max(fine):.0f} % of the seeds: "
+            + ("**does not hold** on this task." if robust else "**holds in part**." if min(fine) > 0.5 else "**holds**.")
+        )
+    return said
+
+
+def activity(rows: Sequence[Row]) -> list[str]:
+    """Return how accuracy goes with activity."""
+    lines = [
+        "## Accuracy against activity",
+        "",
+        "Rank correlation of test accuracy with the mean rate on the test set, over networks:",
+        "",
+        "| noise on updates | E:I | mean rate (Hz) | spikes per decision | accuracy | Spearman's rho, 95 % interval | n |",
+        "| ---: | --- | ---: | ---: | ---: | --- | ---: |",
+    ]
+    for noise in levels(rows, "update_noise"):
+        for percent in (*ratios(rows), None):
+            kept = [r for r in rows if r["update_noise"] == noise and percent in (r["percent"], None)]
+            rate, spikes, accuracy = (np.array([r[c] for r in kept]) for c in ("rate_hz", "spikes_per_decision", "accuracy"))
+            name = "all" if percent is None else name_of(percent)
+            lines.append(
+                f"| {noise:g} | {name} | {rate.mean():.0f} | {spikes.mean():.0f} | {accuracy.mean():.3f} | "
+                f"{_spearman(rate, accuracy)} | {len(kept)} |"
+            )
+    quiet, noisy = (f(levels(rows, "update_noise")) for f in (min, max))
+    said = []
+    for noise in dict.fromkeys((quiet, noisy)):
+        kept = [r for r in rows if r["update_noise"] == noise]
+        rho = stats.spearmanr([r["rate_hz"] for r in kept], [r["accuracy"] for r in kept]).statistic
+        said.append(f"- With noise {noise:g} on the updates, over all networks: rho = {rho:+.2f}; {_in_words(rho)}.")
+    return [*lines, "", *said, ""]
+
+
+def _in_words(rho: float) -> str:
+    strength = "hardly any relation" if abs(rho) < 0.2 else "a weak relation" if abs(rho) < 0.4 else "a clear relation"
+    return strength + ("" if abs(rho) < 0.2 else ", less activity going with more accuracy" if rho < 0 else ", more with more")
+
+
+def _spearman(x: np.ndarray, y: np.ndarray) -> str:
+    if len(x) < 8 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return "–"
+    rng = np.random.default_rng(20250715)
+    found = stats.bootstrap(
+        (x, y), _rank_correlation, paired=True, vectorized=False, n_resamples=999, method="percentile", rng=rng
+    )  # fmt: skip
+    low, high = found.confidence_interval
+    return f"{stats.spearmanr(x, y).statistic:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Return Spearman's rho, nan for a constant resample."""
+    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1]) if np.ptp(x) > 0 and np.ptp(y) > 0 else float("nan")
+
+
+def update_noise(rows: Sequence[Row]) -> list[str]:
+    """Return what inhibition does under noise on the weight updates."""
+    noises, base = levels(rows, "update_noise"), max(ratios(rows))
+    tests: list[tuple[float, float, Interval, PairedTest]] = []
+    for noise in noises:
+        first = seed_means(rows, "accuracy", base, noise, BIOLOGY_HZ)
+        for percent in ratios(rows):
+            own = seed_means(rows, "accuracy", percent, noise, BIOLOGY_HZ)
+            tests.append((noise, percent, mean_interval(own), paired_test(first, own)))
+    compared = [test for test in tests if test[1] != base]
+    corrected: dict[tuple[float, float], float] = {}
+    for noise in noises:
+        own = [test for test in compared if test[0] == noise]
+        corrected |= dict(zip([(t[0], t[1]) for t in own], holm([t[3].p for t in own]), strict=True))
+    n = len(levels(rows, "seed"))
+    lines = [
+        "## What inhibition does under noise on the weight updates",
+        "",
+        f"Test accuracy, initial rates up to {BIOLOGY_HZ:g} Hz averaged; difference from {name_of(base)} with the same seed; "
+        f"n = {n} seeds; p by sign flips, two-sided, Holm over the {len(compared) // len(noises)} ratios of a level (with {n} seeds p "
+        f"cannot be below {2 ** (1 - n):.2g} before correction).",
+        "",
+        "| noise on updates | E:I | accuracy, 95 % interval | difference, 95 % interval | d | p (Holm) |",
+        "| ---: | --- | --- | --- | ---: | ---: |",
+    ]
+    for noise, percent, own, test in tests:
+        there = f"| {noise:g} | {name_of(percent)} | {own.mean:.3f} ({own.low:.3f} to {own.high:.3f}) |"
+        gap = test.difference
+        compare = f" {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) | {test.effect_size:+.1f} | " if percent != base else " – | – | –"
+        lines.append(there + compare + (f"{corrected[noise, percent]:.3g} |" if percent != base else " |"))
+    strongest = max(noises)
+    gains = {percent: test.difference for noise, percent, _, test in compared if noise == strongest}
+    helps = [name_of(percent) for percent, gap in gains.items() if gap.low > 0 and corrected[strongest, percent] < ALPHA]
+    harms = [name_of(percent) for percent, gap in gains.items() if gap.high < 0 and corrected[strongest, percent] < ALPHA]
+    verdict = "**holds**" if len(helps) > len(gains) / 2 else "**holds in part**" if helps else "**is not shown**"
+    said = (
+        f"- Paper: with noise on the weight updates, inhibition helps. Here, at noise {strongest:g}, accuracy gains over "
+        f"{name_of(base)} (interval above zero, p < {ALPHA:g}) with {', '.join(helps) or 'no ratio'}, and loses with "
+        f"{', '.join(harms) or 'none'}: {verdict}."
+    )
+    return [*lines, "", said, ""]
+
+
+def distances(rows: Sequence[Row]) -> list[str]:
+    """Return how the distances between spike trains go with success."""
+    lines = [
+        "## Van Rossum distance among inhibitory and among excitatory cells, against success",
+        "",
+        "Mean distance between two cells of a population on the test set, after training, against test accuracy: Spearman's rho "
+        "with its 95 % interval over networks. The distance grows with the rate; *given the rate* is the partial rank correlation "
+        "with the mean rate of those cells held fixed.",
+        "",
+        "| noise on updates | E:I | inhibitory cells | given the rate | excitatory cells | given the rate | n |",
+        "| ---: | --- | --- | ---: | --- | ---: | ---: |",
+    ]
+    partial: dict[str, list[tuple[float, float]]] = {"inhibitory": [], "excitatory": []}
+    for noise in levels(rows, "update_noise"):
+        for percent in (*ratios(rows), None):
+            kept = [r for r in rows if r["update_noise"] == noise and percent in (r["percent"], None)]
+            cells, counts = [], []
+            for kind, column, rate in (
+                ("inhibitory", "van_rossum_inh", "rate_inh_hz"), ("excitatory", "van_rossum_exc", "rate_exc_hz"),
+            ):  # fmt: skip
+                group = [r for r in kept if r[column] is not None]
+                x, y, z = (np.array([r[c] for r in group], dtype=float) for c in (column, "accuracy", rate))
+                given = _partial(x, y, z)
+                cells += [_spearman(x, y) if group else "–", "–" if np.isnan(given) else f"{given:+.2f}"]
+                counts.append(str(len(group)))
+                if percent is not None and np.isfinite(given):
+                    partial[kind].append((stats.spearmanr(x, y).statistic, given))
+            name = "all" if percent is None else name_of(percent)
+            lines.append(f"| {noise:g} | {name} | {' | '.join(cells)} | {', '.join(counts)} |")
+    return [*lines, "", *_in_short(partial), ""]
+
+
+def _in_short(partial: dict[str, list[tuple[float, float]]]) -> list[str]:
+    said = []
+    for kind, pairs in partial.items():
+        plain, given = np.array(pairs).T
+        said.append(
+            f"- Among {kind} cells, within a ratio and a level of noise ({len(pairs)} combinations): rho {np.median(plain):+.2f} in the "
+            f"median, positive in {(plain > 0).sum()}; given the rate {np.median(given):+.2f}, positive in {(given > 0).sum()}."
+        )
+    plain, given = np.array(partial["inhibitory"]).T
+    shown = [np.median(one) > 0.2 and (one > 0).mean() >= 0.75 for one in (plain, given)]
+    verdict = {
+        (True, True): "**holds**, with the rate held fixed as well",
+        (True, False): "**holds** only as far as both go with the rate",
+        (False, True): "**holds** with the rate held fixed",
+        (False, False): "**does not hold**",
+    }[shown[0], shown[1]]
+    said.append(f"- Paper: diverse inhibitory firing (a large distance) goes with networks that train well. Here this {verdict}.")
+    return said
+
+
+def _partial(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float:
+    """Return the rank correlation of x and y with the ranks of a third number held fixed (nan for too few or constant ones)."""
+    if len(x) < 8 or min(np.ptp(x), np.ptp(y), np.ptp(given)) == 0:
+        return float("nan")
+    r = np.corrcoef([stats.rankdata(one) for one in (x, y, given)])
+    rest = (1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)
+    return float((r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt(rest)) if rest > 0 else float("nan")
+
+
+def test_time(folder: Path) -> list[str]:
+    """Return what noise does at test time, per ratio, for LIF and for diverse interneurons."""
+    table = read_table(folder)
+    found = curves(table)
+    lines = [
+        "## Noise at test time, in Brian2",
+        "",
+        "Networks trained without noise. Mean accuracy over the levels (area under the curve over its range), and the loss from no "
+        "noise to the strongest; 95 % bootstrap intervals over trained networks.",
+        "",
+        "| noise | variant | accuracy without noise | mean over levels | loss at the strongest | n |",
+        "| --- | --- | ---: | --- | --- | ---: |",
+    ]
+    for curve in found:
+        area, loss = mean_interval(curve.area()), mean_interval(curve.values[:, 0] - curve.values[:, -1])
+        lines.append(
+            f"| {curve.noise.replace('_', ' ')} | {curve.variant} | {np.nanmean(curve.values[:, 0]):.3f} | {_span(area)} | {_span(loss)} "
+            f"| {area.n} |"
+        )
+    return [*lines, "", *_inhibition_at_test_time(found), "", *_diverse(found), ""]
+
+
+def _span(one: Interval) -> str:
+    return f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})"
+
+
+def _by_kind(tests: Sequence[tuple[str, float]]) -> list[float]:
+    """Return p-values corrected by Holm within each kind of noise."""
+    made = np.full(len(tests), np.nan)
+    for kind in {kind for kind, _ in tests}:
+        own = [index for index, (other, _) in enumerate(tests) if other == kind]
+        made[own] = holm([tests[index][1] for index in own])
+    return made.tolist()
+
+
+def _inhibition_at_test_time(found: Sequence[Curve]) -> list[str]:
+    lif = [curve for curve in found if curve.variant.endswith("LIF")]
+    tests = [(curve, base, paired_test(base.area(), curve.area())) for curve in lif for base in lif
+             if base.noise == curve.noise and base.variant.startswith("100") and curve is not base]  # fmt: skip
+    lines = [
+        "Mean accuracy over the levels, against the network without inhibition of the same seed (Holm over the ratios of a kind):", "",
+        "| noise | E:I | difference, 95 % interval | d | p (Holm) |", "| --- | --- | --- | ---: | ---: |",
+    ]  # fmt: skip
+    for (curve, _, test), p in zip(tests, _by_kind([(curve.noise, test.p) for curve, _, test in tests]), strict=True):
+        gap = test.difference
+        lines.append(
+            f"| {curve.noise.replace('_', ' ')} | {curve.variant.split()[0]} | {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) | "
+            f"{test.effect_size:+.1f} | {p:.3g} |"
+        )
+    return lines
+
+
+def _diverse(found: Sequence[Curve]) -> list[str]:
+    by_name = {(curve.noise, curve.variant): curve for curve in found}
+    pairs = [
+        (by_name[noise, f"{variant.split()[0]} LIF"], curve) for (noise, variant), curve in by_name.items() if not variant.endswith("LIF")
+    ]  # fmt: skip
+    if not pairs:
+        return ["No calibration to diverse interneurons converged for every seed, so that they are not compared."]
+    tests = [(lif, other, paired_test(lif.area(), other.area())) for lif, other in pairs]
+    quiet = {
+        other.variant: paired_test(lif.values[:, 0], other.values[:, 0]) for lif, other in pairs
+    }  # fmt: skip
+    lines = [
+        "Diverse Izhikevich interneurons (calibrated) against the LIF network that they came from (Holm over the ratios of a kind):", "",
+        "| noise | variant | difference of the mean over levels, 95 % interval | d | p (Holm) |", "| --- | --- | --- | ---: | ---: |",
+    ]  # fmt: skip
+    for (_, other, test), p in zip(tests, _by_kind([(other.noise, test.p) for _, other, test in tests]), strict=True):
+        gap = test.difference
+        span = f"{gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
+        lines.append(f"| {other.noise.replace('_', ' ')} | {other.variant} | {span} | {test.effect_size:+.1f} | {p:.3g} |")
+    lines += ["", "Without noise: " + "; ".join(
+        f"{name} {test.difference.mean:+.3f} ({test.difference.low:+.3f} to {test.difference.high:+.3f})" for name, test in quiet.items()
+    ) + "."]  # fmt: skip
+    return lines
