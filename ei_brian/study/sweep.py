@@ -127,8 +127,9 @@ class _Run:
         n = len(self.unique)
         every = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file wants fewer lines
         return tqdm(
-            total=n, initial=before, desc="sweep", unit="condition", disable=not shown, file=sys.stderr, smoothing=0.1, mininterval=every
-        )
+            total=n, initial=before, desc="sweep", unit="condition", disable=not shown, file=sys.stderr, smoothing=0.1,
+            mininterval=every,
+        )  # fmt: skip
 
     def go(self, bar: tqdm[None]) -> None:
         """Work until every condition has an outcome."""
