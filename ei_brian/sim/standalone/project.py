@@ -147,6 +147,7 @@ def _driver(plan: Plan, slots: Slots, dt: Quantity) -> NeuronGroup:
     """Return the group of one neuron whose operations call the functions of the plan in their slots."""
     functions = {name: _function(name) for name in (plan.start, plan.end, *plan.propagate.values())}
     driver = NeuronGroup(1, "done : 1", name="ei_driver", dt=dt, namespace=functions)
+    driver.state_updater.when = "start"  # it runs nothing, but its own slot may not exist
     driver.run_regularly(f"done = {plan.start}(done)", when="start", order=0, dt=dt, name="ei_start_step")
     for projection, function in plan.propagate.items():
         slot, order = slots.of("propagate", projection)
@@ -164,6 +165,7 @@ def _function(name: str) -> Function:
 def _input_group(name: str, size: int, dt: Quantity, slots: Slots) -> NeuronGroup:
     """Return input neurons that spike in every step in which their ``value``, set by the program, is not 0."""
     group = NeuronGroup(size, "value : 1", threshold="value != 0", reset="", name=name, dt=dt, namespace={})
+    group.state_updater.when = "start"  # it runs nothing, but its own slot may not exist
     group.thresholder["spike"].when, group.thresholder["spike"].order = "start", 1
     return group
 
