@@ -60,8 +60,8 @@ def run_compiled(
         parts = shares(stimulus.n_trials, batch, threads, folder)
         loop = perf_counter()
         with tqdm(total=stimulus.n_trials, desc=spec.name, unit="trial", disable=not progress) as bar:
-            launch(program / "main", folder / "data", parts, checks, lambda done: bar.update(done - bar.n))
-        looped = perf_counter() - loop
+            looped = launch(program / "main", folder / "data", parts, checks, lambda done: bar.update(done - bar.n))
+        processes = perf_counter() - loop
         spikes = {p: read_spikes(parts, spec, p, stimulus.n_trials, n_steps) for p, kept in keep.items() if kept}
         counts = {p: read_counts(parts, p, spec[p].size) for p in keep}
         kept_traces = {key: read_trace(parts, spec, key, _unit(spec, *key), batch, n_steps, dtype) for key in traces}
@@ -79,7 +79,7 @@ def run_compiled(
         dt_ms=spec.dt_ms,
         noise=noise,
         seed=seed,
-        backend={"loop_seconds": looped},
+        backend={"loop_seconds": looped, "process_seconds": processes},
         build_seconds=built - started,
         run_seconds=perf_counter() - built,
     )

@@ -36,8 +36,10 @@ def shares(n_trials: int, batch: int, threads: int, folder: Path) -> tuple[Share
     )
 
 
-def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[str, int], report: Callable[[int], None]) -> None:
-    """Run all shares at once and wait; ``report`` is given the number of finished trials now and then.
+def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[str, int], report: Callable[[int], None]) -> float:
+    """Run all shares at once and return the longest time of a simulation loop, in seconds.
+
+    ``report`` is given the number of finished trials now and then.
 
     Raises
     ------
@@ -48,13 +50,7 @@ def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[st
     try:
         for share in parts:
             share.folder.mkdir()
-            command = [str(program), str(data), str(share.folder), str(share.first), str(share.count)]
-            running.append(
-                subprocess.Popen(
-                    command, cwd=program.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                    stderr=(share.folder / "stderr").open("wb"), start_new_session=True,
-                )
-            )  # fmt: skip
+            running.append(_start(program, data, share))
         _follow(running, report)
     except OSError as error:
         raise BackendError(f"program {program}: {error}; run 'ei-brian cache clear' and try again.") from error
@@ -65,8 +61,15 @@ def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[st
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
-    for process, share in zip(running, parts, strict=True):
-        _believe(process.returncode, share, checks)
+    return max(_believe(process.returncode, share, checks) for process, share in zip(running, parts, strict=True))
+
+
+def _start(program: Path, data: Path, share: Share) -> subprocess.Popen[bytes]:
+    command = [str(program), str(data), str(share.folder), str(share.first), str(share.count)]
+    with (share.folder / "stderr").open("wb") as words:
+        return subprocess.Popen(
+            command, cwd=program.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words, start_new_session=True
+        )
 
 
 def _follow(running: Sequence[subprocess.Popen[bytes]], report: Callable[[int], None]) -> None:
@@ -78,8 +81,8 @@ def _follow(running: Sequence[subprocess.Popen[bytes]], report: Callable[[int], 
         process.wait()
 
 
-def _believe(code: int, share: Share, checks: Mapping[str, int]) -> None:
-    """Refuse a run that did not end as it should, or that ran on other numbers than it was given."""
+def _believe(code: int, share: Share, checks: Mapping[str, int]) -> float:
+    """Refuse a run that did not end as it should or ran on other numbers than it was given; return the seconds of its loop."""
     words = (share.folder / "stderr").read_text(encoding="utf-8", errors="replace").strip()[-1000:]
     if code != 0:
         why = EXIT_WORDS.get(code) or (f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
@@ -88,9 +91,10 @@ def _believe(code: int, share: Share, checks: Mapping[str, int]) -> None:
         lines = (share.folder / "echo").read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise BackendError(f"compiled program: left no echo ({error}); nothing of this run was kept.") from error
-    if not lines or lines[-1] != f"done {share.first} {share.count}":
+    if len(lines) < 2 or lines[-1] != f"done {share.first} {share.count}":
         raise BackendError(f"compiled program: did not finish trials {share.first} to {share.first + share.count - 1}. {words}")
-    echo = {name: int(value) for name, value in (line.rsplit(" ", 1) for line in lines[:-1])}
+    echo = {name: int(value) for name, value in (line.rsplit(" ", 1) for line in lines[:-2])}
     wrong = sorted(set(echo.items()) ^ set(checks.items()))
     if wrong:
         raise BackendError(f"compiled program: ran on other values than it was given, for example of {wrong[0][0]!r}.")
+    return float(lines[-2].removeprefix("seconds "))

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstdarg>
 #include <cstdint>
@@ -263,6 +264,7 @@ template <class T> struct Run {
   int64_t first_trial = 0, n_trials = 0, done = 0;
   uint32_t key0 = 0, key1 = 0;
   bool finished = false;
+  std::chrono::steady_clock::time_point started;
   std::vector<Group<T>> groups;
   std::vector<Constant<T>> constants;
   std::vector<State<T>> states;
@@ -382,6 +384,7 @@ template <class T> struct Run {
     projections.push_back(p);
   }
   void ready() {
+    started = std::chrono::steady_clock::now();
     begin_of.assign(longest_input_delay + 1, std::vector<int64_t>(batch, 0));
     end_of = begin_of;
     for (const Section& s : data.sections)
@@ -475,7 +478,8 @@ template <class T> struct Run {
     close(score_file);
     FILE* echo = create("echo");
     for (const Section& s : data.sections) std::fprintf(echo, "%s %llu\n", s.name, (unsigned long long)checksum(data.base + s.offset, s.bytes));
-    std::fprintf(echo, "done %lld %lld\n", (long long)first_trial, (long long)done);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    std::fprintf(echo, "seconds %.9f\ndone %lld %lld\n", seconds, (long long)first_trial, (long long)done);
     close(echo);
     finished = true;
   }
