@@ -88,10 +88,14 @@ class NeuronModel:
         """Return how many sub-steps a time step of ``dt_ms`` is made of."""
         return substeps(dt_ms, self.longest_step_ms)
 
-    def update_at(self, dt_ms: float) -> str:
-        """Return the text of a whole time step of ``dt_ms``: all sub-steps, and what follows them."""
+    def update_parts(self, dt_ms: float) -> list[str]:
+        """Return the texts of a time step of ``dt_ms``: one for each sub-step, and one for what follows them."""
         parts = [self.update] * self.substeps(dt_ms)
-        return "\n".join([*parts, self.update_end] if self.update_end else parts)
+        return [*parts, self.update_end] if self.update_end else parts
+
+    def update_at(self, dt_ms: float) -> str:
+        """Return the text of a whole time step of ``dt_ms``."""
+        return "\n".join(self.update_parts(dt_ms))
 
     @property
     def spiking(self) -> bool:

@@ -156,7 +156,7 @@ class Population:
         """States that projections may end on."""
         if self.role == "input":
             return ()
-        return self.neuron().ports + tuple(port for port, _ in self.receptors)
+        return self.neuron().ports + tuple(port for port, kind in self.receptors if kind != "constant_current")
 
     @property
     def spiking(self) -> bool:

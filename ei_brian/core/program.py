@@ -155,15 +155,18 @@ def _dynamics(population: Population, dt_ms: float) -> tuple[list[str], list[str
     update, equations = [], [model.equations]
     if model.input_current:
         current = " + ".join(receptor.current for receptor in receptors) or "0*" + model.states[0].name
-        now = f"{model.input_current}_now"  # the current at the start of the step, held through all sub-steps
-        update.append(f"{now} = {current}")
-        update.append(re.sub(rf"\b{model.input_current}\b", now, model.update_at(dt_ms)))
+        now = f"{model.input_current}_now"
+        parts = [re.sub(rf"\b{model.input_current}\b", now, part) for part in model.update_parts(dt_ms)]
+        if not re.search(rf"\b{model.voltage}\b", current):  # held through all sub-steps
+            update += [f"{now} = {current}", *parts]
+        else:  # conductances: the current follows the potential from sub-step to sub-step
+            update += [line for part in parts for line in (f"{now} = {current}", part)]
         equations.append(f"{model.input_current} = {current} : {base_unit(model.input_unit)}")
     else:
         update.append(model.update_at(dt_ms))
     for receptor in receptors:
-        update.append(receptor.update)
-        equations.append(receptor.equations)
+        update += [receptor.update] if receptor.update else []
+        equations += [receptor.equations] if receptor.equations else []
     return equations, update
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ei_brian.core.quantity import Coefficient, Parameter, State
 from ei_brian.core.units import base_unit
 from ei_brian.errors import SpecError, unknown_name
 
-__all__ = ["RECEPTORS", "Receptor", "receptor"]
+__all__ = ["CONDUCTANCES", "RECEPTORS", "Receptor", "receptor"]
 
 CONDUCTANCE_UNIT = {"pA": "nS", "mV/ms": "1/ms", "1": "1"}
 
@@ -76,6 +76,10 @@ def _exponential_current(port: str, unit: str) -> Receptor:
     )
 
 
+def _gain(port: str) -> Parameter:
+    return Parameter(f"gain_{port}", "1", 1.0, "factor on the conductance (fitted by calibration)", low=0.0)
+
+
 def _conductance(kind: str, tau_ms: float, reversal_mv: float, reference: str) -> Callable[[str, str], Receptor]:
     def make(port: str, unit: str) -> Receptor:
         conductance = CONDUCTANCE_UNIT[unit]
@@ -83,11 +87,12 @@ def _conductance(kind: str, tau_ms: float, reversal_mv: float, reference: str) -
             port=port,
             kind=kind,
             equations=f"d{port}/dt = -{port}/tau_{port} : {base_unit(conductance)}",
-            current=f"{port}*(E_{port} - v)",
+            current=f"gain_{port}*{port}*(E_{port} - v)",
             update=f"{port} = {port}*decay_{port}",
             parameters=(
                 _tau(port, tau_ms),
                 Parameter(f"E_{port}", "1" if unit == "1" else "mV", reversal_mv, "reversal potential"),
+                _gain(port),
             ),
             states=(State(port, conductance, f"{kind} conductance"),),
             coefficients=(_decay(port),),
@@ -97,12 +102,51 @@ def _conductance(kind: str, tau_ms: float, reversal_mv: float, reference: str) -
     return make
 
 
+def _nmda(port: str, unit: str) -> Receptor:
+    """Return a slow conductance under a magnesium block ``b^2/(1 + b^2)`` with ``b = (v - mg_shift)/mg_slope``."""
+    made = _conductance("NMDA", 150.0, 0.0, KOPSICK)(port, unit)
+    volt = "1" if unit == "1" else "mV"
+    block = f"((v - mg_shift_{port})/mg_slope_{port})"
+    return replace(
+        made,
+        current=f"gain_{port}*{port}*({block}*{block}/(1 + {block}*{block}))*(E_{port} - v)",
+        parameters=(
+            *made.parameters,
+            Parameter(f"mg_shift_{port}", volt, -80.0, "potential at which the magnesium block is complete"),
+            Parameter(f"mg_slope_{port}", volt, 60.0, "distance from there to half block", low=0.0, open_low=True),
+        ),
+    )
+
+
+def _constant_current(port: str, unit: str) -> Receptor:
+    """Return a current that nothing changes: the background of a cell whose synapses are conductances."""
+    return Receptor(
+        port=port,
+        kind="constant_current",
+        equations="",
+        current=f"offset_{port}",
+        update="",
+        parameters=(Parameter(f"offset_{port}", unit, 0.0, "constant current (fitted by calibration)"),),
+        states=(),
+        coefficients=(),
+        reference="",
+    )
+
+
 DESTEXHE = "Destexhe, Mainen & Sejnowski 1998, in: Methods in Neuronal Modeling, 2nd ed., MIT Press, ch. 1"
+KOPSICK = (
+    "Izhikevich, Gally & Edelman 2004, Cereb. Cortex 14:933 (magnesium block); decay and reversal as in Kopsick et al. 2022, "
+    "doi 10.1007/s12559-021-09954-2"
+)
+CONDUCTANCES = {"AMPA": "exc", "NMDA": "exc", "GABA_A": "inh", "GABA_B": "inh"}
 
 RECEPTORS: dict[str, Callable[[str, str], Receptor]] = {
     "exponential_current": _exponential_current,
+    "constant_current": _constant_current,
     "AMPA": _conductance("AMPA", 5.0, 0.0, DESTEXHE),
+    "NMDA": _nmda,
     "GABA_A": _conductance("GABA_A", 10.0, -70.0, DESTEXHE),
+    "GABA_B": _conductance("GABA_B", 150.0, -90.0, KOPSICK),
 }
 
 

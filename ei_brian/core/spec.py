@@ -14,6 +14,7 @@ import numpy as np
 from ei_brian.core.population import Population, check_name
 from ei_brian.core.projection import Projection
 from ei_brian.core.readout import Readout
+from ei_brian.core.receptor import CONDUCTANCES
 from ei_brian.core.schedule import Phase, brian2_schedule, check_schedule
 from ei_brian.errors import SpecError, unknown_name
 
@@ -162,7 +163,23 @@ def _check_projection(projection: Projection, spec: NetworkSpec) -> None:
         )
     if projection.plasticity is not None and source.role == "input":
         raise SpecError(f"{where}.plasticity: short-term plasticity belongs to neurons of the network, not to inputs.")
-    _check_dale(projection, source, where)
+    kind = dict(target.receptors).get(projection.port, "")
+    if kind in CONDUCTANCES:
+        _check_conductance(projection, source, kind, where)
+    else:
+        _check_dale(projection, source, where)
+
+
+def _check_conductance(projection: Projection, source: Population, kind: str, where: str) -> None:
+    """Refuse negative conductances, and sources that open the channels of the other sign: Dale's law for conductances."""
+    wrong = int(np.sum(projection.weight_values() < 0))
+    if wrong:
+        raise SpecError(
+            f"{where}: {wrong} weights of the {kind} conductance are negative; a conductance is >= 0, its reversal potential "
+            "decides the sign. Use to_conductances, which splits a projection of both signs."
+        )
+    if source.role in ("exc", "inh") and source.role != CONDUCTANCES[kind]:
+        raise SpecError(f"{where}.port: {kind} of port {projection.port!r} is not what a source of role {source.role!r} opens.")
 
 
 def _check_dale(projection: Projection, source: Population, where: str) -> None:

@@ -47,7 +47,7 @@ IZHIKEVICH_2003 = NeuronModel(
         Coefficient("h", "ms", "sub-step of v", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS)),
         Coefficient("dt_step", "ms", "step of u", lambda p, dt_ms: dt_ms),
     ),
-    ports=(),
+    ports=("v",),
     input_current="I",
     input_unit="mV/ms",
     max_dt_ms=1.0,

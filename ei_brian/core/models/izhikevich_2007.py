@@ -43,7 +43,7 @@ IZHIKEVICH_2007 = NeuronModel(
         Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS)),
         Coefficient("v_distance", "mV", "distance from rest to threshold", lambda p, dt_ms: p["v_t"] - p["v_r"]),
     ),
-    ports=(),
+    ports=("v",),
     input_current="I",
     input_unit="pA",
     max_dt_ms=1.0,

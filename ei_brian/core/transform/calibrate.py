@@ -18,8 +18,9 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_state import CalibrationState
 from ei_brian.core.transform.closed_loop import Comparison, Targets, compare, improved, targets_of
-from ei_brian.core.transform.drive_map import DriveMap, fit_map
-from ei_brian.core.transform.knobs import knobs_of, with_population, with_values
+from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, fit_map
+from ei_brian.core.transform.forced_fit import fit_forced
+from ei_brian.core.transform.knobs import with_population, with_values
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.core.transform.replay import jumps_of
 from ei_brian.core.transform.trained import trained_network
@@ -41,10 +42,12 @@ def calibrate(
 ) -> NetworkSpec:  # fmt: skip
     """Fit the cells that were swapped so that they do what the trained cells did: ``spec | calibrate(calibration_set)``.
 
-    First open loop: for each cell type, the map from trained drive to current (gain, offset and decay of the synaptic current)
-    whose spikes are nearest to those of the trained cells on the drive that these received. Then closed loop: the whole network
-    runs; each cell takes the gain and constant current that serve it best on the drive that it really got; the rate of every
-    population is held. The state of the loop that is nearest to the trained network is returned. No label is looked at.
+    Three stages. Open loop: for each cell type, the map from trained drive to current (gain, offset and decay of the synaptic
+    current) whose spikes are nearest to those of the trained cells on the drive that these received. Forced: each cell's own
+    gains and current, while every cell is made to spike as its trained original, through the weights, delays, conductances and
+    plasticity that the network now has. Closed loop: the network runs freely; each cell takes the gain and current that serve it
+    best on the drive that it really got, and the rate of every population is held. The state of the loop that is nearest to
+    the trained network is returned. No label is looked at.
 
     Parameters
     ----------
@@ -88,10 +91,8 @@ def calibrate(
     part = _evenly(calibration_set, most_trials)
     factor = _factor(original, spec)
     targets = targets_of(original, part, factor, filter_ms)
-    maps: dict[str, dict[str, Any]] = {}
-    start = spec
-    if trained is None or _only_cells_differ(original, spec):
-        start, maps = _open_loop(spec, original, part, kinetics, filter_ms, progress)
+    start, maps = _open_loop(spec, original, part, kinetics, filter_ms, progress)
+    start = fit_forced(start, part.refined(factor), targets, progress, types=lambda name: name not in maps)
     state = CalibrationState(checkpoint, start, part, (iterations, filter_ms))
     best, seen, history = _closed_loop(start, part.refined(factor), targets, iterations, state, progress)
     _check_converged(seen, rate_tolerance)
@@ -133,15 +134,20 @@ def _factor(trained: NetworkSpec, spec: NetworkSpec) -> int:
     return factor
 
 
-def _only_cells_differ(trained: NetworkSpec, spec: NetworkSpec) -> bool:
-    ports = [(p.name, p.port) for p in trained.projections] == [(p.name, p.port) for p in spec.projections]
-    return ports and trained.dt_ms == spec.dt_ms and not any(line["action"] == "calibrate" for line in spec.provenance)
+def _without_map(spec: NetworkSpec, trained: NetworkSpec) -> list[Population]:
+    """Return the populations with a synaptic current that was not fitted before, on the trained network's own grid."""
+    fitted = {name for line in spec.provenance if line["action"] == "calibrate" for name in line["open_loop"]}
+    return [
+        p for p in spec.cells
+        if p.receptors == RECEPTORS and p.name not in fitted and p.cell_types
+        and trained[p.name].model == "lif_exponential" and trained.dt_ms == spec.dt_ms
+    ]  # fmt: skip
 
 
 def _open_loop(
     spec: NetworkSpec, trained: NetworkSpec, stimulus: Stimulus, kinetics: bool, filter_ms: float, progress: bool
 ) -> tuple[NetworkSpec, dict[str, dict[str, Any]]]:
-    swapped = [p for p in spec.cells if knobs_of(p) is not None and p.cell_types and trained[p.name].model == "lif_exponential"]
+    swapped = _without_map(spec, trained)
     fit_set = _evenly(stimulus, FIT_TRIALS)
     recording = simulate(trained, fit_set, traces=[(p.name, "g") for p in swapped])
     made, maps = spec, dict[str, dict[str, Any]]()

@@ -17,7 +17,7 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.knobs import Knobs, knobs_of, scaled_projections, turned, with_population
 from ei_brian.core.transform.replay import filtered, jumps_of, replay
 
-__all__ = ["Comparison", "Targets", "compare", "improved", "targets_of"]
+__all__ = ["Comparison", "Targets", "better_cells", "cell_errors", "compare", "driven_ports", "improved", "targets_of"]
 
 Array = npt.NDArray[np.floating]
 GAIN_STEP, OFFSET_STEP = 0.3, 0.4  # of the first iteration: log gain, current scales
@@ -87,7 +87,7 @@ def targets_of(trained: NetworkSpec, stimulus: Stimulus, factor: int, filter_ms:
 
 def compare(spec: NetworkSpec, stimulus: Stimulus, targets: Targets) -> Comparison:
     """Run a network on the calibration set and compare it with the trained one."""
-    traces = [(p.name, port) for p in spec.cells if knobs_of(p) for port in _driven_ports(p)]
+    traces = [(p.name, port) for p in spec.cells if knobs_of(p) for port in driven_ports(p)]
     recording = simulate(spec, stimulus, np.float32, traces)
     distance = {}
     for name, wanted in targets.filtered.items():
@@ -109,44 +109,65 @@ def improved(spec: NetworkSpec, seen: Comparison, targets: Targets, iteration: i
     running network, and takes the one that follows its trained original best. Where a population keeps its trained cells, the
     projections that reach it from swapped ones are scaled so that its rate returns.
     """
+    recording = seen.recording
+    if recording is None:
+        return spec
     swapped = {p.name: knobs for p in spec.cells if (knobs := knobs_of(p)) is not None}
+    start = iteration * TRIALS_PER_STEP
+    part = (start + np.arange(min(recording.n_trials, TRIALS_PER_STEP))) % recording.n_trials
     made = spec
     for name, knobs in swapped.items():
-        made = with_population(made, _better_cells(spec, spec[name], knobs, seen, targets, iteration, shrink))
+        cells = spec[name]
+        jumps = {}
+        for port in driven_ports(cells):
+            decay = np.exp(-spec.dt_ms / np.asarray(cells.parameters[f"tau_{port}"]))
+            jumps[port] = jumps_of(recording.traces[(name, port)][part], decay)
+        better = better_cells(cells, knobs, jumps, targets, part, shrink)
+        made = with_population(made, _pushed(better, knobs, seen.rates_hz[name], targets.rates_hz[name]))
     return scaled_projections(made, _projection_factors(spec, swapped, seen, targets))
 
 
-def _driven_ports(population: Population) -> tuple[str, ...]:
+def driven_ports(population: Population) -> tuple[str, ...]:
+    """Return the ports of the receptors that synapses drive."""
     states = {state.name for state in population.declared_states()}
     return tuple(port for port, _ in population.receptors if port in states)
 
 
-def _better_cells(
-    spec: NetworkSpec, cells: Population, knobs: Knobs, seen: Comparison, targets: Targets, iteration: int, shrink: float
+def better_cells(
+    cells: Population, knobs: Knobs, jumps: Mapping[str, Array], targets: Targets, trials: npt.NDArray[np.integer], shrink: float
 ) -> Population:
-    recording = seen.recording
-    if recording is None:
-        return cells
-    n_trials = recording.n_trials
-    start = (iteration * TRIALS_PER_STEP) % n_trials
-    part = (start + np.arange(min(n_trials, TRIALS_PER_STEP))) % n_trials
-    jumps = {}
-    for port in _driven_ports(cells):
-        decay = np.exp(-spec.dt_ms / np.asarray(cells.parameters[f"tau_{port}"]))
-        jumps[port] = jumps_of(recording.traces[(cells.name, port)][part], decay)
-    wanted, spikes = targets.filtered[cells.name][part], targets.spikes[cells.name][part]
+    """Return the population in which each cell took the best of its neighbours in gain and constant current.
+
+    Parameters
+    ----------
+    cells, knobs : Population, Knobs
+        The cells and what can be turned.
+    jumps : mapping of port to array, shape (trial, step, neuron)
+        The drive, of the chosen trials.
+    targets : Targets
+        What the trained cells do.
+    trials : array of int
+        The chosen trials.
+    shrink : float
+        Size of the step, as a share of the first.
+    """
+    wanted, spikes = targets.filtered[cells.name][trials], targets.spikes[cells.name][trials]
     choices = [turned(cells, knobs, log_gains, offset) for log_gains, offset in _moves(knobs, shrink)]
-    errors = np.array([_cell_errors(choice, spec.dt_ms, jumps, wanted, spikes, targets.filter_ms) for choice in choices])
+    errors = np.array([cell_errors(choice, targets, jumps, wanted, spikes) for choice in choices])
     best = np.argmin(errors, axis=0)
-    names = (*knobs.gains, *([knobs.offset] if knobs.offset else []))
     changes = {}
-    for name in names:
+    for name in (*knobs.gains, *([knobs.offset] if knobs.offset else [])):
         table = np.array([np.broadcast_to(np.asarray(choice.parameters[name]), (cells.size,)) for choice in choices])
         changes[name] = table[best, np.arange(cells.size)]
-    rate, goal = seen.rates_hz[cells.name], max(targets.rates_hz[cells.name], 0.5)
-    push = float(np.clip(0.15 * np.log(goal / max(rate, 0.1)), -0.15, 0.15))
-    changed = replace(cells, parameters={**cells.parameters, **changes})
-    return turned(changed, knobs, {name: 0.5 * push for name in knobs.gains if len(knobs.gains) == 1}, push)
+    return replace(cells, parameters={**cells.parameters, **changes})
+
+
+def _pushed(cells: Population, knobs: Knobs, rate_hz: float, goal_hz: float) -> Population:
+    """Return the cells with their current, and the gain of excitation over inhibition, moved towards the wanted rate."""
+    push = float(np.clip(0.15 * np.log(max(goal_hz, 0.5) / max(rate_hz, 0.1)), -0.2, 0.2))
+    if len(knobs.gains) == 1:
+        return turned(cells, knobs, {knobs.gains[0]: 0.5 * push}, push)
+    return turned(cells, knobs, {knobs.gains[0]: 0.5 * push, knobs.gains[1]: -0.5 * push}, push)
 
 
 def _moves(knobs: Knobs, shrink: float) -> list[tuple[dict[str, float], float]]:
@@ -158,13 +179,13 @@ def _moves(knobs: Knobs, shrink: float) -> list[tuple[dict[str, float], float]]:
     return moves
 
 
-def _cell_errors(
-    cells: Population, dt_ms: float, jumps: Mapping[str, Array], wanted: Array, target: npt.NDArray[np.bool_], filter_ms: float
+def cell_errors(
+    cells: Population, targets: Targets, jumps: Mapping[str, Array], wanted: Array, target: npt.NDArray[np.bool_]
 ) -> Array:
     """Return, for each cell, the error in spikes squared per spike, with the error of its count."""
-    spikes = replay(cells, dt_ms, jumps)
-    one_spike = 1 / (2 * filter_ms * dt_ms)
-    error = np.square(filtered(spikes, filter_ms, dt_ms) - wanted).sum(axis=(0, 1)) / one_spike
+    spikes = replay(cells, targets.dt_ms, jumps)
+    one_spike = 1 / (2 * targets.filter_ms * targets.dt_ms)
+    error = np.square(filtered(spikes, targets.filter_ms, targets.dt_ms) - wanted).sum(axis=(0, 1)) / one_spike
     trained = target.sum(axis=(0, 1))
     count = (spikes.sum(axis=(0, 1)) - trained) / (trained + 5.0)
     weighted: Array = error / (trained + 5.0) + RATE_WEIGHT * np.square(count)

@@ -14,7 +14,7 @@ from ei_brian.core.models.rest import at_rest
 from ei_brian.core.population import Population
 from ei_brian.core.transform.replay import filtered, replay
 
-__all__ = ["DriveMap", "current_scale", "first_map", "fit_map", "mapped_cells", "synthetic_jumps"]
+__all__ = ["RECEPTORS", "DriveMap", "current_scale", "first_map", "fit_map", "mapped_cells", "synthetic_jumps"]
 
 Array = npt.NDArray[np.floating]
 RECEPTORS = (("g", "exponential_current"),)

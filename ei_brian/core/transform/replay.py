@@ -87,7 +87,7 @@ def jumps_of(trace: Array, decay: npt.ArrayLike) -> Array:
     return jumps
 
 
-def filtered(spikes: npt.NDArray[np.bool_], tau_ms: float, dt_ms: float) -> npt.NDArray[np.float32]:
+def filtered(spikes: npt.NDArray[Any], tau_ms: float, dt_ms: float) -> npt.NDArray[np.float32]:
     """Return spike trains convolved with a causal exponential of unit area per spike in ms, same shape.
 
     The distance between two filtered trains is that of van Rossum 2001, Neural Comput. 13:751.

@@ -1,0 +1,130 @@
+"""Currents become conductances."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ei_brian.core.population import Population
+from ei_brian.core.projection import Projection
+from ei_brian.core.quantity import FloatArray
+from ei_brian.core.reference import simulate
+from ei_brian.core.schedule import Phase
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.knobs import with_values
+from ei_brian.core.transform.pipe import pipeable
+from ei_brian.errors import SpecError
+
+__all__ = ["to_conductances"]
+
+EXC_PORT, INH_PORT, BACKGROUND = "g_exc", "g_inh", "background"
+LEAST_DRIVING_FORCE_MV = 15.0
+MOST_TRIALS = 60
+
+
+@pipeable
+def to_conductances(
+    spec: NetworkSpec, calibration_set: Stimulus | None = None, *, reversal_exc_mv: float = 0.0, reversal_inh_mv: float = -70.0,
+    tau_exc_ms: float | None = None, tau_inh_ms: float | None = None,
+) -> NetworkSpec:  # fmt: skip
+    """Turn the synaptic currents of every swapped population into AMPA and GABA_A conductances.
+
+    A weight becomes the conductance that carries the same current at the cell's mean potential; the constant current stays. A
+    projection of both signs, such as the input, is split in two.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        A network with swapped, best calibrated, cells; left out behind ``|``.
+    calibration_set : Stimulus, optional
+        Input on which the mean potential of each cell is measured; without it the resting potential serves.
+    reversal_exc_mv, reversal_inh_mv : float
+        Reversal potentials. Where a cell's mean potential is less than 15 mV above the inhibitory one, the reversal is put 15 mV
+        below it (as by potassium channels), since inhibition would else have no current.
+    tau_exc_ms, tau_inh_ms : float, optional
+        Decays of the conductances; those of the calibrated current unless given.
+
+    Raises
+    ------
+    SpecError
+        If no population has a synaptic current.
+    """
+    cells = [p for p in spec.cells if p.receptors == (("g", "exponential_current"),)]
+    if not cells:
+        raise SpecError("to_conductances: no population has a synaptic current; diversify the network first.")
+    potential = _mean_potential(spec, cells, calibration_set)
+    new: dict[str, Population] = {}
+    projections, schedule = list(spec.projections), list(spec.schedule)
+    for old in cells:
+        v = potential[old.name]
+        reversal = np.minimum(reversal_inh_mv, v - LEAST_DRIVING_FORCE_MV)
+        gain = np.broadcast_to(np.asarray(old.parameters["gain_g"]), (old.size,))
+        _replace_inputs(projections, schedule, old.name, gain / (reversal_exc_mv - v), gain / (v - reversal))
+        new[old.name] = _conductance_cells(old, reversal_exc_mv, reversal, tau_exc_ms, tau_inh_ms)
+    populations = tuple(new.get(p.name, p) for p in spec.populations)
+    made = replace(spec, populations=populations, projections=tuple(projections), schedule=tuple(schedule))
+    used = [] if calibration_set is None else [calibration_set.sha256]
+    return made.with_provenance(
+        "to_conductances", populations=[p.name for p in cells], reversal_exc_mv=reversal_exc_mv, reversal_inh_mv=reversal_inh_mv,
+        mean_potential_mv={name: float(np.mean(v)) for name, v in potential.items()}, calibration_sha256=used,
+    )  # fmt: skip
+
+
+def _mean_potential(spec: NetworkSpec, cells: list[Population], stimulus: Stimulus | None) -> dict[str, FloatArray]:
+    """Return the mean potential of each cell in mV, below threshold."""
+    if stimulus is None:
+        return {p.name: np.array(np.broadcast_to(np.asarray(p.parameters["v_init"], dtype=np.float64), (p.size,))) for p in cells}
+    part = stimulus.select(0, min(stimulus.n_trials, MOST_TRIALS))
+    recording = simulate(spec, part, np.float32, [(p.name, "v") for p in cells])
+    ceiling = {p.name: _threshold_mv(p) for p in cells}
+    return {
+        p.name: np.minimum(recording.traces[(p.name, "v")], ceiling[p.name]).mean(axis=(0, 1)).astype(np.float64) for p in cells
+    }
+
+
+def _threshold_mv(cells: Population) -> FloatArray:
+    values = cells.parameters.get("v_t", -45.0)
+    return np.asarray(values, dtype=np.float64)
+
+
+def _conductance_cells(
+    old: Population, reversal_exc: float, reversal_inh: FloatArray, tau_exc: float | None, tau_inh: float | None
+) -> Population:
+    kept = {name: v for name, v in old.parameters.items() if not name.endswith("_g")}
+    tau = old.parameters["tau_g"]
+    added = {
+        f"tau_{EXC_PORT}": tau if tau_exc is None else tau_exc, f"tau_{INH_PORT}": tau if tau_inh is None else tau_inh,
+        f"E_{EXC_PORT}": reversal_exc, f"E_{INH_PORT}": reversal_inh, f"offset_{BACKGROUND}": old.parameters["offset_g"],
+    }  # fmt: skip
+    receptors = ((EXC_PORT, "AMPA"), (INH_PORT, "GABA_A"), (BACKGROUND, "constant_current"))
+    return with_values(replace(old, receptors=receptors, parameters={**kept, **added}), {})
+
+
+def _replace_inputs(
+    projections: list[Projection], schedule: list[Phase], target: str, exc: FloatArray, inh: FloatArray
+) -> None:
+    """Replace, in both lists, every projection to ``target`` by its excitatory and inhibitory conductances."""
+    for projection in [p for p in projections if p.target == target]:
+        parts = [_one_sign(projection, EXC_PORT, exc, 1.0), _one_sign(projection, INH_PORT, inh, -1.0)]
+        present = [part for part in parts if part.weight_values().any()] or parts[:1]
+        names = [projection.name, f"{projection.name}_inh"][: len(present)]
+        place = schedule.index(Phase("propagate", projection.name))
+        schedule[place : place + 1] = [Phase("propagate", name) for name in names]
+        at = projections.index(projection)
+        projections[at : at + 1] = [replace(part, name=name) for part, name in zip(present, names, strict=True)]
+
+
+def _one_sign(projection: Projection, port: str, factor: FloatArray, sign: float) -> Projection:
+    """Return the weights of one sign as conductances: each row times the factor of its target cell."""
+    values = projection.weight_values()
+    magnitude = np.where(sign * values > 0, np.abs(values.astype(np.float64)), 0.0)
+    if not projection.sparse:
+        return replace(projection, weights=(magnitude * factor[:, None]).astype(values.dtype), port=port)
+    table: Any = projection.weights
+    rows = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+    data = (magnitude * factor[rows]).astype(values.dtype)
+    return replace(projection, weights=sparse.csr_array((data, table.indices, table.indptr), shape=table.shape), port=port)

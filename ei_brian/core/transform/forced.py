@@ -1,0 +1,88 @@
+"""What cells would receive if every cell of the network spiked as its trained original does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from ei_brian.core.plasticity import TsodyksMarkram
+from ei_brian.core.projection import Projection
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stimulus import Stimulus
+
+__all__ = ["forced_jumps", "released"]
+
+Array = npt.NDArray[np.floating]
+
+
+def forced_jumps(
+    spec: NetworkSpec, stimulus: Stimulus, spikes: Mapping[str, npt.NDArray[np.bool_]], target: str
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what arrives at each port of a population in each step, shape (trial, step, neuron), in the unit of the port.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network whose weights, delays and plasticity act.
+    stimulus : Stimulus
+        Its input, on its own time grid.
+    spikes : mapping of population to array of bool, shape (trial, step, neuron)
+        The spikes that all cells are made to emit.
+    target : str
+        The population that receives.
+    """
+    first = {}
+    start = 0
+    for population in spec.inputs:
+        first[population.name] = slice(start, start + population.size)
+        start += population.size
+    arriving: dict[str, npt.NDArray[np.float32]] = {}
+    given = stimulus.dense(np.float32) if any(p.target == target and p.source in first for p in spec.projections) else None
+    for projection in spec.projections:
+        if projection.target != target:
+            continue
+        sent: Any = given[:, :, first[projection.source]] if projection.source in first and given is not None else None
+        if sent is None:
+            sent = spikes[projection.source].astype(np.float32)
+            if projection.plasticity is not None:
+                sent = released(sent, projection.plasticity, spec.dt_ms)
+        made = _propagated(projection, sent)
+        arriving[projection.port] = arriving[projection.port] + made if projection.port in arriving else made
+    return arriving
+
+
+def released(spikes: npt.NDArray[np.float32], plasticity: TsodyksMarkram, dt_ms: float) -> npt.NDArray[np.float32]:
+    """Return the size of each spike under short-term plasticity, same shape (trial, step, neuron); 0 where there is none."""
+    decay_u, decay_x = np.exp(-dt_ms / plasticity.tau_u_ms), np.exp(-dt_ms / plasticity.tau_x_ms)
+    u, x = np.zeros_like(spikes[:, 0]), np.ones_like(spikes[:, 0])
+    out = np.zeros_like(spikes)
+    for step in range(spikes.shape[1]):
+        u, x = u * decay_u, 1 - (1 - x) * decay_x
+        now = spikes[:, step] > 0
+        u = np.where(now, u + plasticity.utilization * (1 - u), u)
+        out[:, step] = np.where(now, u * x / plasticity.utilization, 0.0)
+        x = np.where(now, x - u * x, x)
+    return out
+
+
+def _propagated(projection: Projection, sent: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    n_trials, n_steps, n_source = sent.shape
+    flat = sparse.csr_array(sent.reshape(n_trials * n_steps, n_source))
+    weights: Any = projection.weights.toarray() if projection.sparse else np.asarray(projection.weights)
+    delays: Any = projection.delay_steps
+    if np.ndim(delays) == 1:
+        table: Any = projection.weights
+        dense = np.zeros(table.shape, dtype=np.int32)
+        dense[table.tocoo().coords] = delays
+        delays = dense
+    out = np.zeros((n_trials, n_steps, weights.shape[0]), dtype=np.float32)
+    for delay in np.unique(delays).tolist():
+        part = weights if np.ndim(delays) == 0 else np.where(delays == delay, weights, 0)
+        if delay < n_steps:
+            made = np.asarray(flat @ part.T.astype(np.float32)).reshape(n_trials, n_steps, -1)
+            out[:, delay:] += made[:, : n_steps - delay]
+    return out

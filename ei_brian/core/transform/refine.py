@@ -1,0 +1,55 @@
+"""A finer time step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.transform.pipe import pipeable
+from ei_brian.errors import SpecError
+
+__all__ = ["refine_dt"]
+
+TOLERANCE = 1e-9
+
+
+@pipeable
+def refine_dt(spec: NetworkSpec, dt_ms: float = 0.1) -> NetworkSpec:
+    """Simulate the same network on a finer grid: ``spec | refine_dt(0.1)``.
+
+    Delays keep their length in ms. A stimulus follows with ``stimulus.refined(factor)``. Cells that are integrated exactly keep
+    their trajectories between spikes; spikes are found, and arrive, on the finer grid.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        A network; left out behind ``|``.
+    dt_ms : float
+        The new time step in ms; the old one is a whole multiple of it.
+
+    Raises
+    ------
+    SpecError
+        If it is not, or for a model that is a recurrence without a time step.
+    """
+    factor = round(spec.dt_ms / dt_ms) if np.isfinite(dt_ms) and dt_ms > 0 else 0
+    if factor < 1 or abs(factor * dt_ms - spec.dt_ms) > TOLERANCE * spec.dt_ms:
+        raise SpecError(
+            f"refine_dt.dt_ms: {dt_ms!r}; the present {spec.dt_ms:g} ms must be a whole multiple of it, for example "
+            f"{spec.dt_ms / 10:g}."
+        )
+    for population in spec.cells:
+        if population.neuron().method == "recurrence":
+            raise SpecError(
+                f"refine_dt: population {population.name} is of model {population.model!r}, a recurrence in steps; it has no "
+                "finer form. Swap its cells first."
+            )
+    if factor == 1:
+        return spec
+    projections = tuple(
+        replace(p, delay_steps=np.asarray(p.delay_steps, dtype=np.int32) * np.int32(factor)) for p in spec.projections
+    )
+    made = replace(spec, projections=projections, dt_ms=spec.dt_ms / factor)
+    return made.with_provenance("refine_dt", factor=factor, dt_ms=made.dt_ms)

@@ -1,0 +1,179 @@
+"""Conductances, delays, plasticity, time step and ladder: off is absent, on does what it says, bad input is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ei_brian.core.plasticity import TsodyksMarkram
+from ei_brian.core.population import Population
+from ei_brian.core.projection import Projection
+from ei_brian.core.readout import Readout
+from ei_brian.core.reference import simulate
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.conductances import to_conductances
+from ei_brian.core.transform.delays import with_delays
+from ei_brian.core.transform.diversify import diversify
+from ei_brian.core.transform.forced import forced_jumps, released
+from ei_brian.core.transform.ladder import ladder, standard_rungs
+from ei_brian.core.transform.plasticity import with_short_term_plasticity
+from ei_brian.core.transform.refine import refine_dt
+from ei_brian.core.transform.replay import jumps_of
+from ei_brian.errors import DataError, SpecError
+from ei_brian.sim.backend import Backend
+
+
+@pytest.fixture(scope="module")
+def spec() -> NetworkSpec:
+    rng = np.random.default_rng(0)
+
+    def weights(target: int, source: int, size: float) -> np.ndarray:
+        return (rng.uniform(0, 2 * abs(size), size=(target, source)) * np.sign(size)).astype(np.float32)
+
+    populations = (
+        Population("input", 12, "input"),
+        Population("E", 16, "exc", "lif_exponential"),
+        Population("I", 8, "inh", "lif_exponential", parameters={"tau_mem": 10.0}),
+        Population("out", 3, "readout", "leaky_readout"),
+    )
+    both_signs = rng.normal(0.6, 0.4, size=(16, 12)).astype(np.float32)
+    projections = (
+        Projection("input", "E", both_signs),
+        Projection("input", "I", weights(8, 12, 0.3)),
+        Projection("E", "I", weights(8, 16, 0.1)),
+        Projection("I", "E", weights(16, 8, -0.2)),
+        Projection("E", "out", weights(3, 16, 0.3)),
+    )
+    return NetworkSpec(populations, projections, 1.0, Readout("out"))
+
+
+def some_input(n_trials: int, seed: int) -> Stimulus:
+    rng = np.random.default_rng(seed)
+    dense = (rng.random((n_trials, 60, 12)) < 0.05).astype(int)
+    return Stimulus(Spikes.from_dense(dense, 1.0), np.arange(n_trials) % 3, 3, f"input{seed}")
+
+
+@pytest.fixture(scope="module")
+def swapped(spec: NetworkSpec) -> NetworkSpec:
+    return diversify(spec, "cortex FS", "all", seed=1)
+
+
+def everything(spec: NetworkSpec) -> NetworkSpec:
+    return to_conductances(spec) | with_delays(1.0, 3.0, seed=2) | with_short_term_plasticity("inh") | refine_dt(0.5)
+
+
+@pytest.mark.parametrize("off", [with_delays(0.0, 0.0), refine_dt(1.0)])
+def test_off_is_absent_to_the_bit(swapped: NetworkSpec, off) -> None:
+    assert off(swapped).sha256 == swapped.sha256
+
+
+def test_conductances_carry_the_same_current_at_the_mean_potential(swapped: NetworkSpec) -> None:
+    made = to_conductances(swapped)
+    old, new = swapped["E"].parameters, made["E"].parameters
+    v = np.asarray(old["v_init"])
+    exc, inh = made.projection("input_E"), made.projection("input_E_inh")
+    wanted = np.asarray(old["gain_g"])[:, None] * np.asarray(swapped.projection("input_E").weights, dtype=np.float64)
+    got = exc.weights * (new["E_g_exc"] - v)[:, None] + inh.weights * (new["E_g_inh"] - v)[:, None]
+    assert np.allclose(got, wanted, rtol=1e-6, atol=0)  # weights are float32
+    assert np.all(exc.weights >= 0)
+    assert np.all(inh.weights >= 0)
+
+
+def test_every_rung_gives_equal_spikes_in_the_reference_and_in_brian2(swapped: NetworkSpec) -> None:
+    made, stimulus = everything(swapped), some_input(12, 3).refined(2)
+    oracle = simulate(made, stimulus)
+    assert oracle.spikes["E"].n_events > 10
+    recording = Backend("numpy", layout="shared").run(made, stimulus)
+    for name in ("E", "I"):
+        assert recording.spikes[name].equals(oracle.spikes[name])
+    plain = to_conductances(swapped) | with_delays(1.0, 3.0, seed=2)
+    stimulus = some_input(12, 3)
+    oracle, recording = simulate(plain, stimulus), Backend("numpy", layout="synapses").run(plain, stimulus)
+    for name in ("E", "I"):
+        assert recording.spikes[name].equals(oracle.spikes[name])
+
+
+def test_forced_drive_is_what_the_network_receives(swapped: NetworkSpec) -> None:
+    """With the network's own spikes forced, the drive is the network's own: weights, delays and plasticity included."""
+    made, stimulus = everything(swapped), some_input(5, 4).refined(2)
+    recording = simulate(made, stimulus, traces=[("E", "g_exc"), ("E", "g_inh")])
+    spikes = {name: np.asarray(train.dense(), dtype=bool) for name, train in recording.spikes.items()}
+    forced = forced_jumps(made, stimulus, spikes, "E")
+    for port in ("g_exc", "g_inh"):
+        decay = np.exp(-0.5 / np.asarray(made["E"].parameters[f"tau_{port}"]))
+        received = jumps_of(recording.traces[("E", port)], decay)
+        scale = np.abs(received).max()
+        assert np.allclose(forced[port], received, rtol=0, atol=1e-5 * scale)  # float32 sums
+
+
+def test_depression_settles_where_the_closed_form_says() -> None:
+    """Regular spikes every T: fixed point of u and x of Tsodyks & Markram in Mongillo's form."""
+    plasticity, interval, dt_ms = TsodyksMarkram(0.25, 21.0, 706.0), 50, 1.0
+    spikes = np.zeros((1, 6000, 1), dtype=np.float32)
+    spikes[:, ::interval] = 1
+    last = released(spikes, plasticity, dt_ms)[0, -interval, 0]
+    fall_u, fall_x = np.exp(-interval / 21.0), np.exp(-interval / 706.0)
+    u = 0.25 / (1 - fall_u * (1 - 0.25))
+    x = (1 - fall_x) / (1 - fall_x * (1 - u))
+    assert last == pytest.approx(u * x / 0.25, rel=1e-4)  # float32 over 120 spikes
+
+
+def test_delays_are_in_range_and_their_own_for_each_seed(spec: NetworkSpec) -> None:
+    made = with_delays(spec, 1.0, 4.0, seed=1)
+    delays = np.asarray(made.projection("I_E").delay_steps)
+    assert delays.shape == (16, 8)
+    assert set(np.unique(delays)) <= {1, 2, 3, 4}
+    assert np.ndim(made.projection("input_E").delay_steps) == 0
+    assert with_delays(spec, 1.0, 4.0, seed=2).sha256 != made.sha256
+    assert np.all(np.asarray(refine_dt(made, 0.1).projection("I_E").delay_steps) == delays * 10)
+
+
+def test_refining_an_exact_network_keeps_subthreshold_trajectories() -> None:
+    cells = (Population("input", 1, "input"), Population("A", 1, "exc", "lif_exponential"))
+    spec = NetworkSpec(cells, (Projection("input", "A", np.array([[2.0]], dtype=np.float32)),), 1.0)
+    stimulus = Stimulus(Spikes(np.array([0]), np.array([3]), np.array([0]), 1, 40, 1, 1.0))
+    coarse = simulate(spec, stimulus, traces=[("A", "v")]).traces[("A", "v")][0, :, 0]
+    fine = simulate(refine_dt(spec, 0.1), stimulus.refined(10), traces=[("A", "v")]).traces[("A", "v")][0, :, 0]
+    # the input arrives at the end of its step: 0.9 ms earlier on the fine grid
+    assert np.allclose(fine[30 + 10 : 30 + 10 + 300 : 10], coarse[4:34], rtol=1e-12)
+
+
+def test_ladder_without_and_with_calibration(spec: NetworkSpec) -> None:
+    plain = ladder(spec, some_input(12, 5), mix="cortex FS")
+    assert [rung.name for rung in plain.rungs] == [
+        "trained", "inhibitory cells: cortex FS", "excitatory cells: cortex FS",
+    ]  # fmt: skip
+    assert plain.rungs[0].retained == 1.0
+    assert plain.rungs[0].distance == {"E": 0.0, "I": 0.0}
+    assert "retained" in plain.table()
+    names = [name for name, _ in standard_rungs(spec, some_input(4, 6), "cortex FS")]
+    assert names[-4:] == ["conductances", "delays of 1-2 ms", "short-term plasticity", "dt 0.1 ms"]
+    with pytest.raises(DataError, match="are also in the calibration set"):
+        ladder(spec, some_input(12, 5), calibration_set=some_input(12, 5))
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (with_delays(2.0, 1.0), "0 <= low <= high"),
+        (with_delays(1.0, 2.0, distribution="gamma"), "gamma"),
+        (with_delays(1.0, 2.0, projections="I_EE"), "I_EE"),
+        (refine_dt(0.3), "whole multiple"),
+        (to_conductances(), "diversify the network first"),
+        (with_short_term_plasticity("inh"), "no pair of types"),
+    ],
+)
+def test_bad_input_is_refused(spec: NetworkSpec, transform, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        transform(spec)
+
+
+def test_dale_holds_for_conductances(swapped: NetworkSpec) -> None:
+    made = to_conductances(swapped)
+    weights = np.asarray(made.projection("I_E").weights)
+    for size, port, message in ((-1, "g_inh", "negative"), (1, "g_exc", "role 'inh'")):
+        wrong = (Projection("I", "E", size * weights, port=port),)
+        with pytest.raises(SpecError, match=message):
+            NetworkSpec(made.populations, wrong, 1.0)
