@@ -6,51 +6,51 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ei_brian.core.noise import Noise
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.measure.decision import accuracy
+from ei_brian.measure.energy import spikes_per_decision, synaptic_events_per_decision
+from ei_brian.measure.irregularity import cv
+from ei_brian.measure.rates import rate_summary
 from ei_brian.study.condition import Condition
 from ei_brian.study.plan import Plan, noise_fields
 
-__all__ = ["Simulation", "basic_measures"]
+__all__ = ["Simulation", "standard_measures"]
 
 Run = Callable[[NetworkSpec, Stimulus, Noise | None, int | None], Recording]
 Measure = Callable[[NetworkSpec, Recording], Mapping[str, Any]]
 Keep = Callable[[Condition, Recording], None]
 
 
-def basic_measures(spec: NetworkSpec, recording: Recording) -> dict[str, float | int]:
-    """Return accuracy, rates, silent cells and what a decision costs.
+def standard_measures(spec: NetworkSpec, recording: Recording) -> dict[str, float | int]:
+    """Return what a row of the table holds of a run.
 
     Returns
     -------
     dict
-        ``accuracy`` and ``n_trials`` (when the stimulus has labels); ``rate_hz_P`` and ``silent_P`` (share of cells that never
-        spike) per spiking population P; ``spikes_per_trial`` of all cells; ``synaptic_events_per_trial``: each spike of a cell
-        times its outgoing synapses.
+        ``n_trials``; with labels and a readout ``accuracy``, ``accuracy_low`` and ``accuracy_high`` (Wilson, 95 %, over trials);
+        for each spiking population P ``rate_hz_P``, ``silent_P`` and ``saturated_P`` (shares of cells) and, where spikes were
+        kept, ``cv_P`` (mean over cells); ``spikes_per_decision``; ``synaptic_events_per_decision`` (of the cells, without
+        input). What is not defined, like the CV of silent cells, is nan.
     """
     made: dict[str, float | int] = {"n_trials": recording.n_trials}
     if recording.labels is not None and recording.scores is not None:
-        made["accuracy"] = recording.accuracy
-    spikes = events = 0.0
-    for name, counts in recording.counts.items():
-        made[f"rate_hz_{name}"] = recording.rate_hz(name)
-        made[f"silent_{name}"] = float((counts.sum(axis=0) == 0).mean())
-        spikes += float(counts.sum())
-        events += float(counts.sum(axis=0) @ _fan_out(spec, name))
-    made["spikes_per_trial"] = spikes / max(recording.n_trials, 1)
-    made["synaptic_events_per_trial"] = events / max(recording.n_trials, 1)
+        right = accuracy(recording)
+        made |= {"accuracy": right.value, "accuracy_low": right.low, "accuracy_high": right.high}
+    for name in recording.counts:
+        summary = rate_summary(recording, name)
+        made |= {f"rate_hz_{name}": summary.mean_hz, f"silent_{name}": summary.silent, f"saturated_{name}": summary.saturated}
+    for name, train in recording.spikes.items():
+        known = cv(train)
+        known = known[np.isfinite(known)]
+        made[f"cv_{name}"] = float(known.mean()) if known.size else float("nan")
+    made["spikes_per_decision"] = float(spikes_per_decision(recording).mean())
+    made["synaptic_events_per_decision"] = float(synaptic_events_per_decision(spec, recording).mean())
     return made
-
-
-def _fan_out(spec: NetworkSpec, source: str) -> Any:
-    """Return the number of synapses that leave each cell of a population."""
-    total = 0
-    for projection in spec.projections:
-        if projection.source == source:
-            total = total + (projection.weights != 0).sum(axis=0)
-    return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ class Simulation:
 
     plan: Plan
     run: Run
-    measure: Measure = basic_measures
+    measure: Measure = standard_measures
     keep: Keep | None = None
 
     def __call__(self, condition: Condition) -> Mapping[str, Any]:

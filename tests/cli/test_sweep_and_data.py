@@ -66,7 +66,7 @@ def test_sweep_gives_what_the_simulator_gives(ei_brian: Callable, config: Path, 
         events = noisy.counts["E"].sum(axis=0) @ fan_out
         fan_out = sum((p.weights != 0).sum(axis=0) for p in spec.projections if p.source == "I")
         events += noisy.counts["I"].sum(axis=0) @ fan_out
-        assert row["synaptic_events_per_trial"] == pytest.approx(events / 20)
+        assert row["synaptic_events_per_decision"] == pytest.approx(events / 20)
     assert len(list((folder / "recordings").iterdir())) == 6
     assert json.loads(ei_brian("sweep", config, "-o", folder, "--workers", 1, "--json").out)["computed_now"] == 0
     text = robustness_report(folder).read_text()

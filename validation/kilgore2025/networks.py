@@ -7,19 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from training import AnalysisConfig, Config, Stack
 
+from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.learn.network import EINetwork
+from ei_brian.measure.van_rossum import mean_van_rossum
 
 Row = dict[str, Any]
-COLUMNS = (
-    "percent", "initial_rate_hz", "update_noise", "seed", "accuracy", "peak_accuracy", "rate_hz", "rate_exc_hz", "rate_inh_hz",
-    "silent", "spikes_per_decision", "van_rossum_exc", "van_rossum_inh",
-)  # fmt: skip
-
 
 def measure_all(config: Config, folder: Path) -> list[Row]:
     """Return a row for each trained network, and write them as ``networks.csv``; measured stacks are not measured again."""
@@ -66,34 +62,14 @@ def _activity(net: EINetwork, events: torch.Tensor, dt_ms: float, analysis: Anal
     spikes = net(events).spikes[0].numpy()
     n_exc, (n_trials, _, n_cells) = net.layers[0].n_exc, spikes.shape
     rates = spikes.mean(axis=(0, 1)) / (dt_ms * 1e-3)
-    few = spikes[: analysis.van_rossum_trials]
+    few, tau_ms = spikes[: analysis.van_rossum_trials], analysis.van_rossum_tau_ms
+    exc, inh = (few[:, :, part] for part in (slice(0, n_exc), slice(n_exc, n_cells)))
     return {
         "rate_hz": rates.mean(),
         "rate_exc_hz": rates[:n_exc].mean(),
         "rate_inh_hz": rates[n_exc:].mean() if n_cells > n_exc else None,
         "silent": (rates == 0).mean(),
         "spikes_per_decision": spikes.sum() / n_trials,
-        "van_rossum_exc": mean_distance(few[:, :, :n_exc], dt_ms, analysis.van_rossum_tau_ms),
-        "van_rossum_inh": mean_distance(few[:, :, n_exc:], dt_ms, analysis.van_rossum_tau_ms) if n_cells - n_exc > 1 else None,
+        "van_rossum_exc": mean_van_rossum(Spikes.from_dense(exc, dt_ms), tau_ms),
+        "van_rossum_inh": mean_van_rossum(Spikes.from_dense(inh, dt_ms), tau_ms) if n_cells - n_exc > 1 else None,
     }
-
-
-def mean_distance(spikes: npt.NDArray[np.float32], dt_ms: float, tau_ms: float) -> float:
-    """Return the van Rossum distance between two cells of a population, averaged over pairs and trials.
-
-    Spike times are the steps; the filter is exponential and goes on beyond the trial; one spike against none is sqrt(1/2)
-    (van Rossum 2001, Neural Comput. 13:751). The products of filtered trains follow from a sum over steps plus the tail.
-    """
-    n_trials, n_steps, n_cells = spikes.shape
-    decay = np.exp(-dt_ms / tau_ms)
-    trace = np.zeros((n_trials, n_cells))
-    product = np.zeros((n_trials, n_cells, n_cells))
-    # within a step the filtered trains decay by exp(-s/tau): the integral over the step of their product is (1 - decay**2)/2
-    for step in range(n_steps):
-        trace = trace * decay + spikes[:, step]
-        weight = 0.5 if step == n_steps - 1 else 0.5 * (1 - decay**2)  # the last one decays for ever
-        product += weight * trace[:, :, None] * trace[:, None, :]
-    own = np.einsum("tii->ti", product)
-    squared = own[:, :, None] + own[:, None, :] - 2 * product
-    upper = np.triu_indices(n_cells, 1)
-    return float(np.sqrt(np.maximum(squared[:, upper[0], upper[1]], 0)).mean())
