@@ -61,7 +61,8 @@ def test_sweep_gives_what_the_simulator_gives(ei_brian: Callable, config: Path, 
     for seed in (0, 1):
         noisy = simulate(spec, stimulus, noise=Noise(membrane_white=0.3), seed=seed)
         row = rows["LIF", 0.3, seed]
-        assert (row["accuracy"], row["rate_hz_E"], row["n_trials"]) == (noisy.accuracy, noisy.rate_hz("E"), 20)
+        assert (row["accuracy"], row["n_trials"]) == (noisy.accuracy, 20)
+        assert row["rate_hz_E"] == pytest.approx(noisy.rate_hz("E"))  # the mean of means: another order of summation
         fan_out = sum((p.weights != 0).sum(axis=0) for p in spec.projections if p.source == "E")
         events = noisy.counts["E"].sum(axis=0) @ fan_out
         fan_out = sum((p.weights != 0).sum(axis=0) for p in spec.projections if p.source == "I")
