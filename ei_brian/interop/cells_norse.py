@@ -97,6 +97,21 @@ def _iaf(where: str, node: Node) -> Cell:
     return Cell("norse_iaf", {"v_threshold": p["v_th"], "v_reset": p["v_reset"]})
 
 
+def _adex(where: str, node: Node) -> Cell:
+    p = _values(node, LIF_DEFAULTS)
+    own = _values(node, {"adaptation_current": 4.0, "adaptation_spike": 0.02, "delta_T": 0.5, "tau_ada_inv": 2.0})
+    parameters = {
+        "rate_mem": _rate(node, p["tau_mem_inv"]), "rate_syn": _rate(node, p["tau_syn_inv"]), "v_leak": p["v_leak"],
+        "v_threshold": p["v_th"], "v_reset": p["v_reset"], "delta_t": own["delta_T"],
+        "rate_adapt": _rate(node, own["tau_ada_inv"]), "adaptation": own["adaptation_current"],
+        "adaptation_jump": own["adaptation_spike"],
+    }  # fmt: skip
+    remarks = ("exp differs from torch's in the last bit; nearly all spikes are equal, not surely all",)
+    if "Recurrent" in node.kind:
+        return Cell("norse_lif_adex_recurrent", parameters, **_loops(where, node), remarks=remarks)
+    return Cell("norse_lif_adex", parameters, remarks=remarks)
+
+
 def _izhikevich(where: str, node: Node) -> Cell:
     missing = [key for key in ("a", "b", "c", "d", "v", "u") if key not in node.options]
     if missing:
@@ -118,5 +133,6 @@ NORSE_CELLS: dict[str, Callable[[str, Node], Cell]] = {
     "LIFCell": _lif, "LIF": _lif, "LIFRecurrentCell": _lif, "LIFRecurrent": _lif, "LIFBoxCell": _box, "LICell": _li, "LI": _li,
     "LILinearCell": _li, "LIBoxCell": _li, "IAFCell": _iaf, "IAF": _iaf, "LIFRefracCell": _lif, "LIFRefracRecurrentCell": _lif,
     "LIFRefracRecurrent": _lif, "IzhikevichCell": _izhikevich, "Izhikevich": _izhikevich, "IzhikevichRecurrentCell": _izhikevich,
-    "IzhikevichRecurrent": _izhikevich,
+    "IzhikevichRecurrent": _izhikevich, "LIFAdExCell": _adex, "LIFAdEx": _adex, "LIFAdExRecurrentCell": _adex,
+    "LIFAdExRecurrent": _adex,
 }  # fmt: skip

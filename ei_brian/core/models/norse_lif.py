@@ -51,6 +51,20 @@ REFRACTORY = (
 REFRACTORY_STATES = (
     LEAKY_V, G, State("rho", "1", "steps of refractoriness left"), State("free", "1", "1 when not refractory", 1.0),
 )  # fmt: skip
+ADAPTIVE = (
+    "g = g + {input}\nv_old = v\nv_exp = delta_t*exponential((v - v_threshold)/delta_t)\n"
+    "v = v + rate_mem*((v_leak - v) + v_exp + g - a)\ng = g - rate_syn*g\n"
+    "a = a + rate_adapt*(adaptation*(v_old - v_leak) - a)"
+)
+ADAPTIVE_PARAMETERS = (
+    *SPIKING,
+    Parameter("delta_t", "1", 0.5, "sharpness of the upstroke", low=0.0, open_low=True),
+    Parameter("rate_adapt", "1", 0.002, "time step over adaptation time constant, dt*tau_ada_inv", low=0.0),
+    Parameter("adaptation", "1", 4.0, "adaptation current per distance of v from rest"),
+    Parameter("adaptation_jump", "1", 0.02, "jump of the adaptation current at a spike"),
+)
+ADAPTIVE_STATES = (LEAKY_V, G, State("a", "1", "adaptation current"))
+ADAPTIVE_RESET = "v = v_reset\na = a + adaptation_jump"
 
 NORSE_LIF = (
     _model("lif", "lif", "LIFCell", f"g = g + drive\n{MEMBRANE}", SPIKING, (LEAKY_V, G)),
@@ -79,6 +93,14 @@ NORSE_LIF = (
     _model(
         "li_box", "leaky_integrator_box", "LIBoxCell, which never spikes", "v = v + rate_mem*((v_leak - v) + drive)",
         (RATE_MEM, V_LEAK), (LEAKY_V,), threshold="", reset="",
+    ),
+    _model(
+        "lif_adex", "lif_adex", "LIFAdExCell", ADAPTIVE.format(input="drive"), ADAPTIVE_PARAMETERS, ADAPTIVE_STATES,
+        reset=ADAPTIVE_RESET,
+    ),
+    _model(
+        "lif_adex_recurrent", "lif_adex", "LIFAdExRecurrentCell", ADAPTIVE.format(input="drive + recurrent"),
+        ADAPTIVE_PARAMETERS, ADAPTIVE_STATES, reset=ADAPTIVE_RESET, recurrent=True,
     ),
     _model(
         "iaf", "iaf", "IAFCell", "v = v + drive", (THRESHOLD, V_RESET), (State("v", "1", V.meaning, "v_reset"),),

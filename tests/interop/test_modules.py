@@ -1,0 +1,49 @@
+"""Modules of snnTorch, Norse and SpikingJelly: every spike of every layer as the framework gives it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from tests.interop.networks import CASES, N_IN, Chain, architecture, events
+
+from ei_brian.core.reference import simulate
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.interop.check import check_import
+from ei_brian.interop.norse import from_norse
+from ei_brian.interop.snntorch import from_snntorch
+from ei_brian.interop.spikingjelly import from_spikingjelly
+from ei_brian.interop.state_dict import from_state_dict
+
+READ: dict[str, Any] = {"snntorch": from_snntorch, "norse": from_norse, "spikingjelly": from_spikingjelly}
+
+
+def stimulus() -> Stimulus:
+    return Stimulus(Spikes.from_dense(events(), dt_ms=1.0))
+
+
+def read(name: str) -> tuple[NetworkSpec, Chain]:
+    pytest.importorskip(CASES[name].framework)
+    model = Chain(CASES[name])
+    return READ[CASES[name].framework](model, torch.zeros(1, N_IN), dt_ms=1.0), model
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_module_gives_the_same_spikes(name: str) -> None:
+    spec, model = read(name)
+    report = check_import(spec, model, stimulus())
+    assert [layer.population for layer in report.layers] == ["cell1", "cell2"]
+    assert all(layer.spikes > 20 for layer in report.layers), "a silent network proves nothing"
+    assert report.exact, str(report)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_state_dict_file_gives_the_same_network(name: str, tmp_path: Any) -> None:
+    spec, model = read(name)
+    torch.save(model.state_dict(), tmp_path / "net.pt")
+    from_file = from_state_dict(tmp_path / "net.pt", architecture(CASES[name]))
+    ours, theirs = simulate(from_file, stimulus()), simulate(spec, stimulus())
+    assert all(ours.spikes[cell.name].equals(theirs.spikes[cell.name]) for cell in spec.cells)
