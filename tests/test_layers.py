@@ -18,7 +18,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "learn": ({"learn", "core"}, {"numpy", "scipy", "torch", "tqdm"}),
     "interop": (
         {"interop", "core", "storage"},
-        {"numpy", "scipy", "torch", "nir", "nirtorch", "snntorch", "norse", "spikingjelly"},
+        {"numpy", "scipy", "torch", "h5py", "nir", "snntorch", "norse", "spikingjelly"},
     ),
     "sim": ({"sim", "core"}, {"numpy", "scipy", "brian2", "brian2cuda", "tqdm", "Cython"}),
     "measure": ({"measure", "core"}, {"numpy", "scipy", "elephant", "neo", "quantities", "pyspike", "sklearn"}),

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ei_brian.core.models import neuron_model
 from ei_brian.core.population import RESERVED, Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.readout import Readout
@@ -170,7 +171,9 @@ def _population(name: str, layer: _Layer, incoming: _Incoming, role: str) -> Pop
     loop = cell.recurrent_bias
     if cell.recurrent_kernel is not None:
         loop = affine(f"{name}.recurrent", cell.recurrent_kernel, layer.shape)[1]
-    if loop is not None and np.any(loop):
+    if loop is not None and np.any(loop) and "recurrent" not in neuron_model(cell.model).ports:
+        parameters["bias"] = bias + loop
+    elif loop is not None and np.any(loop):
         parameters["recurrent_bias"] = _spread(loop, layer.shape, f"population {name}.recurrent_bias")
     return Population(name, size, role, cell.model, parameters=parameters)
 
@@ -208,7 +211,8 @@ def _loop(name: str, layer: _Layer) -> list[Projection]:
         weights = affine(f"{name}.recurrent", cell.recurrent_kernel, layer.shape)[0]
     if weights is None:
         return []
-    return [Projection(name, name, _stored(weights, f"projection {name}→{name}"), "recurrent", name=f"{name}_recurrent")]
+    port = "recurrent" if "recurrent" in neuron_model(cell.model).ports else "drive"
+    return [Projection(name, name, _stored(weights, f"projection {name}→{name}"), port, name=f"{name}_recurrent")]
 
 
 def _stored(weights: Any, where: str) -> Any:

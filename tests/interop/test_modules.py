@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.interop.networks import CASES, N_IN, Chain, architecture, events
 
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
@@ -17,6 +16,7 @@ from ei_brian.interop.norse import from_norse
 from ei_brian.interop.snntorch import from_snntorch
 from ei_brian.interop.spikingjelly import from_spikingjelly
 from ei_brian.interop.state_dict import from_state_dict
+from tests.interop.networks import CASES, N_IN, Chain, architecture, events
 
 READ: dict[str, Any] = {"snntorch": from_snntorch, "norse": from_norse, "spikingjelly": from_spikingjelly}
 

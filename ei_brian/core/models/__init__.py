@@ -5,6 +5,7 @@ from __future__ import annotations
 from ei_brian.core.models.izhikevich_2003 import IZHIKEVICH_2003
 from ei_brian.core.models.izhikevich_2007 import IZHIKEVICH_2007
 from ei_brian.core.models.lif_exponential import LEAKY_READOUT, LIF_EXPONENTIAL
+from ei_brian.core.models.nir_neurons import NIR_NEURONS
 from ei_brian.core.models.norse_izhikevich import NORSE_IZHIKEVICH
 from ei_brian.core.models.norse_lif import NORSE_LIF
 from ei_brian.core.models.snntorch_leaky import SNNTORCH_LEAKY
@@ -27,6 +28,7 @@ MODELS: dict[str, NeuronModel] = {
         *NORSE_LIF,
         *NORSE_IZHIKEVICH,
         *SPIKINGJELLY,
+        *NIR_NEURONS,
     )
 }
 
