@@ -19,7 +19,8 @@ class Pair(nn.Module):
         bias = name == "snntorch_leaky_vecbeta"
         cells = _cells(name)
         if name == "snntorch_conv":
-            self.conv, self.pool, self.flat, self.fc = nn.Conv2d(1, 6, 3, padding=1), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(96, 10)
+            self.conv, self.fc = nn.Conv2d(1, 6, 3, padding=1), nn.Linear(96, 10)
+            self.pool, self.flat = nn.AvgPool2d(2), nn.Flatten()
             self.before, self.between = [self.conv], [self.pool, self.flat, self.fc]
         else:
             self.fc2 = nn.Linear(48, 10, bias=bias)

@@ -1,4 +1,4 @@
-"""Networks that snnTorch, Norse and SpikingJelly ran themselves: every spike of every trial, on every backend and from every file."""
+"""Networks that their frameworks ran beforehand: every spike of every trial, on every backend and from every kind of file."""
 
 from __future__ import annotations
 
