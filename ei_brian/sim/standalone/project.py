@@ -165,7 +165,7 @@ def _function(name: str) -> Function:
 def _input_group(name: str, size: int, dt: Quantity, slots: Slots) -> NeuronGroup:
     """Return input neurons that spike in every step in which their ``value``, set by the program, is not 0."""
     group = NeuronGroup(size, "value : 1", threshold="value != 0", reset="", name=name, dt=dt, namespace={})
-    group.state_updater.when = "start"  # it runs nothing, but its own slot may not exist
+    group.state_updater.when, group.resetter["spike"].when = "start", "end"  # they run nothing, but their slots may not exist
     group.thresholder["spike"].when, group.thresholder["spike"].order = "start", 1
     return group
 
