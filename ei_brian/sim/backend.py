@@ -15,6 +15,7 @@ from ei_brian.core.noise import Noise
 from ei_brian.core.noise.philox import STREAM_LAYOUT
 from ei_brian.core.noise.seed import seed_for
 from ei_brian.core.noise.static import apply_static
+from ei_brian.core.program import compose
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import check_stimulus
 from ei_brian.core.spec import NetworkSpec
@@ -104,7 +105,7 @@ class Backend:
         """
         check_stimulus(spec, stimulus)
         steps = stimulus.n_steps if n_steps is None else _whole(n_steps, "n_steps")
-        _check_traces(spec, traces)
+        _check_traces(spec, traces, noise)
         if self.name == "reference":
             return reference.simulate(spec, stimulus, self.dtype, traces, steps, noise, seed)
         layout = "shared" if self.layout == "auto" else self.layout
@@ -144,8 +145,8 @@ def _whole(value: int, where: str) -> int:
     return int(value)
 
 
-def _check_traces(spec: NetworkSpec, traces: Sequence[tuple[str, str]]) -> None:
+def _check_traces(spec: NetworkSpec, traces: Sequence[tuple[str, str]], noise: Noise | None) -> None:
     for population, state in traces:
-        known = [known.name for known in spec[population].declared_states()]
+        known = compose(spec, spec[population], noise).states
         if state not in known:
             raise BackendError(unknown_name(f"traces: state of {population}", state, known))
