@@ -1,0 +1,66 @@
+"""Makes what is missing in this folder: a model for every configuration, a card for every model, and the table in README.md.
+
+    python models/build.py            # what is missing
+    python models/build.py NAME …     # these anew
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ei_brian.config.trained import train_from
+from ei_brian.config.training_run import read_training_run
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.report.card import model_card
+from ei_brian.report.facts import figures_of
+from ei_brian.report.words import percent
+from ei_brian.storage import load_spec, save_spec
+from ei_brian.storage.whole_file import write_bytes
+
+HERE = Path(__file__).resolve().parent
+HEAD = """# Trained networks
+
+Each file holds names and numbers only (HDF5, no code, no equations); `ei-brian info models/NAME.h5` shows what is in it, and
+`ei-brian validate models/NAME.h5` runs it through Brian2. Each has a card (`.md`) with data, configuration, accuracy, rates and
+hash. This table and the cards are made by `python models/build.py`.
+
+| model | cells (E / I) | test accuracy | hidden rate | made by |
+| --- | --- | ---: | ---: | --- |
+"""
+
+
+def command_of(path: Path) -> str:
+    """Return the shell line that makes a model."""
+    if path.with_suffix(".toml").is_file():
+        return f"ei-brian train models/{path.stem}.toml -o models/{path.name}"
+    return f"python models/{path.stem}.py"
+
+
+def row(path: Path, spec: NetworkSpec) -> str:
+    """Return the line of the table for a model."""
+    sizes = {role: sum(p.size for p in spec.cells if p.role == role) for role in ("exc", "inh", "mixed")}
+    cells = f"{sizes['exc'] or sizes['mixed']} / {sizes['inh']}"
+    figures = figures_of(spec)
+    accuracy = percent(figures["test_accuracy"]) if "test_accuracy" in figures else ""
+    rate = f"{figures['hidden_rate_hz']:.1f} Hz" if "hidden_rate_hz" in figures else ""
+    return f"| [{path.stem}]({path.stem}.md) | {cells} | {accuracy} | {rate} | `{command_of(path)}` |"
+
+
+def main(names: list[str]) -> None:
+    """Train, write cards and table."""
+    for config in sorted(HERE.glob("*.toml")):
+        path = config.with_suffix(".h5")
+        if not path.is_file() or config.stem in names:
+            save_spec(train_from(read_training_run(config)).spec, path)
+    rows = []
+    for path in sorted(HERE.glob("*.h5")):
+        spec = load_spec(path)
+        seeds = HERE / f"{path.stem}.seeds.md"
+        write_bytes(path.with_suffix(".md"), model_card(spec, command_of(path), seeds.read_text() if seeds.is_file() else "").encode())
+        rows.append(row(path, spec))
+    write_bytes(HERE / "README.md", (HEAD + "\n".join(rows) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
