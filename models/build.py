@@ -57,7 +57,8 @@ def main(names: list[str]) -> None:
     for path in sorted(HERE.glob("*.h5")):
         spec = load_spec(path)
         seeds = HERE / f"{path.stem}.seeds.md"
-        write_bytes(path.with_suffix(".md"), model_card(spec, command_of(path), seeds.read_text() if seeds.is_file() else "").encode())
+        card = model_card(spec, command_of(path), seeds.read_text() if seeds.is_file() else "")
+        write_bytes(path.with_suffix(".md"), card.encode())
         rows.append(row(path, spec))
     write_bytes(HERE / "README.md", (HEAD + "\n".join(rows) + "\n").encode())
 

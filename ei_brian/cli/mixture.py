@@ -1,12 +1,16 @@
-"""Lists in options: ``FS=0.6,LTS=0.4`` and ``0,0.1,0.2``."""
+"""Lists in options: ``FS=0.6,LTS=0.4``, ``0,0.1,0.2`` and ``membrane_white=0.1``."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from ei_brian.errors import ConfigError
+from ei_brian.errors import ConfigError, unknown_name
 
-__all__ = ["parse_levels", "parse_mix"]
+if TYPE_CHECKING:
+    from ei_brian.core.noise import Noise
+
+__all__ = ["parse_levels", "parse_mix", "parse_noise"]
 
 
 def parse_mix(text: str) -> dict[str, float] | None:
@@ -44,3 +48,28 @@ def parse_levels(text: str) -> tuple[float, ...]:
     if levels[0] != 0 or any(high <= low for low, high in pairwise(levels)):
         raise ConfigError(f"--levels: {text!r}; start at 0 and rise, for example 0,0.1,0.2.")
     return levels
+
+
+def parse_noise(text: str) -> Noise | None:
+    """Return noise from KIND=LEVEL,…; None for no text.
+
+    Raises
+    ------
+    ConfigError
+        For another form, an unknown kind or a level out of range.
+    """
+    from ei_brian.core.noise import Noise
+    from ei_brian.core.noise.kinds import NOISE_KINDS
+
+    if not text.strip():
+        return None
+    levels: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, level = part.partition("=")
+        if name.strip() not in NOISE_KINDS:
+            raise ConfigError(unknown_name("--noise", name.strip(), NOISE_KINDS))
+        try:
+            levels[name.strip()] = float(level)
+        except ValueError as error:
+            raise ConfigError(f"--noise: {part!r} is not KIND=LEVEL; give for example membrane_white=0.1.") from error
+    return Noise(**levels)

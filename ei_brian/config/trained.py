@@ -13,12 +13,13 @@ from ei_brian.config.toml_file import from_mapping
 from ei_brian.config.training_run import DataSettings, TrainingRun
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
 from ei_brian.learn.export import export, simulate_torch
 from ei_brian.learn.network import EINetwork
-from ei_brian.learn.train import History, train
+from ei_brian.learn.train import History, load_checkpoint, train
 
-__all__ = ["Trained", "data_of", "train_from"]
+__all__ = ["Trained", "data_of", "export_checkpoint", "train_from"]
 
 ACTION = "trained by ei-brian train"
 
@@ -79,7 +80,24 @@ def train_from(
     net = run.network.build(train_set.n_units, max(train_set.n_classes, 2), run.data.dt_ms, run.seed)
     started = perf_counter()
     history = train(net, train_set, config=run.training, checkpoint=checkpoint, progress=progress)
-    seconds = perf_counter() - started
+    return _measured(run, net, test_set, history, perf_counter() - started)
+
+
+def export_checkpoint(run: TrainingRun, checkpoint: str | PathLike[str]) -> Trained:
+    """Return the network of a checkpoint of this training, as far as it is trained, measured on the test set.
+
+    Raises
+    ------
+    ConfigError
+        If there is no checkpoint, or it is of another training.
+    """
+    train_set, test_set = run.data.load()
+    net = run.network.build(train_set.n_units, max(train_set.n_classes, 2), run.data.dt_ms, run.seed)
+    history = load_checkpoint(net, checkpoint, run.training, train_set.n_trials)
+    return _measured(run, net, test_set, history, float("nan"))
+
+
+def _measured(run: TrainingRun, net: EINetwork, test_set: Stimulus, history: History, seconds: float) -> Trained:
     spikes, scores = simulate_torch(net, test_set)
     accuracy = float(np.mean(scores.argmax(axis=1) == test_set.labels))
     trained = Trained(run, net, export(net, run.name), history, accuracy, spikes, seconds)

@@ -21,7 +21,7 @@ from ei_brian.errors import ConfigError, DataError
 from ei_brian.learn.initial_rate import set_initial_rate
 from ei_brian.learn.network import Activity, EINetwork
 
-__all__ = ["History", "TrainingConfig", "train"]
+__all__ = ["History", "TrainingConfig", "load_checkpoint", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,31 @@ def train(
             bar.update()
             if checkpoint:
                 run.save(Path(checkpoint))
+    return run.history
+
+
+def load_checkpoint(net: EINetwork, checkpoint: str | PathLike[str], config: TrainingConfig, n_trials: int) -> History:
+    """Set the weights of a network to those of a checkpoint and return the history of its training so far.
+
+    Parameters
+    ----------
+    net : EINetwork
+        Made as for the training; changed in place.
+    checkpoint : path
+        What `train` kept.
+    config : TrainingConfig
+        The settings of the training.
+    n_trials : int
+        Size of its training set.
+
+    Raises
+    ------
+    ConfigError
+        If there is no checkpoint, or it was made for another network or with other settings.
+    """
+    run = _Run(net, config, n_trials)
+    if not run.resume(Path(checkpoint)):
+        raise ConfigError(f"checkpoint {checkpoint}: is not there; give the file that the training kept.")
     return run.history
 
 

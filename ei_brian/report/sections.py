@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ei_brian.core.noise.kinds import NOISE_KINDS
+from ei_brian.measure.van_rossum import van_rossum_matrix
 from ei_brian.report.cells import currents_into, example_traces, example_trial, input_currents
 from ei_brian.report.document import Picture, Report, Section, Table, picture
 from ei_brian.report.figures.confusion import confusion, confusion_matrix
 from ei_brian.report.figures.currents import currents
+from ei_brian.report.figures.distances import distances
 from ei_brian.report.figures.ladder import ladder, wilson
 from ei_brian.report.figures.raster import raster
 from ei_brian.report.figures.rates import rate_course, rates
@@ -22,6 +24,8 @@ from ei_brian.report.verdict import verdict
 from ei_brian.report.words import noise_name, noise_unit, percent
 
 __all__ = ["validation_report"]
+
+DISTANCE_TAU_MS, DISTANCE_TRIALS = 10.0, 100
 
 
 def validation_report(validation: Validation) -> Report:
@@ -120,7 +124,21 @@ def _activity(validation: Validation) -> Section:
         for name, train in rung.recording.spikes.items()
     )
     table = Table("rates", f"Mean firing rates over {n} test trials.", ("network", "population", "cells", "rate (Hz)"), rows)
-    return Section("Activity", (), (spikes, course), (table, _courses(validation)))
+    return Section("Activity", (), (spikes, course, *_distances(validation)), (table, _courses(validation)))
+
+
+def _distances(validation: Validation) -> Iterator[Picture]:
+    names = [p.name for p in validation.trained.spec.cells if p.role == "inh" and p.spiking][-1:]
+    for name in names:
+        trains = [(rung.name, rung.recording.spikes[name]) for rung in _ends(validation)]
+        n = min(DISTANCE_TRIALS, validation.stimulus.n_trials)
+        panels = [(title, van_rossum_matrix(train.select(0, n), DISTANCE_TAU_MS).mean(axis=0)) for title, train in trains]
+        yield picture(
+            "distances", "Diversity of the interneurons",
+            f"Van Rossum distance (time constant {DISTANCE_TAU_MS:g} ms) between the spike trains of every two cells of {name}, "
+            f"mean over the first {n} test trials. Darker is more different; diverse cell types should darken the picture.",
+            distances(panels, "distance"), 2.6,
+        )  # fmt: skip
 
 
 def _courses(validation: Validation) -> Table:

@@ -1,0 +1,36 @@
+"""``ei-brian report``: the report of a recording, or of a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    source: Annotated[Path, typer.Argument(help="Recording (.h5) of `ei-brian run`, or results folder of `ei-brian sweep`.")],
+    model: Annotated[Path | None, typer.Option("--model", "-m", help="Model file of the recording.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write to.")] = None,
+    measure: Annotated[str, typer.Option(help="Column of a sweep's table.")] = "accuracy",
+) -> None:
+    """Write figures, tables and text: raster, rates and errors of a recording, or the robustness curves of a sweep."""
+    from ei_brian.errors import ConfigError
+
+    if source.is_dir():
+        from ei_brian.report.robustness import robustness_report
+
+        print(f"report: {robustness_report(source, output, measure)}")
+        return
+    if model is None:
+        raise ConfigError("--model: a recording holds numbers only; give the model file that it was made with.")
+    from ei_brian.report.folder import prepare_folder, write_report
+    from ei_brian.report.recording_report import recording_report
+    from ei_brian.storage import load_recording, load_spec
+
+    folder = output or Path("ei_brian_report")
+    made = recording_report(load_spec(model), load_recording(source))
+    prepare_folder(folder)
+    print(f"report: {write_report(made, folder)}")

@@ -1,0 +1,186 @@
+"""Running, validating and reporting a model file from the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.storage import load_recording, load_spec, save_spec
+
+QUICK = ("--backend", "numpy", "--trials", 12)
+LADDER = ("--levels", "0,0.2", "--seeds", 1)
+
+
+def test_run_writes_a_recording_that_report_shows(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rec.h5"
+    facts = json.loads(ei_brian("run", tiny_model, "-o", path, *QUICK, "--json").out)
+    recording = load_recording(path)
+    assert recording.spec_sha256 == load_spec(tiny_model).sha256
+    assert facts["accuracy"] == recording.accuracy
+    assert recording.n_trials == 12
+    shown = ei_brian("report", path, "-m", tiny_model, "-o", tmp_path / "out")
+    assert shown.code == 0
+    assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
+
+
+def test_noise_is_reproduced_by_its_seed(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:
+    def spikes(name: str, seed: int) -> np.ndarray:
+        path = tmp_path / name
+        assert ei_brian("run", tiny_model, "-o", path, *QUICK, "--noise", "membrane_white=0.2", "--seed", seed).code == 0
+        return load_recording(path).spikes["E"].dense()
+
+    assert np.array_equal(spikes("a.h5", 1), spikes("b.h5", 1))
+    assert not np.array_equal(spikes("c.h5", 1), spikes("d.h5", 2))
+
+
+@pytest.fixture(scope="module")
+def report(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a validation report with interneurons replaced."""
+    from ei_brian.report.folder import write_report
+    from ei_brian.report.model_check import check_model
+    from ei_brian.report.validation import Settings
+
+    settings = Settings("numpy", 1, {"FS": 0.5, "LTS": 0.5}, levels=(0.0, 0.2), seeds=1)
+    made, _ = check_model(load_spec(tiny_model), None, settings, 12, lambda text: None)
+    folder = tmp_path_factory.mktemp("report")
+    write_report(made, folder)
+    return folder
+
+
+def test_page_needs_nothing_but_itself(report: Path) -> None:
+    page = (report / "report.html").read_text()
+    assert "<script" not in page
+    fetched = re.findall(r'(?:src|srcset|href)="([^"]*)"', page)
+    assert fetched
+    assert all(target.startswith(("data:", "https://doi.org/")) for target in fetched)
+    assert "every" in page or "all" in page
+    assert 'class="verdict"' in page, "the spikes are equal, so the verdict is yes"
+
+
+def test_every_figure_has_caption_file_and_alternative_text(report: Path) -> None:
+    page, text = (report / "report.html").read_text(), (report / "report.md").read_text()
+    figures = re.findall(r'<figure id="(\w+)">', page)
+    assert {"ladder", "confusion", "raster", "rates", "distances", "traces", "currents", "noise"} == set(figures)
+    assert page.count("<figcaption>") == page.count('alt="') == len(figures)
+    for name in figures:
+        assert (report / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"figures/{name}.png" in text
+
+
+def test_numbers_stand_in_csv(report: Path) -> None:
+    names = {path.stem for path in (report / "numbers").glob("*.csv")}
+    assert {"accuracy", "equality", "noise", "rates", "rate_course", "seconds"} == names
+    header, *rows = (report / "numbers" / "noise.csv").read_text().splitlines()
+    assert header == "network,membrane_white,seed,accuracy"
+    assert len(rows) == 4
+
+
+def test_validate_says_yes_and_exits_0(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:
+    shown = ei_brian("validate", tiny_model, "-o", tmp_path / "r", *QUICK, *LADDER, "--mix", "none", "--json")
+    assert shown.code == 0
+    facts = json.loads(shown.out)
+    assert facts["equal"] is True
+    assert facts["compared_with"] == "torch"
+    assert list(facts["accuracy"]) == ["as trained"]
+
+
+def test_validate_says_no_and_exits_1(
+    ei_brian: Callable, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planted fault: the oracle is that of a network with one weight more."""
+    import dataclasses
+
+    from ei_brian.report import model_check
+
+    original = model_check.torch_spikes
+
+    def faulty(spec, stimulus):
+        weights = np.array(spec.projection("input_E").weights)
+        weights[0] += 1.0
+        changed = tuple(
+            dataclasses.replace(p, weights=weights) if p.name == "input_E" else p for p in spec.projections
+        )
+        return original(dataclasses.replace(spec, projections=changed), stimulus)
+
+    monkeypatch.setattr(model_check, "torch_spikes", faulty)
+    shown = ei_brian("validate", tiny_model, "-o", tmp_path / "r", *QUICK, *LADDER, "--mix", "none")
+    assert shown.code == 1
+    assert "does not do in Brian2 what it does in torch" in shown.out
+    assert 'class="verdict no"' in (tmp_path / "r" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--mix", "FS"), "TYPE=SHARE"),
+        (("--levels", "0.1,0.2"), "start at 0"),
+        (("--levels", "0,x"), "give numbers"),
+        (("--noise", "membrane_whte"), "Did you mean 'membrane_white'"),
+        (("--backend", "nump"), "Did you mean 'numpy'"),
+        (("--data", "digitz"), "Did you mean 'digits'"),
+    ],
+)
+def test_mistakes_in_options(ei_brian: Callable, tiny_model: Path, tmp_path: Path, arguments: tuple, word: str) -> None:
+    shown = ei_brian("validate", tiny_model, "-o", tmp_path / "r", *QUICK, *arguments)
+    assert shown.code == 2
+    assert word in shown.err
+    assert not (tmp_path / "r" / "report.html").exists()
+
+
+def test_model_of_another_width(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "three.npz"
+    np.savez(path, images=np.random.default_rng(0).random((60, 9)), labels=np.arange(60) % 3)
+    shown = ei_brian("run", tiny_model, "--data", path, *QUICK)
+    assert shown.code == 2
+    assert "9 units" in shown.err
+    assert "64 inputs" in shown.err
+
+
+def test_model_without_a_data_set(ei_brian: Callable, tmp_path: Path, spec: NetworkSpec) -> None:
+    path = tmp_path / "bare.h5"
+    save_spec(spec, path)
+    shown = ei_brian("run", path, *QUICK)
+    assert shown.code == 2
+    assert "--data" in shown.err
+
+
+def test_report_of_another_network(ei_brian: Callable, tiny_model: Path, tmp_path: Path, spec: NetworkSpec) -> None:
+    recording, other = tmp_path / "rec.h5", tmp_path / "other.h5"
+    ei_brian("run", tiny_model, "-o", recording, *QUICK)
+    save_spec(spec, other)
+    shown = ei_brian("report", recording, "-m", other, "-o", tmp_path / "out")
+    assert shown.code == 2
+    assert "was made with network" in shown.err
+
+
+def test_export_of_a_checkpoint_is_the_trained_model(
+    ei_brian: Callable, tiny_config: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "c.pt"
+    assert ei_brian("train", tiny_config, "-o", tmp_path / "m.h5", "--checkpoint", checkpoint).code == 0
+    shown = ei_brian("export", checkpoint, "--config", tiny_config, "-o", tmp_path / "e.h5", "--json")
+    assert json.loads(shown.out)["sha256"] == load_spec(tiny_model).sha256
+    lost = ei_brian("export", tmp_path / "none.pt", "--config", tiny_config, "-o", tmp_path / "f.h5")
+    assert lost.code == 2
+    assert not (tmp_path / "f.h5").exists()
+
+
+def test_cache_info_and_clear(ei_brian: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EI_BRIAN_CACHE", str(tmp_path / "cache"))
+    facts = json.loads(ei_brian("cache", "--json").out)
+    assert facts["programs"] == 0
+    assert facts["folder"].startswith(str(tmp_path))
+    assert ei_brian("cache", "clear").code == 0
+    assert ei_brian("cache", "clera").code == 2
+
+
+def test_doctor_knows_this_machine(ei_brian: Callable) -> None:
+    facts = json.loads(ei_brian("doctor", "--json").out)
+    assert facts["brian2"].startswith("2.")
+    assert facts["compiler"]
