@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -45,7 +46,10 @@ def preferences(target: str, dtype: npt.DTypeLike, flags: Sequence[str] = COMPIL
         implementations.add_implementation(NumpyCodeGenerator, code=lambda value: np.asarray(value).astype(dtype))
         for name, value in wanted.items():
             prefs[name] = value
-        yield
+        with warnings.catch_warnings():
+            # Brian2 compares float32 states with 1e50, which becomes infinity: right, and of no use to a reader
+            warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
+            yield
     finally:
         implementations.add_implementation(NumpyCodeGenerator, code=int_before)
         for name, value in before.items():
