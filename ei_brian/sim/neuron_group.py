@@ -12,11 +12,11 @@ from brian2.equations import Equations
 from brian2.groups.group import CodeRunner
 from brian2.stateupdaters.base import StateUpdateMethod
 
+from ei_brian.core.texts import untouched
 from ei_brian.core.units import base_unit
 from ei_brian.sim.functions import FUNCTIONS
 from ei_brian.sim.slots import Slots
 from ei_brian.sim.structure import GroupStructure
-from ei_brian.sim.texts import untouched
 
 __all__ = ["neuron_group", "set_values"]
 
