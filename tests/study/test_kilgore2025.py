@@ -1,0 +1,49 @@
+"""The study runs from training to text and figures, and a second call computes nothing."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDY = ROOT / "validation" / "kilgore2025"
+FIGURES = (
+    "accuracy_by_activity", "accuracy_by_initial_rate", "accuracy_by_update_noise", "distance_and_success", "test_time_noise",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_study_runs_from_training_to_figures_and_is_taken_up(tmp_path: Path) -> None:
+    text = (STUDY / "config.toml").read_text()
+    for old, new in (
+        ("hidden = 60", "hidden = 20"), ("epochs = 12", "epochs = 1"), ("n_steps = 50", "n_steps = 40"),
+        ("excitatory_percent = [100, 95, 80, 50, 20]", "excitatory_percent = [100, 80]"),
+        ("initial_rates_hz = [0.01, 0.1, 1.0, 10.0, 25.6, 50.0, 100.0]", "initial_rates_hz = [10.0, 50.0]"),
+        ("seeds = [0, 1, 2, 3, 4, 5, 6, 7]", "seeds = [0, 1, 2, 3]"), ("diverse_percent = [80, 50, 20]", "diverse_percent = []"),
+        ("update_noise = [0.0, 4.0, 8.0, 16.0]", "update_noise = [0.0, 8.0]"), ('backend = "numpy"', 'backend = "reference"'),
+        ("membrane_white = [0.0, 0.05, 0.1, 0.2, 0.4]", "membrane_white = [0.0, 0.5]"),
+        ("spike_failure = [0.0, 0.1, 0.3, 0.5]", "spike_failure = [0.0, 0.5]"), ("n_trials = 200", "n_trials = 40"),
+        ("input_deletion = [0.0, 0.1, 0.3, 0.5]", "input_deletion = [0.0, 0.5]"), ("van_rossum_trials = 60", "van_rossum_trials = 5"),
+        ("weight_spread = [0.0, 0.25, 0.5, 1.0]", "weight_spread = [0.0, 0.5]"),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new, 1)
+    (tmp_path / "config.toml").write_text(text.split("[quick]")[0] + "[quick]\n")
+    options = ["--config", str(tmp_path / "config.toml"), "-o", str(tmp_path / "r"), "--workers", "1"]
+    command = [sys.executable, str(STUDY / "run.py"), *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    report = tmp_path / "r" / "report"
+    with open(report / "networks.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 2 * 2 * 2 * 4
+    result = (report / "RESULTS.md").read_text()
+    assert "4 seeds are too few for any verdict" in result
+    assert all((report / f"{name}.png").stat().st_size > 5000 and f"({name}.png)" in result for name in FIGURES)
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "r").glob("*/*.npz")}
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "r").glob("*/*.npz")} == stamps
