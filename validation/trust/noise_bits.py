@@ -1,9 +1,9 @@
 """Promise: noisy runs are the same to the bit, however they are computed.
 
-``python -m validation.trust.noise_bits`` runs noisy networks of LIF and of Izhikevich cells in compiled programs: with 1, 2, 4 and
-8 processes, in chunks of 1, 7 and 100 trials, in both layouts, in float32 and float64, compiled for plain SSE2, for AVX2 and
-(where the processor has it) for AVX-512, and compares every bit of the membrane potentials of all steps, of the readout's scores
-and every spike with `core.reference`. Then it compares all spikes of 1,000 trials.
+``python -m validation.trust.noise_bits`` runs noisy networks of LIF and of Izhikevich cells in compiled programs: with 1, 2, 4
+and 8 processes, in chunks of 1, 7 and 100 trials, in both layouts, in float32 and float64, compiled for plain SSE2, for AVX2 and
+(where the processor has it) for AVX-512, and compares every bit of the membrane potentials of all steps, of the readout's
+scores and every spike with `core.reference`. Then it compares all spikes of 1,000 trials.
 """
 
 from __future__ import annotations
