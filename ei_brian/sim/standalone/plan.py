@@ -22,7 +22,7 @@ void ei_finish();
 
 SOURCE = """#include "objects.h"
 #include "network.h"
-#include "ei_runtime.h"
+#include "ei/runtime.h"
 #include "ei_plan.h"
 
 static ei::Run<{real}> run;

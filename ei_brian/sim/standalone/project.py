@@ -35,6 +35,7 @@ from ei_brian.sim.structure import Structure
 
 __all__ = ["Request", "build_project"]
 
+HEADERS = ("data_file.h", "counter.h", "session.h", "runtime.h")
 COLD = ("main.cpp", "objects.cpp", "run.cpp", "network.cpp", "synapses_classes.cpp")
 ENDLESS_STEPS = 2**40  # the program stops itself when all trials are done
 
@@ -115,7 +116,9 @@ def build_project(folder: Path) -> None:
 def _write_sources(folder: Path, plan: Plan) -> None:
     (folder / "ei_plan.h").write_text(plan.header, encoding="utf-8")
     (folder / "ei_plan.cpp").write_text(plan.source, encoding="utf-8")
-    shutil.copyfile(Path(__file__).with_name("runtime.h"), folder / "ei_runtime.h")
+    (folder / "ei").mkdir()
+    for name in HEADERS:
+        shutil.copyfile(Path(__file__).with_name(name), folder / "ei" / name)
 
 
 def _network(request: Request, plan: Plan, connectivity: Mapping[str, Projection]) -> Network:

@@ -1,195 +1,17 @@
-// What every compiled program of ei_brian shares: its data file, counter-based noise, propagation by rows, recording.
+// How a compiled C++ program runs: states, noise, propagation by rows, recording.
 #pragma once
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <fcntl.h>
-#include <unistd.h>
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
 #include <cmath>
-#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
+#include "counter.h"
+#include "session.h"
 
 namespace ei {
-
-[[noreturn]] inline void fail(int code, const char* text, ...) {
-  va_list arguments;
-  va_start(arguments, text);
-  std::fputs("ei_brian: ", stderr);
-  std::vfprintf(stderr, text, arguments);
-  std::fputc('\n', stderr);
-  va_end(arguments);
-  std::fflush(nullptr);
-  std::_Exit(code);
-}
-
-// ---- data file -------------------------------------------------------------------------------------------------------------
-
-inline uint64_t checksum(const char* bytes, size_t size) {  // words of 8 bytes, weighted by the number of their block of 512
-  uint64_t total = 0;
-  for (size_t block = 0, at = 0; at < size; block++) {
-    uint64_t sum = 0;
-    const size_t stop = std::min(size, at + 4096);
-    for (; at + 8 <= stop; at += 8) {
-      uint64_t word;
-      std::memcpy(&word, bytes + at, 8);
-      sum += word;
-    }
-    if (at < stop) {
-      uint64_t word = 0;
-      std::memcpy(&word, bytes + at, stop - at);
-      sum += word;
-      at = stop;
-    }
-    total += sum * (2 * block + 1);
-  }
-  return total;
-}
-
-struct Section {
-  char name[208];
-  char kind[8];
-  uint64_t offset, bytes, check, used;
-};
-
-template <class T> const char* kind_of();
-template <> inline const char* kind_of<float>() { return "<f4"; }
-template <> inline const char* kind_of<double>() { return "<f8"; }
-template <> inline const char* kind_of<int32_t>() { return "<i4"; }
-template <> inline const char* kind_of<int64_t>() { return "<i8"; }
-
-struct DataFile {
-  const char* base = nullptr;
-  std::vector<Section> sections;
-
-  void open(const char* path) {
-    const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-    struct stat about;
-    if (file < 0 || fstat(file, &about) != 0) fail(3, "data file: %s", std::strerror(errno));
-    const size_t size = size_t(about.st_size);
-    if (size < 24) fail(3, "data file: %zu bytes, shorter than its header", size);
-    base = static_cast<const char*>(mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0));
-    if (base == MAP_FAILED) fail(3, "data file: %s", std::strerror(errno));
-    ::close(file);
-    uint64_t count, total;
-    std::memcpy(&count, base + 8, 8);
-    std::memcpy(&total, base + 16, 8);
-    if (std::memcmp(base, "EIDATA01", 8) != 0 || total != size || count > (size - 24) / sizeof(Section))
-      fail(3, "data file: wrong mark or size");
-    sections.resize(count);
-    std::memcpy(sections.data(), base + 24, count * sizeof(Section));
-    for (Section& s : sections) {
-      if (s.offset > size || s.bytes > size - s.offset || s.offset % 64) fail(3, "data file: section %.200s leaves the file", s.name);
-      if (checksum(base + s.offset, s.bytes) != s.check) fail(3, "data file: section %.200s is damaged", s.name);
-    }
-  }
-  Section* find(const std::string& name) {
-    for (Section& s : sections)
-      if (name == s.name) return &s;
-    return nullptr;
-  }
-  template <class T> const T* get(const std::string& name, size_t* count) {
-    Section* s = find(name);
-    if (!s) fail(3, "data file: no section %s", name.c_str());
-    if (std::strcmp(s->kind, kind_of<T>()) != 0) fail(3, "section %s: kind %s, expected %s", name.c_str(), s->kind, kind_of<T>());
-    s->used = 1;
-    *count = s->bytes / sizeof(T);
-    return reinterpret_cast<const T*>(base + s->offset);
-  }
-  template <class T> const T* get_exactly(const std::string& name, size_t wanted) {
-    size_t count;
-    const T* values = get<T>(name, &count);
-    if (count != wanted) fail(3, "section %s: %zu values, expected %zu", name.c_str(), count, wanted);
-    return values;
-  }
-};
-
-// ---- counter-based numbers: Philox-4x32-10, Box-Muller in plain float32; the same bits on every processor -------------------
-
-constexpr int LANES = 16, BLOCK = 4 * LANES;
-
-struct Philox {
-  uint32_t a[LANES], b[LANES], c[LANES], d[LANES];
-  void fill(uint32_t block, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
-    for (int q = 0; q < LANES; q++) { a[q] = block * LANES + q; b[q] = step; c[q] = trial; d[q] = stream; }
-    for (int round = 0; round < 10; round++) {
-      for (int q = 0; q < LANES; q++) {
-        const uint64_t p0 = uint64_t(0xD2511F53u) * a[q], p1 = uint64_t(0xCD9E8D57u) * c[q];
-        const uint32_t n0 = uint32_t(p1 >> 32) ^ b[q] ^ k0, n2 = uint32_t(p0 >> 32) ^ d[q] ^ k1;
-        b[q] = uint32_t(p1); d[q] = uint32_t(p0); a[q] = n0; c[q] = n2;
-      }
-      k0 += 0x9E3779B9u; k1 += 0xBB67AE85u;
-    }
-  }
-};
-
-inline float log_poly(float x) {  // 0 < x < 1
-  uint32_t bits;
-  std::memcpy(&bits, &x, 4);
-  int e = int(bits >> 23) - 127;
-  bits = (bits & 0x7FFFFFu) | 0x3F800000u;
-  float m;
-  std::memcpy(&m, &bits, 4);
-  const int big = m > 1.41421356f;
-  m = big ? m * 0.5f : m;
-  e += big;
-  const float f = m - 1.f, s = f / (2.f + f), z = s * s;
-  const float p = z * (0.66666667f + z * (0.4f + z * (0.28571429f + z * 0.22222222f)));
-  return float(e) * 0.69314718f + s * (2.f + p);
-}
-
-inline void sincos_turn(float u, float& sine, float& cosine) {  // of 2 pi u, 0 <= u < 1
-  const float k = std::floor(u * 4.f + 0.5f), r = (u - k * 0.25f) * 6.2831853f, z = r * r;
-  const int q = int(k) & 3;
-  const float s = r * (1.f + z * (-0.16666667f + z * (8.3333333e-3f + z * -1.9841270e-4f)));
-  const float c = 1.f + z * (-0.5f + z * (0.041666667f + z * (-1.3888889e-3f + z * 2.4801587e-5f)));
-  const float a = (q & 1) ? c : s, b = (q & 1) ? s : c;
-  sine = (q & 2) ? -a : a;
-  cosine = ((q + 1) & 2) ? -b : b;
-}
-
-constexpr float UNIT = 1.f / 16777216.f;
-
-template <class T> inline void uniforms(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
-  Philox words;
-  for (int block = 0; block * BLOCK < n; block++) {
-    words.fill(uint32_t(block), step, trial, stream, k0, k1);
-    const uint32_t* lanes[4] = {words.a, words.b, words.c, words.d};
-    for (int word = 0; word < 4; word++) {
-      const int from = block * BLOCK + word * LANES, count = std::min(LANES, n - from);
-      for (int q = 0; q < count; q++) out[from + q] = T((float(int(lanes[word][q] >> 8)) + 0.5f) * UNIT);
-    }
-  }
-}
-
-template <class T> inline void normals(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
-  Philox words;
-  float made[4][LANES];
-  for (int block = 0; block * BLOCK < n; block++) {
-    words.fill(uint32_t(block), step, trial, stream, k0, k1);
-    for (int q = 0; q < LANES; q++) {
-      const float u1 = (float(int(words.a[q] >> 8)) + 0.5f) * UNIT, u2 = float(int(words.b[q] >> 8)) * UNIT;
-      const float u3 = (float(int(words.c[q] >> 8)) + 0.5f) * UNIT, u4 = float(int(words.d[q] >> 8)) * UNIT;
-      const float r1 = std::sqrt(-2.f * log_poly(u1)), r2 = std::sqrt(-2.f * log_poly(u3));
-      float s1, c1, s2, c2;
-      sincos_turn(u2, s1, c1);
-      sincos_turn(u4, s2, c2);
-      made[0][q] = r1 * c1; made[1][q] = r1 * s1; made[2][q] = r2 * c2; made[3][q] = r2 * s2;
-    }
-    for (int word = 0; word < 4; word++) {
-      const int from = block * BLOCK + word * LANES, count = std::min(LANES, n - from);
-      for (int q = 0; q < count; q++) out[from + q] = T(made[word][q]);
-    }
-  }
-}
-
-// ---- the network as this program runs it --------------------------------------------------------------------------------------
 
 template <class T> struct Group {
   std::string name;
@@ -240,10 +62,6 @@ template <class T> const T* padded_rows(const T* rows, size_t n_rows, size_t n) 
   return made;
 }
 
-template <class T> struct Table { int delay; const T* rows; const int64_t* first; const int32_t* target; };
-
-template <class T> struct Release { bool on = false; T scale = 1, probability = 1, cv = 0; int64_t stream_release = -1, stream_quantal = -1; };
-
 template <class T> struct Projection {
   std::string name;
   int source;             // index of the group, -1 for an input
@@ -257,14 +75,11 @@ template <class T> struct Projection {
 
 template <class T> struct History { int keep; std::vector<std::vector<int32_t>> spikes; std::vector<std::vector<T>> sizes; };
 
-template <class T> struct Run {
-  DataFile data;
-  std::string folder;
-  int batch = 0, n_steps = 0, step = 0, active = 0, longest_input_delay = 0, n_inputs = 1;
-  int64_t first_trial = 0, n_trials = 0, done = 0;
-  uint32_t key0 = 0, key1 = 0;
-  bool finished = false;
-  std::chrono::steady_clock::time_point started;
+template <class T> struct Run : Session<T> {
+  using S = Session<T>;
+  using S::data, S::batch, S::n_steps, S::step, S::active, S::n_inputs, S::first_trial, S::n_trials, S::done, S::key0, S::key1, S::score_file;
+  using S::event_first, S::event_step, S::event_unit, S::event_value, S::create, S::write, S::close;
+  int longest_input_delay = 0;
   std::vector<Group<T>> groups;
   std::vector<Constant<T>> constants;
   std::vector<State<T>> states;
@@ -272,55 +87,21 @@ template <class T> struct Run {
   std::vector<Trace<T>> traces;
   std::vector<Projection<T>> projections;
   std::vector<History<T>> histories;
-  const int64_t* event_first = nullptr;
-  const int32_t *event_step = nullptr, *event_unit = nullptr;
-  const T* event_value = nullptr;
   std::vector<int64_t> cursor;
   std::vector<std::vector<int64_t>> begin_of, end_of;  // events of each trial in this and earlier steps, a ring
   const T* score = nullptr;
   int score_size = 0;
-  FILE* score_file = nullptr;
   std::vector<T> buffer, buffer2;
 
-  FILE* create(const std::string& name) {
-    FILE* file = std::fopen((folder + "/" + name).c_str(), "wb");
-    if (!file) fail(4, "cannot write %s: %s", name.c_str(), std::strerror(errno));
-    return file;
-  }
-  void write(FILE* file, const void* bytes, size_t size) {
-    if (size && std::fwrite(bytes, 1, size, file) != size) fail(4, "cannot write results: %s", std::strerror(errno));
-  }
-  void close(FILE* file) {
-    if (file && std::fclose(file) != 0) fail(4, "cannot write results: %s", std::strerror(errno));
-  }
-
   void open(const std::vector<std::string>& args, int batch_, int n_inputs_) {
-    if (args.size() != 4) fail(3, "started without its data: run it through ei_brian");
-    batch = batch_;
-    n_inputs = n_inputs_;
-    data.open(args[0].c_str());
-    folder = args[1];
-    first_trial = std::atoll(args[2].c_str());
-    n_trials = std::atoll(args[3].c_str());
-    const int64_t* settings = data.get_exactly<int64_t>("settings", 4);
-    n_steps = int(settings[0]);
-    key0 = uint32_t(settings[1]);
-    key1 = uint32_t(settings[2]);
-    const int64_t total = settings[3];
-    if (first_trial < 0 || n_trials < 1 || first_trial + n_trials > total || n_steps < 1) fail(3, "trials %lld + %lld of %lld", (long long)first_trial, (long long)n_trials, (long long)total);
-    size_t n_events, other;
-    event_first = data.get_exactly<int64_t>("input.first", size_t(total) + 1);
-    event_step = data.get<int32_t>("input.step", &n_events);
-    event_unit = data.get<int32_t>("input.unit", &other);
-    if (n_events != other || event_first[total] != int64_t(n_events)) fail(3, "input: steps and units differ in number");
-    if (data.find("input.value")) event_value = data.get_exactly<T>("input.value", n_events);
+    S::begin(args, batch_, n_inputs_);
     cursor.resize(batch);
   }
   int add_group(const char* name, int size, const int32_t* spikes) {
     Group<T> group;
     group.name = name; group.size = size; group.spikes = spikes;
     if (spikes) {
-      group.keep_events = data.get_exactly<int32_t>(std::string(name) + ".keep", 1)[0] != 0;
+      group.keep_events = S::keeps_events(name);
       group.counts.assign(size_t(size) * batch, 0);
       if (group.keep_events) group.event_file = create(std::string(name) + ".events");
       group.count_file = create(std::string(name) + ".counts");
@@ -329,16 +110,15 @@ template <class T> struct Run {
     return int(groups.size()) - 1;
   }
   void add_constant(const char* name, T* at, int size, bool scalar) {
-    Constant<T> made{name, at, scalar ? 1 : batch, scalar ? 1 : size, data.get_exactly<T>(name, scalar ? 1 : size), scalar};
+    Constant<T> made{name, at, scalar ? 1 : batch, scalar ? 1 : size, data.template get_exactly<T>(name, scalar ? 1 : size), scalar};
     for (int copy = 0; copy < made.copies; copy++) std::copy(made.values, made.values + made.size, at + size_t(copy) * made.size);
     constants.push_back(made);
   }
   void add_state(const char* name, T* at, int size) {
-    size_t count;
-    const T* values = data.get<T>(name, &count);
-    if (count != 1 && count != size_t(size)) fail(3, "section %s: %zu values for %d neurons", name, count, size);
-    states.push_back(State<T>{name, at, size, values, count == 1});
-    if (data.find(std::string("trace.") + name)) traces.push_back(Trace<T>{at, size, create(std::string("trace.") + name)});
+    bool scalar;
+    const T* values = S::initial(name, size, &scalar);
+    states.push_back(State<T>{name, at, size, values, scalar});
+    if (S::keeps_trace(name)) traces.push_back(Trace<T>{at, size, create(std::string("trace.") + name)});
   }
   void add_draw(T* at, int size, bool normal, bool shared, uint32_t stream) { draws.push_back(Draw<T>{at, size, normal, shared, stream}); }
   void set_score(const T* at, int size) { score = at; score_size = size; score_file = create("scores"); }
@@ -347,30 +127,14 @@ template <class T> struct Run {
     Projection<T> p;
     p.name = name; p.source = source; p.input_start = input_start; p.n_source = n_source; p.n_target = n_target; p.port = port;
     p.release = release; p.history = -1;
-    const std::string prefix = name;
-    size_t n_tables;
-    const int32_t* delays = data.get<int32_t>(prefix + ".delays", &n_tables);
     int longest = 0;
-    for (size_t k = 0; k < n_tables; k++) {
-      const std::string here = prefix + "." + std::to_string(k);
-      Table<T> table{delays[k], nullptr, nullptr, nullptr};
-      if (data.find(here + ".first")) {
-        table.first = data.get_exactly<int64_t>(here + ".first", size_t(n_source) + 1);
-        table.rows = data.get_exactly<T>(here + ".rows", size_t(table.first[n_source]));
-        table.target = data.get_exactly<int32_t>(here + ".target", size_t(table.first[n_source]));
-        for (int64_t s = 0; s < table.first[n_source]; s++)
-          if (table.target[s] < 0 || table.target[s] >= n_target) fail(3, "section %s.target: %d of %d", here.c_str(), table.target[s], n_target);
-      } else {
-        table.rows = padded_rows(data.get_exactly<T>(here + ".rows", size_t(n_source) * n_target), n_source, n_target);
-      }
-      if (table.delay < 0) fail(3, "section %s.delays: negative", name);
+    p.tables = S::tables(name, n_source, n_target);
+    for (Table<T>& table : p.tables) {
+      if (!table.first) table.rows = padded_rows(table.rows, n_source, n_target);
       longest = std::max(longest, table.delay);
-      p.tables.push_back(table);
     }
-    if (data.find(prefix + ".noise")) {
-      const T* levels = data.get_exactly<T>(prefix + ".noise", 3);
-      const int64_t* streams = data.get_exactly<int64_t>(prefix + ".streams", 2);
-      p.noise = Release<T>{true, levels[0], levels[1], levels[2], streams[0], streams[1]};
+    p.noise = S::release(name);
+    if (p.noise.on) {
       buffer.resize(std::max(buffer.size(), size_t(n_target)));
       buffer2.resize(buffer.size());
     }
@@ -384,11 +148,9 @@ template <class T> struct Run {
     projections.push_back(p);
   }
   void ready() {
-    started = std::chrono::steady_clock::now();
     begin_of.assign(longest_input_delay + 1, std::vector<int64_t>(batch, 0));
     end_of = begin_of;
-    for (const Section& s : data.sections)
-      if (!s.used && std::strncmp(s.name, "trace.", 6) != 0) fail(3, "section %s: this program has no use for it", s.name);
+    S::start_clock();
   }
 
   // ---- the phases of a step ----
@@ -450,10 +212,7 @@ template <class T> struct Run {
       if (group.keep_events) write_events(group);
     }
     if (score) write(score_file, score, sizeof(T) * size_t(active) * score_size);
-    done += active;
-    step = 0;
-    std::printf("%lld\n", (long long)done);
-    std::fflush(stdout);
+    S::chunk_done();
     if (done == n_trials) finish();
   }
   void write_events(Group<T>& group) {  // by trial; within a trial they stand in the order of steps and units already
@@ -475,13 +234,7 @@ template <class T> struct Run {
           fail(5, "%s: changed during the run", constant.name.c_str());
     for (Group<T>& group : groups) { close(group.event_file); close(group.count_file); }
     for (Trace<T>& trace : traces) close(trace.file);
-    close(score_file);
-    FILE* echo = create("echo");
-    for (const Section& s : data.sections) std::fprintf(echo, "%s %llu\n", s.name, (unsigned long long)checksum(data.base + s.offset, s.bytes));
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    std::fprintf(echo, "seconds %.9f\ndone %lld %lld\n", seconds, (long long)first_trial, (long long)done);
-    close(echo);
-    finished = true;
+    S::end();
   }
 
   // ---- propagation: spikes add rows of a weight table that all trials share ----
@@ -619,7 +372,7 @@ template <class T> struct Run {
       }
   }
   void set_synapses(const char* name, T* at, size_t total, int n) {
-    const T* values = data.get_exactly<T>(std::string(name) + ".w", n);
+    const T* values = data.template get_exactly<T>(std::string(name) + ".w", n);
     if (total != size_t(n) * batch) fail(3, "section %s.w: %d weights, the program has %zu", name, n, total / batch);
     for (int copy = 0; copy < batch; copy++) std::copy(values, values + n, at + size_t(copy) * n);
   }

@@ -1,0 +1,135 @@
+// Counter-based numbers: Philox-4x32-10, Box-Muller in plain float32. The same bits on every processor, from compilers that neither
+// reorder nor fuse arithmetic (-ffp-contract=off, -fmad=false).
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#ifdef __CUDACC__
+#define EI_DEVICE __host__ __device__
+#else
+#define EI_DEVICE
+#endif
+
+namespace ei {
+
+constexpr int LANES = 16, BLOCK = 4 * LANES;
+
+struct Philox {
+  uint32_t a[LANES], b[LANES], c[LANES], d[LANES];
+  void fill(uint32_t block, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+    for (int q = 0; q < LANES; q++) { a[q] = block * LANES + q; b[q] = step; c[q] = trial; d[q] = stream; }
+    for (int round = 0; round < 10; round++) {
+      for (int q = 0; q < LANES; q++) {
+        const uint64_t p0 = uint64_t(0xD2511F53u) * a[q], p1 = uint64_t(0xCD9E8D57u) * c[q];
+        const uint32_t n0 = uint32_t(p1 >> 32) ^ b[q] ^ k0, n2 = uint32_t(p0 >> 32) ^ d[q] ^ k1;
+        b[q] = uint32_t(p1); d[q] = uint32_t(p0); a[q] = n0; c[q] = n2;
+      }
+      k0 += 0x9E3779B9u; k1 += 0xBB67AE85u;
+    }
+  }
+};
+
+EI_DEVICE inline float log_poly(float x) {  // 0 < x < 1
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  int e = int(bits >> 23) - 127;
+  bits = (bits & 0x7FFFFFu) | 0x3F800000u;
+  float m;
+  std::memcpy(&m, &bits, 4);
+  const int big = m > 1.41421356f;
+  m = big ? m * 0.5f : m;
+  e += big;
+  const float f = m - 1.f, s = f / (2.f + f), z = s * s;
+  const float p = z * (0.66666667f + z * (0.4f + z * (0.28571429f + z * 0.22222222f)));
+  return float(e) * 0.69314718f + s * (2.f + p);
+}
+
+EI_DEVICE inline void sincos_turn(float u, float& sine, float& cosine) {  // of 2 pi u, 0 <= u < 1
+  const float k = std::floor(u * 4.f + 0.5f), r = (u - k * 0.25f) * 6.2831853f, z = r * r;
+  const int q = int(k) & 3;
+  const float s = r * (1.f + z * (-0.16666667f + z * (8.3333333e-3f + z * -1.9841270e-4f)));
+  const float c = 1.f + z * (-0.5f + z * (0.041666667f + z * (-1.3888889e-3f + z * 2.4801587e-5f)));
+  const float a = (q & 1) ? c : s, b = (q & 1) ? s : c;
+  sine = (q & 2) ? -a : a;
+  cosine = ((q + 1) & 2) ? -b : b;
+}
+
+constexpr float UNIT = 1.f / 16777216.f;
+
+template <class T> inline void uniforms(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  Philox words;
+  for (int block = 0; block * BLOCK < n; block++) {
+    words.fill(uint32_t(block), step, trial, stream, k0, k1);
+    const uint32_t* lanes[4] = {words.a, words.b, words.c, words.d};
+    for (int word = 0; word < 4; word++) {
+      const int from = block * BLOCK + word * LANES, count = std::min(LANES, n - from);
+      for (int q = 0; q < count; q++) out[from + q] = T((float(int(lanes[word][q] >> 8)) + 0.5f) * UNIT);
+    }
+  }
+}
+
+template <class T> inline void normals(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  Philox words;
+  float made[4][LANES];
+  for (int block = 0; block * BLOCK < n; block++) {
+    words.fill(uint32_t(block), step, trial, stream, k0, k1);
+    for (int q = 0; q < LANES; q++) {
+      const float u1 = (float(int(words.a[q] >> 8)) + 0.5f) * UNIT, u2 = float(int(words.b[q] >> 8)) * UNIT;
+      const float u3 = (float(int(words.c[q] >> 8)) + 0.5f) * UNIT, u4 = float(int(words.d[q] >> 8)) * UNIT;
+      const float r1 = std::sqrt(-2.f * log_poly(u1)), r2 = std::sqrt(-2.f * log_poly(u3));
+      float s1, c1, s2, c2;
+      sincos_turn(u2, s1, c1);
+      sincos_turn(u4, s2, c2);
+      made[0][q] = r1 * c1; made[1][q] = r1 * s1; made[2][q] = r2 * c2; made[3][q] = r2 * s2;
+    }
+    for (int word = 0; word < 4; word++) {
+      const int from = block * BLOCK + word * LANES, count = std::min(LANES, n - from);
+      for (int q = 0; q < count; q++) out[from + q] = T(made[word][q]);
+    }
+  }
+}
+
+// the same numbers one by one, for devices where each thread needs its own
+struct Words { uint32_t a, b, c, d; };
+
+EI_DEVICE inline Words philox(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t k0, uint32_t k1) {
+  for (int round = 0; round < 10; round++) {
+    const uint64_t p0 = uint64_t(0xD2511F53u) * a, p1 = uint64_t(0xCD9E8D57u) * c;
+    const uint32_t n0 = uint32_t(p1 >> 32) ^ b ^ k0, n2 = uint32_t(p0 >> 32) ^ d ^ k1;
+    b = uint32_t(p1); d = uint32_t(p0); a = n0; c = n2;
+    k0 += 0x9E3779B9u; k1 += 0xBB67AE85u;
+  }
+  return Words{a, b, c, d};
+}
+
+EI_DEVICE inline uint32_t lane_of(int unit) { return uint32_t(unit / BLOCK * LANES + unit % LANES); }  // first word of the counter
+EI_DEVICE inline int word_of(int unit) { return unit % BLOCK / LANES; }
+
+EI_DEVICE inline float uniform_from(uint32_t word) { return (float(int(word >> 8)) + 0.5f) * UNIT; }
+
+EI_DEVICE inline void normals_from(uint32_t first, uint32_t second, float& with_cosine, float& with_sine) {
+  const float r = std::sqrt(-2.f * log_poly(uniform_from(first)));
+  float sine, cosine;
+  sincos_turn(float(int(second >> 8)) * UNIT, sine, cosine);
+  with_cosine = r * cosine;
+  with_sine = r * sine;
+}
+
+EI_DEVICE inline float uniform_of(int unit, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  const Words words = philox(lane_of(unit), step, trial, stream, k0, k1);
+  const int word = word_of(unit);
+  return uniform_from(word == 0 ? words.a : word == 1 ? words.b : word == 2 ? words.c : words.d);
+}
+
+EI_DEVICE inline float normal_of(int unit, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  const Words words = philox(lane_of(unit), step, trial, stream, k0, k1);
+  const int word = word_of(unit);
+  float with_cosine, with_sine;
+  if (word < 2) normals_from(words.a, words.b, with_cosine, with_sine);
+  else normals_from(words.c, words.d, with_cosine, with_sine);
+  return word % 2 == 0 ? with_cosine : with_sine;
+}
+
+}  // namespace ei
