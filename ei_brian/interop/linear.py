@@ -82,17 +82,13 @@ def _pair(value: Any, n: int) -> tuple[int, ...]:
 
 def _padding(where: str, node: Node, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[tuple[int, int]]:
     value = node.options.get("padding", 0)
-    if isinstance(value, bytes):
-        value = value.decode()
     if node.options.get("padding_mode", "zeros") != "zeros":
         raise DataError(f"{where}.padding_mode: {node.options['padding_mode']!r}; only 'zeros' is a fixed set of synapses here.")
-    if value == "valid":
-        return [(0, 0)] * len(kernel)
-    if value == "same":
-        total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-        return [(t // 2, t - t // 2) for t in total]
     if isinstance(value, str):
-        raise DataError(unknown_name(f"{where}.padding", value, ("valid", "same")))
+        if value not in ("valid", "same"):
+            raise DataError(unknown_name(f"{where}.padding", value, ("valid", "same")))
+        total = [d * (k - 1) if value == "same" else 0 for d, k in zip(dilation, kernel, strict=True)]
+        return [(t // 2, t - t // 2) for t in total]
     return [(p, p) for p in _pair(value, len(kernel))]
 
 
