@@ -16,12 +16,13 @@ namespace ei {
 
 constexpr int LANES = 16, BLOCK = 4 * LANES;
 
-struct Philox {
-  uint32_t a[LANES], b[LANES], c[LANES], d[LANES];
-  void fill(uint32_t block, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
-    for (int q = 0; q < LANES; q++) { a[q] = block * LANES + q; b[q] = step; c[q] = trial; d[q] = stream; }
+// N counters side by side. N is 32 or 64: compilers unroll shorter loops before they could vectorise them, at ten times the cost.
+template <int N> struct Philox {
+  uint32_t a[N], b[N], c[N], d[N];
+  void fill(uint32_t first, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+    for (int q = 0; q < N; q++) { a[q] = first + q; b[q] = step; c[q] = trial; d[q] = stream; }
     for (int round = 0; round < 10; round++) {
-      for (int q = 0; q < LANES; q++) {
+      for (int q = 0; q < N; q++) {
         const uint64_t p0 = uint64_t(0xD2511F53u) * a[q], p1 = uint64_t(0xCD9E8D57u) * c[q];
         const uint32_t n0 = uint32_t(p1 >> 32) ^ b[q] ^ k0, n2 = uint32_t(p0 >> 32) ^ d[q] ^ k1;
         b[q] = uint32_t(p1); d[q] = uint32_t(p0); a[q] = n0; c[q] = n2;
@@ -58,24 +59,38 @@ EI_DEVICE inline void sincos_turn(float u, float& sine, float& cosine) {  // of 
 
 constexpr float UNIT = 1.f / 16777216.f;
 
-template <class T> inline void uniforms(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
-  Philox words;
-  for (int block = 0; block * BLOCK < n; block++) {
-    words.fill(uint32_t(block), step, trial, stream, k0, k1);
-    const uint32_t* lanes[4] = {words.a, words.b, words.c, words.d};
+// Unit j is word (j % 64) / 16 of counter (j / 64) * 16 + j % 16: writes the numbers of the N counters from `first` on.
+template <int N, class T> inline void spread(const float (&made)[4][N], T* __restrict out, int n, int first) {
+  for (int part = 0; part < N / LANES; part++)
     for (int word = 0; word < 4; word++) {
-      const int from = block * BLOCK + word * LANES, count = std::min(LANES, n - from);
-      for (int q = 0; q < count; q++) out[from + q] = T((float(int(lanes[word][q] >> 8)) + 0.5f) * UNIT);
+      const int from = 4 * first + part * BLOCK + word * LANES, count = std::min(LANES, n - from);
+      const float* values = made[word] + part * LANES;
+      if (count == LANES) for (int q = 0; q < LANES; q++) out[from + q] = T(values[q]);
+      else for (int q = 0; q < count; q++) out[from + q] = T(values[q]);
     }
+}
+
+template <int N, class T> inline void uniforms_by(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  Philox<N> words;
+  float made[4][N];
+  for (int first = 0; first * 4 < n; first += N) {
+    words.fill(uint32_t(first), step, trial, stream, k0, k1);
+    for (int q = 0; q < N; q++) {
+      made[0][q] = (float(int(words.a[q] >> 8)) + 0.5f) * UNIT;
+      made[1][q] = (float(int(words.b[q] >> 8)) + 0.5f) * UNIT;
+      made[2][q] = (float(int(words.c[q] >> 8)) + 0.5f) * UNIT;
+      made[3][q] = (float(int(words.d[q] >> 8)) + 0.5f) * UNIT;
+    }
+    spread<N>(made, out, n, first);
   }
 }
 
-template <class T> inline void normals(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
-  Philox words;
-  float made[4][LANES];
-  for (int block = 0; block * BLOCK < n; block++) {
-    words.fill(uint32_t(block), step, trial, stream, k0, k1);
-    for (int q = 0; q < LANES; q++) {
+template <int N, class T> inline void normals_by(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  Philox<N> words;
+  float made[4][N];
+  for (int first = 0; first * 4 < n; first += N) {
+    words.fill(uint32_t(first), step, trial, stream, k0, k1);
+    for (int q = 0; q < N; q++) {
       const float u1 = (float(int(words.a[q] >> 8)) + 0.5f) * UNIT, u2 = float(int(words.b[q] >> 8)) * UNIT;
       const float u3 = (float(int(words.c[q] >> 8)) + 0.5f) * UNIT, u4 = float(int(words.d[q] >> 8)) * UNIT;
       const float r1 = std::sqrt(-2.f * log_poly(u1)), r2 = std::sqrt(-2.f * log_poly(u3));
@@ -84,11 +99,18 @@ template <class T> inline void normals(T* __restrict out, int n, uint32_t step, 
       sincos_turn(u4, s2, c2);
       made[0][q] = r1 * c1; made[1][q] = r1 * s1; made[2][q] = r2 * c2; made[3][q] = r2 * s2;
     }
-    for (int word = 0; word < 4; word++) {
-      const int from = block * BLOCK + word * LANES, count = std::min(LANES, n - from);
-      for (int q = 0; q < count; q++) out[from + q] = T(made[word][q]);
-    }
+    spread<N>(made, out, n, first);
   }
+}
+
+template <class T> inline void uniforms(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  if (n > 2 * BLOCK) uniforms_by<64>(out, n, step, trial, stream, k0, k1);
+  else uniforms_by<32>(out, n, step, trial, stream, k0, k1);
+}
+
+template <class T> inline void normals(T* __restrict out, int n, uint32_t step, uint32_t trial, uint32_t stream, uint32_t k0, uint32_t k1) {
+  if (n > 2 * BLOCK) normals_by<64>(out, n, step, trial, stream, k0, k1);
+  else normals_by<32>(out, n, step, trial, stream, k0, k1);
 }
 
 // the same numbers one by one, for devices where each thread needs its own
