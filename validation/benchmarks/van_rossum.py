@@ -1,6 +1,6 @@
 """Van Rossum distances of all pairs of 200 neurons in 1,000 trials: this package against elephant.
 
-Run as ``python -m validation.benchmarks.van_rossum``; one thread. Elephant is given the spike trains ready-made (as neo objects) and
+Run as ``python -m validation.benchmarks.van_rossum``; one thread. Elephant is given the spike trains ready-made (neo objects) and
 runs on the first ``--trials`` trials only, because all of them would take it about an hour; its time is scaled to 1,000.
 """
 
