@@ -19,7 +19,8 @@ from tests.noise.noise_networks import izhikevich_network, lif_network, stimulus
 from tests.noise.test_noise_backends import NOISES, SEED, same
 
 PROGRAM = """
-#include "runtime.h"
+#include "counter.h"
+#include <cstdio>
 int main() {
   float out[203];
   for (uint32_t trial = 0; trial < 40; trial++)
