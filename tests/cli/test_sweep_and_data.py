@@ -70,10 +70,12 @@ def test_sweep_gives_what_the_simulator_gives(ei_brian: Callable, config: Path, 
         assert row["synaptic_events_per_decision"] == pytest.approx(events / 20)
     assert len(list((folder / "recordings").iterdir())) == 6
     assert json.loads(ei_brian("sweep", config, "-o", folder, "--workers", 1, "--json").out)["computed_now"] == 0
-    text = robustness_report(folder).read_text()
+    page = robustness_report(folder)
+    text = page.with_suffix(".md").read_text()
+    assert f"report: {page}" in ei_brian("report", folder).out
     assert "| LIF | 0.3 |" in text
     assert "| FS | 0.3 |" in text
-    assert (folder / "accuracy_membrane_white.svg").stat().st_size > 1000
+    assert (page.parent / "figures" / "accuracy_membrane_white.png").stat().st_size > 1000
     quiet = simulate(spec, stimulus)
     assert np.isclose(rows["LIF", 0.0, 1]["accuracy"], quiet.accuracy)
 
