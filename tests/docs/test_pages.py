@@ -1,0 +1,32 @@
+"""The Python of the documentation runs as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NEEDS = {"howto/bring_your_network.md": "snntorch"}
+PAGES = ("get_started.md", "howto/add_a_neuron_model.md", "howto/add_a_noise.md", "howto/figures.md", *NEEDS)
+
+
+def code_of(page: str) -> str:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return "\n".join(re.findall(r"^```python\n(.*?)^```$", text, flags=re.M | re.S))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_code_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if page in NEEDS:
+        pytest.importorskip(NEEDS[page])
+    (tmp_path / "models").mkdir()
+    for model in (ROOT / "models").glob("*.h5"):
+        shutil.copy(model, tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    code = code_of(page)
+    assert code
+    exec(compile(code, page, "exec"), {"__name__": "page"})  # noqa: S102 - our own pages
