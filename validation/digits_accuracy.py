@@ -2,8 +2,8 @@
 
 Trains the committed configuration with five seeds and writes one line per seed to ``validation/digits_accuracy.csv``; seeds that
 stand there already are not trained again (delete the file to start over). The range over seeds is printed beside the mean: with
-359 test images one seed has a standard error of one point by its test set alone. Rates are claimed for every seed. About one minute
-a seed on two cores.
+359 test images one seed has a standard error of one point by its test set alone. Rates are claimed for every seed. About a minute
+for each on two cores.
 
     python validation/digits_accuracy.py
 """
