@@ -1,7 +1,7 @@
 """Claim: torch (float64), the reference and every Brian2 backend give the same spikes, every one, on the whole digits test set.
 
 Networks of 200 cells at 50:50, 80:20 and 100:0, recurrent and feed-forward, with initial weights that make them fire at about
-20 Hz, and the trained network of ``models/``. Tolerance: none. For float32 the number of equal trials is written down, not claimed.
+20 Hz, and the trained network of ``models/``. Tolerance: none. The number of trials equal in float32 is written, not claimed.
 
     python validation/equality.py
 """
