@@ -110,17 +110,21 @@ class Backend:
             return reference.simulate(spec, stimulus, self.dtype, traces, steps, noise, seed)
         layout = "shared" if self.layout == "auto" else self.layout
         chosen = seed_for(noise, seed)
+        if not stimulus.n_trials:
+            nothing = reference.simulate(spec, stimulus, self.dtype, traces, steps, noise, chosen)
+            return replace(nothing, backend={**nothing.backend, **self._facts(layout)})
         noisy, presented = apply_static(noise, chosen, spec, stimulus)
-        if self.name in ("numpy", "cython") or not stimulus.n_trials:
-            target = self.name if self.name in ("numpy", "cython") else "numpy"
-            recording = run_part(noisy, presented, target, layout, self.dtype, tuple(traces), steps, noise, chosen)
+        if self.name in ("numpy", "cython"):
+            recording = run_part(noisy, presented, self.name, layout, self.dtype, tuple(traces), steps, noise, chosen)
         elif self.name == "cpp_standalone":
             recording = self._compiled(noisy, presented, layout, tuple(traces), steps, noise, chosen)
         else:
             raise BackendError(f"Backend {self.name}: not available yet.")
+        return replace(recording, backend={**self._facts(layout), **recording.backend}, spec_sha256=spec.sha256)
+
+    def _facts(self, layout: str) -> dict[str, Any]:
         facts: dict[str, Any] = {"name": self.name, "layout": layout, "dtype": self.dtype.name, "threads": self.threads}
-        facts |= {"brian2": brian2.__version__, "numpy": np.__version__, "stream_layout": STREAM_LAYOUT, **recording.backend}
-        return replace(recording, backend=facts, spec_sha256=spec.sha256)
+        return facts | {"brian2": brian2.__version__, "numpy": np.__version__, "stream_layout": STREAM_LAYOUT}
 
     def _compiled(
         self, spec: NetworkSpec, stimulus: Stimulus, layout: str, traces: tuple[tuple[str, str], ...], n_steps: int,

@@ -97,7 +97,7 @@ def _build(folder: Path) -> None:
     environment = dict(os.environ)
     package_root = str(Path(ei_brian.__file__).parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
-    command = [sys.executable, "-m", "ei_brian.sim.standalone.project", str(folder)]
+    command = [sys.executable, "-m", "ei_brian.sim.standalone.child", str(folder)]
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BackendError(

@@ -1,8 +1,6 @@
-"""Makes one compiled program: run as a process of its own, since Brian2's standalone device is one per process.
+"""Makes one compiled program, in a process of its own (`child`), since Brian2's standalone device is one per process.
 
-    python -m ei_brian.sim.standalone.project FOLDER
-
-reads ``FOLDER/request.json`` (and ``FOLDER/connectivity.npz`` for plain Synapses), writes the Brian2 project into the folder
+It reads ``FOLDER/request.json`` (and ``FOLDER/connectivity.npz`` for plain Synapses), writes the Brian2 project into the folder
 and compiles it.
 """
 
@@ -11,10 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +25,13 @@ from ei_brian.sim.neuron_group import neuron_group
 from ei_brian.sim.preferences import preferences
 from ei_brian.sim.propagation.synapses import synapse_table, synapses
 from ei_brian.sim.slots import Slots, slots_for
+from ei_brian.sim.standalone.compilation import compile_program
 from ei_brian.sim.standalone.plan import Plan, plan_of
 from ei_brian.sim.structure import Structure
 
 __all__ = ["Request", "build_project"]
 
 HEADERS = ("data_file.h", "counter.h", "session.h", "runtime.h")
-COLD = ("main.cpp", "objects.cpp", "run.cpp", "network.cpp", "synapses_classes.cpp")
 ENDLESS_STEPS = 2**40  # the program stops itself when all trials are done
 
 
@@ -98,7 +93,7 @@ def build_project(folder: Path) -> None:
     connectivity = _connectivity(folder, request)
     counts = {name: synapse_table(projection)[0].size for name, projection in connectivity.items()}
     plan = plan_of(request.structure, request.dtype, request.batch, request.layout, counts, request.score)
-    with preferences("auto", request.dtype, request.flags):
+    with preferences("auto", request.dtype, ()):  # it would try the compiler on each flag that it is given, to compile nothing
         prefs.core.stop_on_keyboard_interrupt = True
         prefs.codegen.cpp.headers = [*prefs.codegen.cpp.headers, '"ei_plan.h"']
         set_device("cpp_standalone", directory=str(folder), build_on_run=False)
@@ -110,7 +105,8 @@ def build_project(folder: Path) -> None:
         _write_sources(folder, plan)
         device.build(directory=str(folder), compile=False, run=False, additional_source_files=["ei_plan.cpp"])
         sources = device.writer.source_files
-    _compile(folder, sorted({os.path.relpath(name, folder) if os.path.isabs(name) else name for name in sources}), request.flags)
+    names = sorted({os.path.relpath(name, folder) if os.path.isabs(name) else name for name in sources})
+    compile_program(folder, names, request.flags)
 
 
 def _write_sources(folder: Path, plan: Plan) -> None:
@@ -188,29 +184,6 @@ def _connectivity(folder: Path, request: Request) -> dict[str, Projection]:
     return made
 
 
-def _compile(folder: Path, sources: Sequence[str], flags: Sequence[str]) -> None:
-    """Compile the sources and link ``main``; the common header is compiled once, and what runs once is not optimised."""
-    compiler = os.environ.get("CXX", "g++").split()
-    cold = ["-O1" if flag == "-O3" else flag for flag in flags]
-    _call(folder, [*compiler, *flags, "-I.", "-x", "c++-header", "objects.h"])
-    commands = [
-        [*compiler, *(cold if name in COLD else flags), "-I.", *([] if name in COLD else ["-include", "objects.h"]), "-c", name,
-         "-o", name + ".o"]
-        for name in sources
-    ]  # fmt: skip
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
-        list(pool.map(lambda command: _call(folder, command), commands))
-    _call(folder, [*compiler, *(name + ".o" for name in sources), "-o", "main"])
-    for waste in (*folder.rglob("*.o"), *folder.rglob("*.gch")):
-        waste.unlink()
-
-
-def _call(folder: Path, command: Sequence[str]) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\nfailed ({done.returncode}):\n{done.stderr[-4000:]}")
-
-
 def spec_connectivity(spec: NetworkSpec) -> dict[str, Any]:
     """Return the arrays of ``connectivity.npz``."""
     arrays: dict[str, Any] = {}
@@ -226,7 +199,3 @@ def spec_connectivity(spec: NetworkSpec) -> dict[str, Any]:
         for part, values in (("indices", indices), ("first", first), ("delay", np.asarray(delays, dtype=np.int32))):
             arrays[f"{projection.name}.{part}"] = values
     return arrays
-
-
-if __name__ == "__main__":
-    build_project(Path(sys.argv[1]).resolve())
