@@ -19,7 +19,7 @@ __all__ = ["check_compiler", "processor", "toolchain_key"]
 
 SOURCES = ("data_file.h", "counter.h", "session.h", "runtime.h", "plan.py", "project.py", "compilation.py", "child.py",
            "templates/threshold.cpp", "../neuron_group.py", "../slots.py", "../functions.py", "../propagation/synapses.py",
-           "../preferences.py", "../texts.py", "../structure.py", "../../core/exponential.py")  # fmt: skip
+           "../preferences.py", "../../core/texts.py", "../structure.py", "../../core/exponential.py")  # fmt: skip
 
 
 @functools.cache
