@@ -39,14 +39,14 @@ def main() -> None:
     train_all(config, folder, options.workers)
     trained = perf_counter()
     rows = measure_all(config, folder)
-    table = run_test_time(config, folder, options.workers)
+    table, checked = run_test_time(config, folder, options.workers)
     simulated = perf_counter()
     times = f"{trained - started:.0f} s training, {simulated - trained:.0f} s measures and Brian2 in this call"
-    write_report(config, rows, table, report, times)
+    write_report(config, rows, table, checked, report, times)
     print(f"wrote {report / 'RESULTS.md'}: {times}")
 
 
-def write_report(config: Config, rows: list[Row], table: Path, report: Path, times: str) -> None:
+def write_report(config: Config, rows: list[Row], table: Path, checked: str, report: Path, times: str) -> None:
     """Write text, figures and tables."""
     report.mkdir(parents=True, exist_ok=True)
     success = findings.Success.of(rows, config.analysis.success_margin)
@@ -62,7 +62,7 @@ def write_report(config: Config, rows: list[Row], table: Path, report: Path, tim
         *findings.reliability(rows, success), "![accuracy and success](accuracy_by_initial_rate.png)", "",
         *findings.activity(rows), "![accuracy against activity](accuracy_by_activity.png)", "",
         *findings.update_noise(rows), "![accuracy against noise on updates](accuracy_by_update_noise.png)", "",
-        *findings.test_time(table), "![noise at test time](test_time_noise.png)", "",
+        *findings.test_time(table, checked), "![noise at test time](test_time_noise.png)", "",
         *findings.distances(rows), "![van Rossum distance](distance_and_success.png)", "",
     ]  # fmt: skip
     (report / "RESULTS.md").write_text("\n".join(parts))
