@@ -86,7 +86,8 @@ class SpecNetwork(nn.Module):
         """Set weights that training pushed over zero, or into pairs that have no synapse, back to zero."""
         for projection in self.spec.projections:
             weights, low, high = self.weights[projection.name], *_bounds(self.spec, projection)
-            weights.clamp_(min=low, max=high)
+            if low is not None or high is not None:
+                weights.clamp_(min=low, max=high)
             if projection.sparse or np.ndim(projection.delay_steps):
                 weights.mul_(torch.from_numpy(_pattern(projection)).to(weights.dtype))
 

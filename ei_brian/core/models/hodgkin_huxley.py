@@ -21,12 +21,14 @@ def _numbers(unit: str, **values: float) -> tuple[Parameter, ...]:
     return tuple(Parameter(name, unit, value, "constant of the rate functions") for name, value in values.items())
 
 
-def _cell(c: float, g_na: float, g_k: float, g_l: float, e_na: float, e_k: float, e_l: float, v_init: float) -> tuple[Parameter, ...]:
+def _cell(
+    c: float, g_na: float, g_k: float, g_l: float, e_na: float, e_k: float, e_l: float, v_init: float
+) -> tuple[Parameter, ...]:
     return (
         Parameter("C", "pF", c, "membrane capacitance", low=0.0, open_low=True),
         Parameter("g_Na", "nS", g_na, "sodium conductance", low=0.0),
         Parameter("g_K", "nS", g_k, "potassium conductance", low=0.0),
-        Parameter("g_L", "nS", g_l, "leak conductance", low=0.0),
+        Parameter("g_L", "nS", g_l, "leak conductance", low=0.0, open_low=True),
         Parameter("E_Na", "mV", e_na, "sodium reversal potential"),
         Parameter("E_K", "mV", e_k, "potassium reversal potential"),
         Parameter("E_L", "mV", e_l, "leak reversal potential"),
@@ -63,12 +65,31 @@ def _linoid(shift: str, width: str, factor: str) -> str:
     return f"{factor}*{x}/(1 - exponential(-{x}))/one_ms"
 
 
+def _falling_exponential(name: str, factor: str) -> str:
+    """Return ``factor * exp(-(v + shift)/width)`` per ms."""
+    return f"{factor}*exponential(-(v + shift_{name})/width_{name})/one_ms"
+
+
+def _sigmoid(name: str, factor: str) -> str:
+    """Return ``factor/(1 + exp(-(v + shift)/width))`` per ms."""
+    return f"{factor}/(1 + exponential(-(v + shift_{name})/width_{name}))/one_ms"
+
+
 WB_M = (
-    f"alpha_m = {_linoid('shift_m', 'width_m', 'one')}\n"
-    "beta_m = four*exponential(-(v + shift_bm)/width_bm)/one_ms\n"
-    "m_inf = alpha_m/(alpha_m + beta_m)"
+    f"alpha_m_now = {_linoid('shift_m', 'width_m', 'one')}\n"
+    "beta_m_now = four*exponential(-(v + shift_bm)/width_bm)/one_ms\n"
+    "m_now = alpha_m_now/(alpha_m_now + beta_m_now)"
 )
-WB_CURRENT = "g_Na*m_inf*m_inf*m_inf*h_gate*(E_Na - v) + g_K*n*n*n*n*(E_K - v) + g_L*(E_L - v)"
+
+
+def _membrane(m: str) -> str:
+    """Return one step of v by the exponential Euler method: stable however large the sodium conductance is."""
+    return (
+        f"sodium_now = g_Na*{m}*{m}*{m}*h_gate\npotassium_now = g_K*n*n*n*n\ntotal_now = sodium_now + potassium_now + g_L\n"
+        "v_now = (sodium_now*E_Na + potassium_now*E_K + g_L*E_L + I)/total_now\n"
+        "v = v_now + (v - v_now)*exponential(-h*total_now/C)"
+    )
+
 
 WANG_BUZSAKI = NeuronModel(
     name="wang_buzsaki",
@@ -84,14 +105,16 @@ WANG_BUZSAKI = NeuronModel(
         " - b_n*exp(-(v + shift_bn)/width_bn)/one_ms*n) : 1"
     ),
     update=(
-        WB_M + "\n"
-        + _gate("h_gate", "a_h*exponential(-(v + shift_h)/width_h)/one_ms", "one/(1 + exponential(-(v + shift_bh)/width_bh))/one_ms", "phi")
-        + "\n" + _gate("n", _linoid("shift_n", "width_n", "a_n"), "b_n*exponential(-(v + shift_bn)/width_bn)/one_ms", "phi") + "\n"
-        f"v = v + h*({WB_CURRENT} + I)/C"
+        "\n".join((
+            WB_M,
+            _gate("h_gate", _falling_exponential("h", "a_h"), _sigmoid("bh", "one"), "phi"),
+            _gate("n", _linoid("shift_n", "width_n", "a_n"), _falling_exponential("bn", "b_n"), "phi"),
+            _membrane("m_now"),
+        ))
     ),
     update_end="armed = clip(armed + int(v < v_rearm), 0, 1)",
     longest_step_ms=LONGEST_STEP_MS,
-    method="gates by the exponential Euler method, then v by forward Euler, in sub-steps of at most 0.05 ms",
+    method="exponential Euler, gates then v, in sub-steps of at most 0.05 ms",
     threshold="armed*int(v > v_spike) > 0",
     reset="armed = 0*armed",
     parameters=(
@@ -110,8 +133,6 @@ WANG_BUZSAKI = NeuronModel(
     deviations=f"{SINGULAR} {ONCE_PER_SPIKE}",
     v_scale="v_distance",
 )  # fmt: skip
-
-TM_CURRENT = "g_Na*m*m*m*h_gate*(E_Na - v) + g_K*n*n*n*n*(E_K - v) + g_L*(E_L - v)"
 
 
 def _falling(shift: str, width: str, factor: str) -> str:
@@ -133,14 +154,16 @@ TRAUB_MILES = NeuronModel(
         " - b_n*exp(-(v + shift_bn)/width_bn)/one_ms*n : 1"
     ),
     update=(
-        _gate("m", _linoid("shift_m", "width_m", "a_m"), _falling("shift_bm", "width_bm", "b_m"))
-        + "\n" + _gate("h_gate", "a_h*exponential(-(v + shift_h)/width_h)/one_ms", "four/(1 + exponential(-(v + shift_bh)/width_bh))/one_ms")
-        + "\n" + _gate("n", _linoid("shift_n", "width_n", "a_n"), "b_n*exponential(-(v + shift_bn)/width_bn)/one_ms") + "\n"
-        f"v = v + h*({TM_CURRENT} + I)/C"
+        "\n".join((
+            _gate("m", _linoid("shift_m", "width_m", "a_m"), _falling("shift_bm", "width_bm", "b_m")),
+            _gate("h_gate", _falling_exponential("h", "a_h"), _sigmoid("bh", "four")),
+            _gate("n", _linoid("shift_n", "width_n", "a_n"), _falling_exponential("bn", "b_n")),
+            _membrane("m"),
+        ))
     ),
     update_end="armed = clip(armed + int(v < v_rearm), 0, 1)",
     longest_step_ms=LONGEST_STEP_MS,
-    method="gates by the exponential Euler method, then v by forward Euler, in sub-steps of at most 0.05 ms",
+    method="exponential Euler, gates then v, in sub-steps of at most 0.05 ms",
     threshold="armed*int(v > v_spike) > 0",
     reset="armed = 0*armed",
     parameters=(
@@ -157,8 +180,8 @@ TRAUB_MILES = NeuronModel(
     input_unit="pA",
     max_dt_ms=1.0,
     reference=(
-        "Traub & Miles 1991, Neuronal Networks of the Hippocampus, Cambridge University Press, in the form of Brette et al. 2007, "
-        "J. Comput. Neurosci. 23:349, app. 1 (benchmark 3; threshold shift 63 mV), doi 10.1007/s10827-007-0038-6"
+        "Traub & Miles 1991, Neuronal Networks of the Hippocampus, Cambridge University Press, in the form of Brette et al. "
+        "2007, J. Comput. Neurosci. 23:349, app. 1 (benchmark 3; threshold shift 63 mV), doi 10.1007/s10827-007-0038-6"
     ),
     deviations=f"{SINGULAR} {ONCE_PER_SPIKE}",
     v_scale="v_distance",
