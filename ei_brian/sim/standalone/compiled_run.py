@@ -29,6 +29,7 @@ __all__ = ["run_compiled"]
 def run_compiled(
     spec: NetworkSpec, stimulus: Stimulus, *, dtype: np.dtype[Any], layout: str, batch: int, threads: int, record: str,
     traces: tuple[tuple[str, str], ...], n_steps: int, noise: Noise | None, seed: int | None, progress: bool,
+    target: str = "cpp_standalone", in_order: bool = True,
 ) -> Recording:  # fmt: skip
     """Run every trial of a stimulus, which has at least one, and return what happened.
 
@@ -48,10 +49,12 @@ def run_compiled(
         Noise of every step.
     progress : bool
         Show a bar over the trials.
+    target, in_order : str, bool
+        What the program runs on, and whether a GPU forms sums in the order of the reference.
     """
     started = perf_counter()
     keep = {p.name: record == "spikes" or _decides_by_spike(spec, p.name) for p in spec.cells if p.spiking}
-    request = request_for(spec, stimulus, dtype, layout, batch, noise)
+    request = request_for(spec, stimulus, dtype, layout, batch, noise, target, in_order)
     with compiled(spec, request) as program, tempfile.TemporaryDirectory(prefix="ei_brian_run_") as name:
         built = perf_counter()
         folder = Path(name)

@@ -20,6 +20,8 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError
 from ei_brian.sim.build_cache import BuildCache
+from ei_brian.sim.cuda.flags import gpu_flags
+from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.preferences import COMPILER_FLAGS
 from ei_brian.sim.standalone.project import Request, spec_connectivity
 from ei_brian.sim.standalone.toolchain import check_compiler, toolchain_key
@@ -46,11 +48,14 @@ def batch_size(spec: NetworkSpec, layout: str, itemsize: int) -> int:
 
 
 def request_for(
-    spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], layout: str, batch: int, noise: Noise | None
-) -> Request:
+    spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], layout: str, batch: int, noise: Noise | None,
+    target: str = "cpp_standalone", in_order: bool = True,
+) -> Request:  # fmt: skip
     """Return what a program for a network must be able to do."""
     graded = layout == "synapses" and stimulus.values is not None
-    return Request(structure_of(spec, noise), dtype.name, batch, layout, graded, _score(spec, noise), COMPILER_FLAGS)
+    flags = gpu_flags() if target == "cuda_standalone" else COMPILER_FLAGS
+    structure, score = structure_of(spec, noise), _score(spec, noise)
+    return Request(structure, dtype.name, batch, layout, graded, score, flags, target, in_order)
 
 
 def _score(spec: NetworkSpec, noise: Noise | None) -> tuple[str, str] | None:
@@ -63,7 +68,8 @@ def _score(spec: NetworkSpec, noise: Noise | None) -> tuple[str, str] | None:
 
 def program_key(request: Request, connectivity: dict[str, Any]) -> str:
     """Return the content address of a program."""
-    digest = hashlib.sha256(f"{toolchain_key()}\0{request.to_json()}".encode())
+    gpu = find_toolkit() if request.target == "cuda_standalone" else ""
+    digest = hashlib.sha256(f"{toolchain_key()}\0{gpu}\0{request.to_json()}".encode())
     for name, values in sorted(connectivity.items()):
         array = np.ascontiguousarray(values)
         digest.update(f"{name}{array.dtype.str}{array.shape}".encode())

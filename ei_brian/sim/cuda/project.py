@@ -1,0 +1,160 @@
+"""Makes a program for a GPU: Brian2CUDA's kernels of the equations, and ours for spikes in order, noise and propagation.
+
+Brian2CUDA generates the project; three templates of ours take the place of its own in the shared layout (`threshold.cu`,
+`reset.cu`) or add a call from the host (`ei_call.cu`). Its makefile is not used: it asks for C++11, which CUDA 13 refuses, and
+compiles each of a dozen files with all of Thrust. In the shared layout everything is compiled as one file.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from brian2 import NeuronGroup, Quantity, device, ms, prefs, set_device
+from brian2.groups.group import CodeRunner
+
+from ei_brian.core.exponential import CPP as EXPONENTIAL
+from ei_brian.sim.cuda.flags import capability_of
+from ei_brian.sim.cuda.toolkit import Toolkit, find_toolkit
+from ei_brian.sim.preferences import preferences
+from ei_brian.sim.slots import Slots
+from ei_brian.sim.standalone.dialect import CUDA
+from ei_brian.sim.standalone.plan import Plan
+from ei_brian.sim.standalone.project import (
+    ENDLESS_STEPS,
+    Request,
+    calls,
+    connectivity_of,
+    network_of,
+    plan_for,
+    write_sources,
+)
+
+__all__ = ["build_for_gpu", "write_project"]
+
+WHOLE = ("main.cu", "objects.cu", "run.cu", "network.cu", "rand.cu", "synapses_classes.cu", "ei_plan.cu")
+
+
+def build_for_gpu(folder: Path, request: Request) -> None:
+    """Write and compile a program for a GPU; leaves ``main`` in the folder.
+
+    Raises
+    ------
+    SystemExit
+        With the compiler's words, if it fails.
+    """
+    toolkit = find_toolkit()
+    sources = write_project(folder, request, toolkit)
+    if request.layout == "shared":
+        _write_as_one(folder, sources)
+        sources = ("ei_program.cu",)
+    _compile(folder, sources, request.flags, toolkit)
+
+
+def write_project(folder: Path, request: Request, toolkit: Toolkit) -> tuple[str, ...]:
+    """Write the sources of a program and return their names; global preferences are as before afterwards."""
+    import brian2cuda  # noqa: F401  registers the device and its preferences
+    from brian2cuda.codeobject import CUDAStandaloneCodeObject
+
+    connectivity = connectivity_of(folder, request)
+    plan = plan_for(request, connectivity)
+    backend, templater = prefs.devices.cuda_standalone.cuda_backend, CUDAStandaloneCodeObject.templater
+    wanted = {
+        "cuda_path": str(toolkit.folder), "cuda_runtime_version": float(toolkit.version), "detect_gpus": False, "gpu_id": 0,
+        "compute_capability": float(capability_of(request.flags)), "extra_compile_args_nvcc": list(request.flags),
+    }  # fmt: skip
+    before = {name: backend[name] for name in wanted}
+    with preferences("auto", request.dtype, ("-w",)):
+        headers = prefs.codegen.cpp.headers
+        try:
+            for name, value in wanted.items():
+                backend[name] = value
+            prefs.codegen.cpp.headers = [*headers, '"ei_plan.h"']
+            CUDAStandaloneCodeObject.templater = _templater(templater, request.layout)
+            return _generate(folder, request, plan, connectivity)
+        finally:
+            CUDAStandaloneCodeObject.templater = templater
+            prefs.codegen.cpp.headers = headers
+            for name, value in before.items():
+                backend[name] = value
+
+
+def _templater(original, layout):  # type: ignore[no-untyped-def]
+    """Return Brian2CUDA's templates with ours; with plain Synapses only the call from the host is ours."""
+    ours = original.derive("ei_brian.sim.cuda")
+    if layout == "synapses":
+        for name in ("threshold", "reset"):
+            setattr(ours, name, getattr(original, name))
+    return ours
+
+
+def _generate(folder: Path, request: Request, plan: Plan, connectivity) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
+    set_device("cuda_standalone", directory=str(folder), build_on_run=False)
+    network = network_of(request, plan, connectivity, _driver)
+    device.insert_code("before_start", "ei::keep_output_clean();")
+    device.insert_code("before_network_run", "ei_setup(args);")
+    device.insert_code("after_network_run", "ei_finish();")
+    network.run(ENDLESS_STEPS * request.structure.dt_ms * ms, namespace={})
+    write_sources(folder, plan, CUDA.suffix)
+    function = EXPONENTIAL.replace("static inline", "static __host__ __device__ inline")
+    (folder / "ei" / "exponential.h").write_text("#pragma once\n" + function, encoding="utf-8")
+    with (folder / "ei_plan.h").open("a", encoding="utf-8") as header:
+        header.write('#include "ei/exponential.h"\n')
+    device.build(directory=str(folder), compile=False, run=False, additional_source_files=["ei_plan.cu"])
+    names = (Path(name) for name in device.writer.source_files)
+    return tuple(sorted(str(name.relative_to(folder) if name.is_absolute() else name) for name in names))
+
+
+def _driver(plan: Plan, slots: Slots, dt: Quantity) -> NeuronGroup:
+    """Return a group of one neuron whose operations are calls of the plan on the host."""
+    driver = NeuronGroup(1, "done : 1", name="ei_driver", dt=dt, namespace={})
+    driver.state_updater.when = "start"  # it runs nothing, but its own slot may not exist
+    for name, slot, order in calls(plan, slots):
+        driver.contained_objects.append(
+            CodeRunner(
+                driver, "ei_call", code="", clock=driver.clock, when=slot, order=order, name=f"{name}_step",
+                template_kwds={"function": name},
+            )
+        )  # fmt: skip
+    return driver
+
+
+def _write_as_one(folder: Path, sources: Sequence[str]) -> None:
+    """Write one file that holds all sources; those of code objects, which all define the same helpers, in namespaces of their own."""
+    includes: dict[str, None] = {}
+    parts: list[str] = []
+    forwards: list[str] = []
+    for number, name in enumerate(name for name in sources if name not in WHOLE):
+        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+        includes |= dict.fromkeys(line.strip() for line in lines if line.lstrip().startswith("#include"))
+        rest = "\n".join(line for line in lines if not line.lstrip().startswith("#include"))
+        functions = re.findall(r"^\s*void (_(?:before_|after_)?run_\w+)\(\)", rest, flags=re.M)
+        parts.append(f"namespace ei_part_{number} {{\n{rest}\n}}")
+        forwards += [f"void {function}() {{ ei_part_{number}::{function}(); }}" for function in functions]
+    whole = [f'#include "{name}"' for name in WHOLE if name in sources]
+    text = "\n".join([*includes, *whole, *parts, *forwards]) + "\n"
+    (folder / "ei_program.cu").write_text(text, encoding="utf-8")
+
+
+def _compile(folder: Path, sources: Sequence[str], flags: Sequence[str], toolkit: Toolkit) -> None:
+    """Compile and link ``main``."""
+    (folder / "curand").mkdir()
+    for header in toolkit.curand_headers.glob("curand*.h"):  # alone: a folder of wheels may hold headers of another toolkit
+        shutil.copyfile(header, folder / "curand" / header.name)
+    link = [str(toolkit.curand_library), "-Xlinker", f"-rpath={toolkit.curand_library.parent}"]
+    together = ["-rdc=true"] if len(sources) > 1 else []
+    for name in sources:
+        _call(folder, [str(toolkit.nvcc), *flags, *together, "-I.", "-Icurand", "-c", name, "-o", f"{name}.o"])
+    architecture = [flag for flag in flags if flag.startswith("-arch")]
+    _call(folder, [str(toolkit.nvcc), *architecture, *together, *(f"{name}.o" for name in sources), *link, "-o", "main"])
+    for waste in folder.rglob("*.o"):
+        waste.unlink()
+
+
+def _call(folder: Path, command: Sequence[str]) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\nfailed ({done.returncode}):\n{(done.stdout + done.stderr)[-4000:]}")
