@@ -7,7 +7,6 @@ compiles each of a dozen files with all of Thrust. In the shared layout everythi
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from ei_brian.sim.cuda.flags import capability_of
 from ei_brian.sim.cuda.toolkit import Toolkit, find_toolkit
 from ei_brian.sim.preferences import preferences
 from ei_brian.sim.slots import Slots
+from ei_brian.sim.standalone.compilation import beside_others
 from ei_brian.sim.standalone.dialect import CUDA
 from ei_brian.sim.standalone.plan import Plan
 from ei_brian.sim.standalone.project import (
@@ -67,7 +67,7 @@ def write_project(folder: Path, request: Request, toolkit: Toolkit) -> tuple[str
         "compute_capability": float(capability_of(request.flags)), "extra_compile_args_nvcc": list(request.flags),
     }  # fmt: skip
     before = {name: backend[name] for name in wanted}
-    with preferences("auto", request.dtype, ("-w",)):
+    with preferences("auto", request.dtype, ()):
         headers = prefs.codegen.cpp.headers
         try:
             for name, value in wanted.items():
@@ -123,20 +123,10 @@ def _driver(plan: Plan, slots: Slots, dt: Quantity) -> NeuronGroup:
 
 
 def _write_as_one(folder: Path, sources: Sequence[str]) -> None:
-    """Write one file that holds all sources; those of code objects, which all define the same helpers, in namespaces of their own."""
-    includes: dict[str, None] = {}
-    parts: list[str] = []
-    forwards: list[str] = []
-    for number, name in enumerate(name for name in sources if name not in WHOLE):
-        lines = (folder / name).read_text(encoding="utf-8").splitlines()
-        includes |= dict.fromkeys(line.strip() for line in lines if line.lstrip().startswith("#include"))
-        rest = "\n".join(line for line in lines if not line.lstrip().startswith("#include"))
-        functions = re.findall(r"^\s*void (_(?:before_|after_)?run_\w+)\(\)", rest, flags=re.M)
-        parts.append(f"namespace ei_part_{number} {{\n{rest}\n}}")
-        forwards += [f"void {function}() {{ ei_part_{number}::{function}(); }}" for function in functions]
-    whole = [f'#include "{name}"' for name in WHOLE if name in sources]
-    text = "\n".join([*includes, *whole, *parts, *forwards]) + "\n"
-    (folder / "ei_program.cu").write_text(text, encoding="utf-8")
+    """Write one file that holds all sources."""
+    whole = [f'#include "{name}"\n' for name in WHOLE if name in sources]
+    parts = [beside_others(folder / name) for name in sources if name not in WHOLE]
+    (folder / "ei_program.cu").write_text("".join([*whole, *parts]), encoding="utf-8")
 
 
 def _compile(folder: Path, sources: Sequence[str], flags: Sequence[str], toolkit: Toolkit) -> None:

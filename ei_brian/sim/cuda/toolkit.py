@@ -16,7 +16,9 @@ import brian2
 
 from ei_brian.errors import BackendError
 
-__all__ = ["CAPABILITY", "GPU", "Toolkit", "check_gpu", "capability", "find_toolkit", "gpus", "versions_that_go_together"]
+__all__ = [
+    "CAPABILITY", "GPU", "Toolkit", "capability", "check_gpu", "find_toolkit", "gpu_facts", "gpus", "versions_that_go_together",
+]  # fmt: skip
 
 CAPABILITY = "EI_BRIAN_CUDA_CAPABILITY"
 BRIAN2_OF = {"1.0b1": "2.10.1"}  # Brian2CUDA pins one version of Brian2 each
@@ -193,3 +195,9 @@ def capability() -> str:
     if re.fullmatch(r"\d{1,2}\.\d", given) is None:
         raise BackendError(f"{CAPABILITY}: {given!r}; give a compute capability such as 9.0.")
     return given
+
+
+def gpu_facts(gpu: GPU) -> dict[str, str]:
+    """Return what a recording says about where it was made."""
+    toolkit = find_toolkit()
+    return {"gpu": gpu.name, "driver": gpu.driver, "cuda": toolkit.version, "brian2cuda": toolkit.brian2cuda}

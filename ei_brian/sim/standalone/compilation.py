@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["compile_program"]
+__all__ = ["beside_others", "compile_program"]
 
 COLD = ("main.cpp", "objects.cpp", "run.cpp", "network.cpp", "synapses_classes.cpp")
 MOST_OBJECTS = 24  # code objects in one unit
@@ -39,7 +39,7 @@ def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) 
     texts |= {f"unit_{Path(name).stem}": f'#include "{name}"\n' for name in rest}
     for first in range(0, len(objects), MOST_OBJECTS):
         part = objects[first : first + MOST_OBJECTS]
-        texts[f"unit_step_{first}"] = "".join(_beside_others(folder / name) for name in part)
+        texts[f"unit_step_{first}"] = "".join(beside_others(folder / name) for name in part)
     commands = []
     for unit, text in texts.items():
         (folder / f"{unit}.cc").write_text(text, encoding="utf-8")
@@ -52,7 +52,7 @@ def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) 
         (folder / f"{unit}.o").unlink()
 
 
-def _beside_others(path: Path) -> str:
+def beside_others(path: Path) -> str:
     """Return the text of a code object with its nameless namespace named, so that several fit into one unit."""
     support = f"{path.stem}_support"
     text = re.sub(r"^namespace \{", f"namespace {support} {{", path.read_text(encoding="utf-8"), flags=re.M)

@@ -51,11 +51,16 @@ def _device_weights(projection: str) -> str:
     return f"thrust::raw_pointer_cast({name}.data()), {name}.size()"
 
 
+def _device_list(group: str, size: int) -> str:
+    return _device(group, "_spikespace") + "[0]"
+
+
 def _own_list(group: str, size: int) -> str:
     return f"run.list_of({size})"
 
 
 CPP = Dialect("ei/runtime.h", "ei::Run", "cpp", _host, lambda group, _: _host(group, "_spikespace"), _host_weights)
-CUDA = Dialect("ei/device_run.h", "ei::DeviceRun", "cu", _device, lambda group, _: f"{_device(group, '_spikespace')}[0]", _device_weights)
-EMULATED = Dialect("ei/device_run.h", "ei::DeviceRun", "cpp", _host, _own_list, _host_weights)  # plain C++, for tests without a GPU
+CUDA = Dialect("ei/device_run.h", "ei::DeviceRun", "cu", _device, _device_list, _device_weights)
+# the device code as plain C++, one thread after the other: for tests without a GPU
+EMULATED = Dialect("ei/device_run.h", "ei::DeviceRun", "cpp", _host, _own_list, _host_weights)
 DIALECTS = {"cpp_standalone": CPP, "cuda_standalone": CUDA, "emulated": EMULATED}

@@ -27,10 +27,12 @@ from ei_brian.sim.standalone.project import Request, spec_connectivity
 from ei_brian.sim.standalone.toolchain import check_compiler, toolchain_key
 from ei_brian.sim.structure import structure_of
 
-__all__ = ["batch_size", "compiled", "program_key", "request_for"]
+__all__ = ["batch_size", "compiled", "gpu_batch_size", "program_key", "request_for"]
 
 STATE_BYTES = 400_000  # of one state of all trials side by side: keeps a handful of states in the second-level cache
 MOST_SYNAPSES = 4_000_000
+GPU_NEURONS = 1 << 22  # of all trials side by side: enough to keep a large GPU busy, a few hundred MB of states
+GPU_TRIALS = 1 << 14
 
 
 def batch_size(spec: NetworkSpec, layout: str, itemsize: int) -> int:
@@ -45,6 +47,14 @@ def batch_size(spec: NetworkSpec, layout: str, itemsize: int) -> int:
         synapses = sum(projection.n_synapses for projection in spec.projections)
         most = max(1, min(most, MOST_SYNAPSES // max(synapses, 1), 4_000_000 // neurons_and_inputs))
     return min(256, 1 << (most.bit_length() - 1))
+
+
+def gpu_batch_size(spec: NetworkSpec, layout: str) -> int:
+    """Return how many trials run side by side on a GPU: a power of two that keeps it busy."""
+    most = max(1, GPU_NEURONS // sum(population.size for population in spec.cells))
+    if layout == "synapses":
+        most = max(1, min(most, MOST_SYNAPSES // max(sum(projection.n_synapses for projection in spec.projections), 1)))
+    return min(GPU_TRIALS, 1 << (most.bit_length() - 1))
 
 
 def request_for(
