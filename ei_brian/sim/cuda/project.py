@@ -36,6 +36,7 @@ from ei_brian.sim.standalone.project import (
 __all__ = ["build_for_gpu", "write_project"]
 
 WHOLE = ("main.cu", "objects.cu", "run.cu", "network.cu", "rand.cu", "synapses_classes.cu", "ei_plan.cu")
+RELOCATABLE = "-rdc=true"  # Brian2CUDA declares its device pointers extern
 
 
 def build_for_gpu(folder: Path, request: Request) -> None:
@@ -64,7 +65,7 @@ def write_project(folder: Path, request: Request, toolkit: Toolkit) -> tuple[str
     backend, templater = prefs.devices.cuda_standalone.cuda_backend, CUDAStandaloneCodeObject.templater
     wanted = {
         "cuda_path": str(toolkit.folder), "cuda_runtime_version": float(toolkit.version), "detect_gpus": False, "gpu_id": 0,
-        "compute_capability": float(capability_of(request.flags)), "extra_compile_args_nvcc": list(request.flags),
+        "compute_capability": float(capability_of(request.flags)), "extra_compile_args_nvcc": ["-w"],
     }  # fmt: skip
     before = {name: backend[name] for name in wanted}
     with preferences("auto", request.dtype, ()):
@@ -135,11 +136,10 @@ def _compile(folder: Path, sources: Sequence[str], flags: Sequence[str], toolkit
     for header in toolkit.curand_headers.glob("curand*.h"):  # alone: a folder of wheels may hold headers of another toolkit
         shutil.copyfile(header, folder / "curand" / header.name)
     link = [str(toolkit.curand_library), "-Xlinker", f"-rpath={toolkit.curand_library.parent}"]
-    together = ["-rdc=true"] if len(sources) > 1 else []
     for name in sources:
-        _call(folder, [str(toolkit.nvcc), *flags, *together, "-I.", "-Icurand", "-c", name, "-o", f"{name}.o"])
+        _call(folder, [str(toolkit.nvcc), *flags, RELOCATABLE, "-I.", "-Icurand", "-c", name, "-o", f"{name}.o"])
     architecture = [flag for flag in flags if flag.startswith("-arch")]
-    _call(folder, [str(toolkit.nvcc), *architecture, *together, *(f"{name}.o" for name in sources), *link, "-o", "main"])
+    _call(folder, [str(toolkit.nvcc), *architecture, RELOCATABLE, *(f"{name}.o" for name in sources), *link, "-o", "main"])
     for waste in folder.rglob("*.o"):
         waste.unlink()
 
