@@ -10,6 +10,7 @@ import datetime
 import os
 import platform
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -31,8 +32,11 @@ def main() -> None:
     parser.add_argument("--output", "-o", type=Path, default=None, help="where results are kept between calls")
     parser.add_argument("--report", type=Path, default=None, help="where text, figures and tables are written")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=None, help="instead of those of the configuration")
     options = parser.parse_args()
     config = Config.read(options.config, options.quick)
+    if options.seeds:
+        config = replace(config, training=replace(config.training, seeds=tuple(options.seeds)))
     folder = options.output or HERE / "results" / ("quick" if options.quick else "full")
     report = options.report or folder / "report"
     started = perf_counter()
@@ -86,7 +90,7 @@ def _head(config: Config, rows: list[Row], times: str) -> list[str]:
         f"({training.learning_rate:g}), no penalty on rates",
         f"- {len(rows)} networks: {len(network.excitatory_percent)} ratios × {len(training.initial_rates_hz)} initial rates × "
         f"{len(training.update_noise)} levels of noise on the updates × {seeds} seeds; accuracy is that after the last epoch",
-        f"- command: `python validation/kilgore2025/run.py{' --quick' if seeds < 8 else ''}`; "
+        f"- command: `python validation/kilgore2025/run.py {' '.join(sys.argv[1:])}`; "
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; {versions}; Python {platform.python_version()}, {platform.machine()}, "
         f"{os.cpu_count()} cores; {times}",
         "",
