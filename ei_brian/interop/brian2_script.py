@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-import ei_brian
 from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
@@ -69,7 +68,7 @@ def _title(spec: NetworkSpec, file: Path) -> str:
     lines = [
         f'"""{spec.name}: a spiking network in Brian2.',
         "",
-        f"Written by ei_brian {ei_brian.__version__} from the network with SHA-256 {digest[:32]}…",
+        f"Written by ei_brian from the network with SHA-256 {digest[:32]}…",
         f"It needs brian2 and numpy. Run: python {file.name} [input.npz]",
         "",
     ]

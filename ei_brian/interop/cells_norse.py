@@ -88,8 +88,8 @@ def _li(where: str, node: Node) -> Cell:
     parameters = {"rate_mem": _rate(node, p["tau_mem_inv"]), "v_leak": p["v_leak"]}
     if "Box" in node.kind:
         return Cell("norse_li_box", parameters)
-    weights = {"input_weights": node.arrays["input_weights"]} if node.kind == "LILinearCell" else {}
-    return Cell("norse_li", parameters | {"rate_syn": _rate(node, p["tau_syn_inv"])}, **weights)
+    weights = node.arrays["input_weights"] if node.kind == "LILinearCell" else None
+    return Cell("norse_li", parameters | {"rate_syn": _rate(node, p["tau_syn_inv"])}, weights)
 
 
 def _iaf(where: str, node: Node) -> Cell:

@@ -135,7 +135,7 @@ def check_import(
 
 
 def _layers(spec: NetworkSpec) -> Mapping[str, str]:
-    entry = next((line for line in spec.provenance if line.get("action") == "import"), {"layers": {}})
+    entry: Mapping[str, Any] = next((line for line in spec.provenance if line.get("action") == "import"), {"layers": {}})
     layers: Mapping[str, str] = {module: name for module, name in entry["layers"].items() if name != "input"}
     return layers
 
