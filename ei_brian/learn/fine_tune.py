@@ -157,7 +157,7 @@ def _train(
                 if given is None:
                     loss = loss + config.rate_penalty * _rate_cost(activity, goal)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 for weights in trained.values():
                     torch.nn.utils.clip_grad_norm_([weights], config.gradient_limit)
                 optimizer.step()

@@ -132,7 +132,8 @@ def _pattern(projection: Projection) -> npt.NDArray[np.float32]:
         pattern = np.zeros(table.shape, dtype=np.float32)
         pattern[table.tocoo().coords] = 1
         return pattern
-    return (np.asarray(projection.weights) != 0).astype(np.float32)
+    present: npt.NDArray[np.float32] = (projection.weight_values() != 0).astype(np.float32)
+    return present
 
 
 def _delays(projection: Projection) -> npt.NDArray[np.int32] | int:

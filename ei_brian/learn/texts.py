@@ -19,14 +19,14 @@ class SpikeOf(torch.autograd.Function):
     """A spike where the threshold says so; backward the surrogate of the distance to the soft threshold."""
 
     @staticmethod
-    def forward(context: Any, distance: torch.Tensor, fired: torch.Tensor, shape: Surrogate) -> torch.Tensor:  # type: ignore[override]
+    def forward(context: Any, distance: torch.Tensor, fired: torch.Tensor, shape: Surrogate) -> torch.Tensor:
         """Return 1 where fired."""
         context.save_for_backward(distance)
         context.shape = shape
         return fired.to(distance.dtype)
 
     @staticmethod
-    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         """Return the gradient times the pseudo-derivative."""
         (distance,) = context.saved_tensors
         return gradient * context.shape.derivative(distance.clamp(max=STRONGEST_AT)), None, None
@@ -36,13 +36,13 @@ class GateUpstroke(torch.autograd.Function):
     """The membrane potential itself; backward nothing passes where it is above the soft threshold."""
 
     @staticmethod
-    def forward(context: Any, v: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(context: Any, v: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:
         """Return ``v``."""
         context.save_for_backward(v < soft)
         return v.clone()
 
     @staticmethod
-    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         """Return the gradient of cells below their soft threshold."""
         (below,) = context.saved_tensors
         return gradient * below, None
@@ -50,17 +50,17 @@ class GateUpstroke(torch.autograd.Function):
 
 class _Clip(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, x: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(context: Any, x: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
         return torch.minimum(torch.maximum(x, low), high)
 
     @staticmethod
-    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         return gradient, None, None
 
 
 class _Exponential(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(context: Any, x: torch.Tensor) -> torch.Tensor:
         wide = x.double().clamp(LOWEST, HIGHEST)
         n = (wide * LOG2_E + ROUNDER) - ROUNDER
         r = (wide - n * LN2_HIGH) - n * LN2_LOW
@@ -72,7 +72,7 @@ class _Exponential(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(context: Any, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def backward(context: Any, gradient: torch.Tensor) -> torch.Tensor:
         (result,) = context.saved_tensors
         limited: torch.Tensor = gradient * result
         return limited

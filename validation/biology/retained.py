@@ -3,7 +3,7 @@
     python validation/biology/retained.py --dataset digits --encoding latency --seeds 0 1 2 --nets build/nets
 
 Trains 64-200(160 E / 40 I, recurrent)-10 networks (or loads them from ``--nets``), calibrates on the calibration set, and
-measures on the test set. One JSON file per network in ``results/``; ``python validation/biology/summary.py`` makes the table.
+measures on the test set. One JSON file per network in ``measured/``; ``python validation/biology/summary.py`` makes the table.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ei_brian.learn.network import EINetwork
 from ei_brian.learn.train import train
 from ei_brian.storage import load_spec, save_spec
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "measured"
 EPOCHS = {"digits": 16, "fashion": 8}
 TUNING = FineTuning(epochs=1, learning_rate=0.004)
 SETTINGS = {"iterations": 4, "most_trials": 80}
