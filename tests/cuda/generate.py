@@ -27,26 +27,28 @@ from ei_brian.sim.standalone.project import spec_connectivity
 from tests.conftest import random_spec
 from tests.noise.noise_networks import lif_network
 from tests.noise.test_noise_backends import NOISES
-from tests.sim.networks import SILENT_MAPS, SPIKING_MAPS, biological_network, framework_network, plain_network
+from tests.sim.networks import biological_network, plain_network
 
 
-def silent_maps() -> NetworkSpec:
-    """Return a readout of every map that never spikes."""
+def every_model() -> NetworkSpec:
+    """Return a population of every model of the catalogue, each fed by the input, at a step that is fine enough for all."""
     table = np.ones((2, 3), dtype=np.float32)
-    names = [f"readout_{number}" for number in range(len(SILENT_MAPS))]
-    readouts = [Population(name, 2, "readout", model) for name, model in zip(names, SILENT_MAPS, strict=True)]
-    projections = [
-        Projection("input", name, table, MODELS[model].ports[0]) for name, model in zip(names, SILENT_MAPS, strict=True)
-    ]
-    return NetworkSpec((Population("input", 3, "input"), *readouts), tuple(projections), 1.0)
+    populations, projections = [Population("input", 3, "input")], []
+    for name, model in MODELS.items():
+        receptors = (("g", "exponential_current"),) if model.input_current else ()
+        role = "mixed" if model.spiking else "readout"
+        populations.append(Population(f"of_{name}", 2, role, name, receptors))
+        if receptors or model.ports:
+            projections.append(Projection("input", f"of_{name}", table, "g" if receptors else model.ports[0]))
+    dt_ms = min(1.0, *(model.max_dt_ms for model in MODELS.values()))
+    return NetworkSpec(tuple(populations), tuple(projections), dt_ms)
 
 
 NETWORKS: dict[str, Callable[[], NetworkSpec]] = {
     "smallest": random_spec,
     "biological": biological_network,
     "plain": plain_network,
-    "spiking maps": lambda: framework_network(SPIKING_MAPS),
-    "silent maps": silent_maps,
+    "every model": every_model,
     "noisy": lambda: lif_network(plastic=True, delayed=True),
 }
 

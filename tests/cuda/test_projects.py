@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 
 from ei_brian.core.models import MODELS
-from ei_brian.core.population import Population
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.errors import BackendError
 from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.propagation.expressible import check_expressible
 from ei_brian.sim.structure import structure_of
-from tests.sim.networks import SILENT_MAPS, SPIKING_MAPS, biological_network, framework_network, plain_network
+from tests.sim.networks import biological_network
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYOUTS = {"biological": ("shared",), "plain": ("synapses",), "noisy": ("shared",)}
-GENERATED = [(name, layout) for name in ("biological", "plain", "spiking maps", "silent maps", "noisy")
-             for layout in LAYOUTS.get(name, ("shared", "synapses"))]  # fmt: skip
+GENERATED = [
+    ("every model", "shared"), ("every model", "synapses"), ("biological", "shared"), ("plain", "synapses"), ("noisy", "shared"),
+]  # fmt: skip
 
 
 def _python() -> str:
@@ -47,25 +47,20 @@ def _make(folder: Path, network: str, layout: str, *more: str) -> None:
     assert done.returncode == 0, (done.stdout[-1500:], done.stderr[-3000:])
 
 
-def test_the_networks_hold_every_model_of_the_catalogue() -> None:
-    ode = {population.model for population in biological_network().cells}
-    assert ode == {population.model for population in plain_network().cells}
-    assert ode | set(SPIKING_MAPS) | set(SILENT_MAPS) == set(MODELS)
-
-
 def _kernel(folder: Path, name: str) -> str:
     text = (folder / "code_objects" / f"{name}.cu").read_text(encoding="utf-8")
     return text[text.index("__global__") :]
 
 
-def _population_kernels(folder: Path, population: Population, ordered: bool) -> None:
-    name = population.name
-    step = "stateupdater" if (folder / "code_objects" / f"{name}_stateupdater_codeobject.cu").is_file() else "step"
-    update = _kernel(folder, f"{name}_{step}_codeobject")
-    for state in population.neuron().states:
-        assert re.search(rf"_ptr_array_{name}_{state.name}\[_idx\] = {state.name};", update), (name, state.name)
-    if population.spiking:
-        threshold = _kernel(folder, f"{name}_spike_thresholder_codeobject")
+def _check_kernels(folder: Path, population: str, model: NeuronModel, ordered: bool) -> None:
+    step = "stateupdater" if (folder / "code_objects" / f"{population}_stateupdater_codeobject.cu").is_file() else "step"
+    update = _kernel(folder, f"{population}_{step}_codeobject")
+    written = {match[1] for match in re.finditer(r"^\s*(\w+) = ", model.update, flags=re.M)}
+    for state in model.states:
+        if state.name in written:
+            assert re.search(rf"_ptr_array_{population}_{state.name}\[_idx\] = {state.name};", update), (population, state.name)
+    if model.spiking:
+        threshold = _kernel(folder, f"{population}_spike_thresholder_codeobject")
         assert ("ei::find_spikes(" in threshold) == ordered
         assert ("atomicAdd(&_ptr" in threshold) == (not ordered)
 
@@ -79,9 +74,9 @@ def test_every_model_is_generated(network: str, layout: str, tmp_path: Path) -> 
     assert "ei::DeviceRun<double> run;" in plan
     assert main.index("ei_setup(args);") < main.index("network.run(") < main.index("ei_finish();")
     assert main.index("_run_ei_start_step") < main.index("_run_ei_end_step")
-    networks = {"biological": biological_network, "plain": plain_network, "spiking maps": lambda: framework_network(SPIKING_MAPS)}
-    for population in networks[network]().cells if network in networks else ():
-        _population_kernels(tmp_path, population, layout == "shared")
+    if network == "every model":
+        for name, model in MODELS.items():
+            _check_kernels(tmp_path, f"of_{name}", model, layout == "shared")
     assert not re.search(r"curand_(uniform|normal|poisson)|_rand\(", "".join(
         path.read_text(encoding="utf-8").partition("__global__")[2] for path in (tmp_path / "code_objects").glob("*.cu")
     )), "random numbers come from counters, not from cuRAND"  # fmt: skip
