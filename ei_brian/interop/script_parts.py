@@ -185,11 +185,11 @@ def synapses_text(spec: NetworkSpec, projection: Projection, places: Places, num
     factor = f"*{release_name(spec, key)}_pre" if plastic else ""
     lines = [
         f"{name} = Synapses(",
-        f'    {projection.source}, {projection.target}, "w : {base_unit(unit)} (constant)", '
-        f'on_pre="{projection.port}_post += w{factor}", dt=dt, namespace={{}}, name="{name}",',
+        f'    {projection.source}, {projection.target}, "weight : {base_unit(unit)} (constant)", '
+        f'on_pre="{projection.port}_post += weight{factor}", dt=dt, namespace={{}}, name="{name}",',
         ")",
         f'{name}.connect(i=numbers["{key}.source"], j=numbers["{key}.target"])',
-        f'{name}.w = numbers["{key}.weight"]{_times(base_unit(unit))}',
+        f'{name}.weight = numbers["{key}.weight"]{_times(base_unit(unit))}',
         places.assigned(f"{name}.pre", "propagate", key),
     ]
     if projection.max_delay:

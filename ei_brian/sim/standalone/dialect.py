@@ -43,11 +43,11 @@ def _device(group: str, variable: str) -> str:
 
 
 def _host_weights(projection: str) -> str:
-    return f"_dynamic_array_{projection}_w.data(), _dynamic_array_{projection}_w.size()"
+    return f"_dynamic_array_{projection}_weight.data(), _dynamic_array_{projection}_weight.size()"
 
 
 def _device_weights(projection: str) -> str:
-    name = f"dev_dynamic_array_{projection}_w"
+    name = f"dev_dynamic_array_{projection}_weight"
     return f"thrust::raw_pointer_cast({name}.data()), {name}.size()"
 
 
