@@ -15,7 +15,7 @@ __all__ = ["command"]
 
 def command(
     file: Annotated[Path, typer.Argument(help="A .nir file, or a state dict of torch.save (.pt) or numpy (.npz).")],
-    source: Annotated[str, typer.Option("--from", help="Who wrote it: snntorch, norse, spikingjelly, or nir.")],
+    source: Annotated[str, typer.Option("--from", help="Who wrote it: snntorch, norse, spikingjelly, torch (own loop), nir.")],
     output: Output,
     architecture: Annotated[Path | None, typer.Option(help="The layers (TOML), for a state dict.")] = None,
     dt_ms: Annotated[float | None, typer.Option(help="Time step in ms, where the file does not hold it.")] = None,

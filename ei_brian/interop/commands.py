@@ -9,7 +9,7 @@ from ei_brian.errors import ConfigError, unknown_name
 
 __all__ = ["SOURCES", "import_file"]
 
-SOURCES = ("snntorch", "norse", "spikingjelly", "nir")
+SOURCES = ("snntorch", "norse", "spikingjelly", "torch", "nir")
 
 
 def import_file(
@@ -22,8 +22,9 @@ def import_file(
     ----------
     path : Path
         A ``.nir`` file, or a state dict (``.pt``, ``.npz``).
-    source : {"snntorch", "norse", "spikingjelly", "nir"}
-        Who wrote it; ``nir`` takes the constants of a NIR file for what they say.
+    source : {"snntorch", "norse", "spikingjelly", "torch", "nir"}
+        Who wrote it; ``torch`` for a loop of one's own, whose cells are named after models of the catalogue; ``nir`` takes
+        the constants of a NIR file for what they say.
     architecture : Path, optional
         Description of the layers (TOML), which a state dict needs.
     dt_ms, reset, reset_delay, method, readout
