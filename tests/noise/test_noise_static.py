@@ -100,6 +100,26 @@ def test_threshold_spread_of_izhikevich_moves_the_fixed_points_apart() -> None:
 
 
 
+@pytest.mark.parametrize(("model", "threshold", "rest"), [("izhikevich_2007", "v_t", "v_r"), ("adex", "v_T", "E_L")])
+def test_threshold_spread_counts_from_rest(model: str, threshold: str, rest: str) -> None:
+    spec = wide(model)
+    clean, got = spec["E"].parameters, noisy(Noise(threshold_spread=0.1), spec)["E"].parameters
+    distance = float(clean[threshold]) - float(clean[rest])
+    assert is_normal_sample((np.asarray(got[threshold]) - float(clean[rest])) / distance, 1.0, 0.1)
+
+
+def test_tau_spread_is_about_time_constants_only() -> None:
+    """The a of adex is a conductance, that of Izhikevich a rate."""
+    changes = {"adex": {"C", "tau_w", "tau_g"}, "izhikevich_2003": {"a", "tau_g"}, "izhikevich_2007": {"C", "a", "tau_g"}}
+    for model, changed in changes.items():
+        clean = wide(model)
+        got = noisy(Noise(tau_spread=0.1), clean)["E"].parameters
+        assert {key for key in got if not np.array_equal(got[key], clean["E"].parameters[key])} == changed
+    rate = np.log(float(wide("izhikevich_2003")["E"].parameters["a"]) / np.asarray(
+        noisy(Noise(tau_spread=0.1), wide("izhikevich_2003"))["E"].parameters["a"]))  # fmt: skip
+    assert is_normal_sample(rate, 0.0, 0.1)
+
+
 def test_tau_spread() -> None:
     got = noisy(Noise(tau_spread=0.2), wide(tau_mem=15.0, tau_syn=3.0))["E"].parameters
     assert is_normal_sample(np.log(np.asarray(got["tau_mem"]) / 15.0), 0.0, 0.2)
