@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from ei_brian.core.models import MODELS
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.static import apply_static
 from ei_brian.core.noise.weight_noise import quantised
@@ -27,7 +28,7 @@ SEED = 991
 def wide(model: str = "lif_exponential", size: int = 4000, **parameters: float) -> NetworkSpec:
     """One population, wide enough for statistics of neurons, with 10 * size synapses."""
     rng = np.random.default_rng(0)
-    receptors = (("g", "exponential_current"),) if model.startswith("izhikevich") else ()
+    receptors = (("g", "exponential_current"),) if MODELS[model].input_current else ()
     populations = (Population("inp", 10, "input"), Population("E", size, "exc", model, receptors, parameters))
     weights = rng.uniform(0.2, 1.0, size=(size, 10))
     return NetworkSpec(populations, (Projection("inp", "E", weights),), 1.0)

@@ -52,7 +52,7 @@ def _normal(population: Population, kind: str, seed: int) -> FloatArray:
     return normals(seed, stream_of(population.name, kind), 0, 0, population.size).astype(np.float64)
 
 
-def _thresholds(population: Population, given: Mapping[str, FloatArray], factor: FloatArray) -> dict[str, FloatArray]:
+def _thresholds(population: Population, given: Mapping[str, Any], factor: FloatArray) -> dict[str, Any]:
     """Return the parameters that multiply the distance from rest to threshold."""
     if not population.neuron().v_scale:
         raise ConfigError(f"noise.threshold_spread: {population.model} of population {population.name} has no threshold.")
