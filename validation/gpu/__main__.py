@@ -43,8 +43,8 @@ def _equality(rows: list[Equality]) -> str:
 def _speeds(rows: list[Speed], peaks: tuple[float, float]) -> str:
     lines = [
         "## Speed", "",
-        "784-200-10 LIF, 100 steps, float32, spikes counted. `loop` is the simulation with the input's way to the GPU; `call` all of "
-        "`run` but the build. torch: dense loop, float32 and TF32, input already on the GPU.", "",
+        "784-200-10 LIF, 100 steps, float32, spikes counted. `loop` is the simulation with the input's way to the GPU; `call` "
+        "all of `run` but the build. torch: dense loop, float32 and TF32, input already on the GPU.", "",
         "| trials | hidden rate (Hz) | GPU loop (ms) | GPU call (ms) | two CPU cores (ms) | times faster | torch (ms) | "
         "torch TF32 (ms) | rows read (GB/s) |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -59,8 +59,8 @@ def _speeds(rows: list[Speed], peaks: tuple[float, float]) -> str:
     cache, memory = peaks
     least = [(row.n_trials, row.rate_hz, row.row_bytes / cache + row.state_bytes / memory) for row in rows]
     lines += [
-        "", f"Roofline: rows come out of the L2 cache at up to {cache / 1e9:.0f} GB/s (measured by adding random rows of 800 bytes), "
-        f"states out of memory at up to {memory / 1e9:.0f} GB/s (copying). The least possible loop is therefore "
+        "", f"Roofline: rows come out of the L2 cache at up to {cache / 1e9:.0f} GB/s (measured by adding random rows of 800 "
+        f"bytes), states out of memory at up to {memory / 1e9:.0f} GB/s (copying). The least possible loop is therefore "
         + "; ".join(f"{seconds * 1e3:.1f} ms for {n} trials at {rate:.0f} Hz" for n, rate, seconds in least) + ".",
     ]  # fmt: skip
     return "\n".join(lines)

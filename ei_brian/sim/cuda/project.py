@@ -135,7 +135,8 @@ def _compile(folder: Path, sources: Sequence[str], flags: Sequence[str], toolkit
     (folder / "curand").mkdir()
     for header in toolkit.curand_headers.glob("curand*.h"):  # alone: a folder of wheels may hold headers of another toolkit
         shutil.copyfile(header, folder / "curand" / header.name)
-    link = [str(toolkit.curand_library), "-Xlinker", f"-rpath={toolkit.curand_library.parent}"]
+    library = toolkit.curand_library
+    link = ["-Xlinker", f"{library},-rpath={library.parent}"]  # nvcc itself does not take a library named libcurand.so.10
     for name in sources:
         _call(folder, [str(toolkit.nvcc), *flags, RELOCATABLE, "-I.", "-Icurand", "-c", name, "-o", f"{name}.o"])
     architecture = [flag for flag in flags if flag.startswith("-arch")]
