@@ -58,7 +58,8 @@ def input_currents(spec: NetworkSpec, recording: Recording, stimulus: Stimulus, 
     _check(recording, spec, population)
     spec, stimulus = apply_static(recording.noise, recording.seed, spec, stimulus)
     target = spec[population]
-    ports = {port: _port_states(spec, recording, stimulus, target, port) for port in target.ports}
+    used = dict.fromkeys(projection.port for projection in spec.projections if projection.target == population)
+    ports = {port: _port_states(spec, recording, stimulus, target, port) for port in used}
     receptors = {receptor.port: receptor for receptor in target.receptor_models()}
     shape = (recording.n_trials, recording.n_steps, target.size)
     total = {"exc": np.zeros(shape), "inh": np.zeros(shape)}

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-import ei_brian
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.program import SCORE, compose
 from ei_brian.core.spec import NetworkSpec
@@ -111,7 +110,7 @@ def compiled(spec: NetworkSpec, request: Request, cache: BuildCache | None = Non
 
 def _build(folder: Path) -> None:
     environment = dict(os.environ)
-    package_root = str(Path(ei_brian.__file__).parent.parent)
+    package_root = str(Path(__file__).resolve().parents[3])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
     command = [sys.executable, "-m", "ei_brian.sim.standalone.child", str(folder)]
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
