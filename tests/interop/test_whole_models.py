@@ -126,6 +126,33 @@ def test_spikingjelly_multi_step() -> None:
     assert min(entry.spikes for entry in report.layers) > 20
 
 
+def test_a_model_in_the_middle_of_training() -> None:
+    snntorch = pytest.importorskip("snntorch")
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        scaled(nn.Linear(N, 8), 3.0), snntorch.RLeaky(beta=0.9, linear_features=8, init_hidden=True, learn_beta=True),
+        nn.BatchNorm1d(8), scaled(nn.Linear(8, 3), 3.0), snntorch.Leaky(beta=0.8, init_hidden=True, learn_threshold=True),
+    )  # fmt: skip
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(2):
+        for module in model:
+            if hasattr(module, "reset_mem"):
+                module.reset_mem()
+        loss = sum(model(torch.rand(4, N)).sum() for _ in range(5))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    spec = from_snntorch(model, torch.zeros(2, N))
+    model.eval()(torch.rand(4, N))  # leaves states that hang on a graph; statistics stay
+    model.train()
+    report = check_import(spec, model, stimulus())
+    assert report.exact, str(report)
+    assert model.training
+    after = model.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+
+
 def test_report_names_the_first_divergence() -> None:
     pytest.importorskip("spikingjelly")
     from spikingjelly.activation_based import neuron
