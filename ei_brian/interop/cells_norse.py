@@ -13,7 +13,6 @@ from ei_brian.interop.graph import Cell, Node
 __all__ = ["NORSE_CELLS", "norse_cell"]
 
 LIF_DEFAULTS = {"tau_syn_inv": 200.0, "tau_mem_inv": 100.0, "v_leak": 0.0, "v_th": 1.0, "v_reset": 0.0}
-METHOD = "adjoint"
 
 
 def norse_cell(name: str, node: Node) -> Cell:

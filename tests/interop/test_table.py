@@ -91,6 +91,33 @@ def table() -> str:
     return "\n".join(lines)
 
 
+START, END = "<!-- frameworks: made by tests/interop/test_table.py -->", "<!-- end of frameworks -->"
+REFUSED_IN_SHORT = {
+    "snntorch": "`inhibition`, graded spikes, quantised states, LSTM and parallel cells",
+    "norse": "LIFEx, LSNN, multi-compartment, conductance and correlation cells",
+    "spikingjelly": "all other nodes",
+}
+
+
+def summary() -> str:
+    """Return the table of the README."""
+    lines = [START, "", "| framework | exact | approximate | refused by name |", "| --- | --- | --- | --- |"]
+    for framework, title in TITLES.items():
+        approximate = {
+            kind for kind in cell_kinds(framework)
+            for name in SMALL_CASES if (CASES[name].framework, CASES[name].kind) == (framework, SAME_STEP.get(kind, kind))
+            if small_spec(name).provenance[0]["remarks"]
+        }  # fmt: skip
+        exact = ", ".join(kind for kind in cell_kinds(framework) if kind not in approximate)
+        near = ", ".join(kind for kind in cell_kinds(framework) if kind in approximate) or "none"
+        lines.append(f"| {title} {SUPPORTED[framework]} | {exact} | {near} | {REFUSED_IN_SHORT[framework]} |")
+    lines.append(
+        f"| NIR {SUPPORTED['nir']} | files of `to_nir`; files of snnTorch and SpikingJelly by their convention | physical "
+        "constants, by forward Euler or exact steps | loops over several layers, unknown nodes |"
+    )
+    return "\n".join([*lines, "", END])
+
+
 def layer_result(kind: str) -> str:
     if kind.startswith("BatchNorm"):
         return "folded into weights as in evaluation; one more rounding per weight"
@@ -107,3 +134,14 @@ def test_the_table_is_what_the_tests_find() -> None:
         FILE.parent.mkdir(parents=True, exist_ok=True)
         FILE.write_text(made, encoding="utf-8")
     assert FILE.read_text(encoding="utf-8") == made, "write it anew with EI_BRIAN_WRITE_TABLES=1"
+
+
+def test_the_readme_has_the_short_table() -> None:
+    readme = FILE.parents[2] / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    before, _, rest = text.partition(START)
+    after = rest.partition(END)[2]
+    if os.environ.get("EI_BRIAN_WRITE_TABLES") == "1":
+        readme.write_text(before + summary() + after, encoding="utf-8")
+        text = readme.read_text(encoding="utf-8")
+    assert summary() in text, "write it anew with EI_BRIAN_WRITE_TABLES=1"
