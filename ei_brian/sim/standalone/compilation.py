@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ["beside_others", "compile_program"]
 
 COLD = ("main.cpp", "objects.cpp", "run.cpp", "network.cpp", "synapses_classes.cpp")
-MOST_OBJECTS = 24  # code objects in one unit
+MOST_SOURCES = 24  # in one unit
 
 
 def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) -> None:
@@ -33,13 +33,10 @@ def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) 
         With the compiler's words, if it fails.
     """
     compiler = os.environ.get("CXX", "g++").split()
-    objects = [name for name in sources if name.startswith("code_objects/")]
-    rest = [name for name in sources if name not in objects and name not in COLD]
+    hot = [name for name in sources if name not in COLD]
     texts = {"unit_cold": "".join(f'#include "{name}"\n' for name in COLD if name in sources)}
-    texts |= {f"unit_{Path(name).stem}": f'#include "{name}"\n' for name in rest}
-    for first in range(0, len(objects), MOST_OBJECTS):
-        part = objects[first : first + MOST_OBJECTS]
-        texts[f"unit_step_{first}"] = "".join(beside_others(folder / name) for name in part)
+    for first in range(0, len(hot), MOST_SOURCES):
+        texts[f"unit_{first}"] = "".join(beside_others(folder / name) for name in hot[first : first + MOST_SOURCES])
     commands = []
     for unit, text in texts.items():
         (folder / f"{unit}.cc").write_text(text, encoding="utf-8")
@@ -53,7 +50,7 @@ def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) 
 
 
 def beside_others(path: Path) -> str:
-    """Return the text of a code object with its nameless namespace named, so that several fit into one unit."""
+    """Return the text of a source with its nameless namespace named, so that several fit into one unit."""
     support = f"{path.stem}_support"
     text = re.sub(r"^namespace \{", f"namespace {support} {{", path.read_text(encoding="utf-8"), flags=re.M)
     text = text.replace("using namespace brian;", f"using namespace brian; using namespace {support};")

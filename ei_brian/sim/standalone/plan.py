@@ -112,7 +112,7 @@ def plan_of(
     functions += [_threshold(structure, name, function) for name, function in thresholds.items()]
     spikes = _spike_functions(structure) if dialect is CUDA and shared else {}
     source = SOURCE.format(
-        header=dialect.header, run=dialect.run, real=REAL[dtype], batch=batch, n_inputs=len(structure.inputs),
+        header=dialect.header, run=dialect.run, real=_kind(structure, dtype, dialect), batch=batch, n_inputs=len(structure.inputs),
         setup="\n".join(setup), start="  run.start();" if shared else _start_of_synapses(structure, batch, dialect),
         propagate="\n".join([*functions, *spikes.values()]), end="" if shared else _end_of_synapses(structure, dialect),
     )  # fmt: skip
@@ -144,6 +144,13 @@ def _threshold(structure: Structure, name: str, function: str) -> str:
     index = [group.name for group in structure.groups].index(name)
     spikes = EMULATED.array(name, "_spikespace")
     return f"double {function}(double) {{ run.emulate_threshold({index}, brian::{spikes}); return 0; }}"
+
+
+def _kind(structure: Structure, dtype: str, dialect: Dialect) -> str:
+    """Return the template arguments of the run; code that draws random numbers is left out where none are: it compiles slowly."""
+    drawn = any(group.draws for group in structure.groups)
+    released = any(max(shape.release_stream, shape.quantal_stream) >= 0 for shape in structure.projections)
+    return REAL[dtype] if drawn or released or dialect is not CPP else f"{REAL[dtype]}, false"
 
 
 def _consecutive(schedule: Sequence[Phase]) -> tuple[tuple[str, ...], ...]:
