@@ -163,7 +163,8 @@ def test_a_program_that_failed_is_not_believed(share: Share, code: int, words: s
 @pytest.mark.parametrize(
     "echo",
     ["", "done 3 4\n", "a.v 5\nb.v 8\nseconds 0.25\ndone 3 4\n", "a.v 5\nseconds 0.25\ndone 3 4\n",
-     "a.v 5\nb.v 7\nseconds 0.25\n", "a.v 5\nb.v 7\nseconds 0.25\ndone 3 3\n", "a.v 5\nb.v 7\nc.v 1\nseconds 0.25\ndone 3 4\n", None],
+     "a.v 5\nb.v 7\nseconds 0.25\n", "a.v 5\nb.v 7\nseconds 0.25\ndone 3 3\n",
+     "a.v 5\nb.v 7\nc.v 1\nseconds 0.25\ndone 3 4\n", None],
 )  # fmt: skip
 def test_a_wrong_echo_is_not_believed(share: Share, echo: str | None) -> None:
     path = share.folder / "echo"

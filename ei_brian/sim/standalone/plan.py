@@ -112,8 +112,9 @@ def plan_of(
     functions += [_threshold(structure, name, function) for name, function in thresholds.items()]
     spikes = _spike_functions(structure) if dialect is CUDA and shared else {}
     source = SOURCE.format(
-        header=dialect.header, run=dialect.run, real=_kind(structure, dtype, dialect), batch=batch, n_inputs=len(structure.inputs),
-        setup="\n".join(setup), start="  run.start();" if shared else _start_of_synapses(structure, batch, dialect),
+        header=dialect.header, run=dialect.run, real=_kind(structure, dtype, dialect), batch=batch,
+        n_inputs=len(structure.inputs), setup="\n".join(setup),
+        start="  run.start();" if shared else _start_of_synapses(structure, batch, dialect),
         propagate="\n".join([*functions, *spikes.values()]), end="" if shared else _end_of_synapses(structure, dialect),
     )  # fmt: skip
     declared = [f"double {name}(double unused);" for name in ("ei_start", *propagate.values(), *thresholds.values(), "ei_end")]
