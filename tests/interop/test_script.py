@@ -54,6 +54,7 @@ def check_script(spec: NetworkSpec, stimulus: Stimulus, folder: Path) -> str:
     path, _ = script(spec, folder / "model.py", stimulus)
     done = run_alone(path)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "WARNING" not in done.stderr
     reference = simulate(spec, stimulus)
     spikes, scores = spikes_of(path, spec, stimulus)
     for name, train in reference.spikes.items():
