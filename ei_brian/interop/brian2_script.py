@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
 from ei_brian.interop.script_parts import Places, group_text, input_text, needs_exponential, places_of, synapses_text
-from ei_brian.interop.script_run import EXPONENTIAL, HEAD, RUN, readout_text
+from ei_brian.interop.script_run import EXPONENTIAL, HEAD, RUN, TAKEN, readout_text
 
 __all__ = ["script"]
 
@@ -48,10 +50,12 @@ def script(spec: NetworkSpec, path: str | Path, stimulus: Stimulus | None = None
     file = Path(path)
     if file.suffix != ".py":
         raise DataError(f"script: {file.name}; give a name that ends in .py.")
+    _check_names(spec)
     numbers = _example(spec, stimulus)
     places = places_of(spec.schedule)
     parts = [_title(spec, file), HEAD.format(dt_ms=spec.dt_ms, numbers=file.with_suffix(".npz").name)]
-    programs = {cell.name: compose(spec, cell) for cell in spec.cells}
+    unread = replace(spec, readout=None)  # the script reads its decision from monitors
+    programs = {cell.name: compose(unread, cell) for cell in spec.cells}
     if any(needs_exponential(program) for program in programs.values()):
         parts.append(EXPONENTIAL)
     parts += [input_text(spec, places)]
@@ -61,6 +65,12 @@ def script(spec: NetworkSpec, path: str | Path, stimulus: Stimulus | None = None
     parts += [_network(spec, places), readout_text(spec), RUN.format(n_inputs=spec.n_inputs, cells=_spiking(spec))]
     _write(file, "\n\n".join(part.strip("\n") for part in parts) + "\n", numbers)
     return file, file.with_suffix(".npz")
+
+
+def _check_names(spec: NetworkSpec) -> None:
+    for population in spec.populations:
+        if population.name in TAKEN or re.match(r"(equations|step|steps|synapses)_", population.name):
+            raise DataError(f"script: a population named {population.name!r}; the script uses this name. Rename the population.")
 
 
 def _title(spec: NetworkSpec, file: Path) -> str:

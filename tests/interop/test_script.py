@@ -115,6 +115,18 @@ def test_graded_input_is_refused(tmp_path: Path) -> None:
         script(spec, tmp_path / "model.py", graded)
 
 
+def test_names_that_the_script_uses_are_refused(tmp_path: Path) -> None:
+    spec = small_spec(SMALL_CASES[0])
+    renamed = [replace(cell, name="network") if cell.name == "cell1" else cell for cell in spec.populations]
+    joined = [
+        replace(p, source=p.source.replace("cell1", "network"), target=p.target.replace("cell1", "network"))
+        for p in spec.projections
+    ]
+    clash = NetworkSpec(tuple(renamed), tuple(joined), spec.dt_ms, spec.readout)
+    with pytest.raises(DataError, match="'network'"):
+        script(clash, tmp_path / "model.py")
+
+
 def test_what_was_written_before_survives_a_failure(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"ends in \.py"):
         script(random_spec(), tmp_path / "model.txt")
