@@ -184,6 +184,8 @@ def test_doctor_knows_this_machine(ei_brian: Callable) -> None:
     facts = json.loads(ei_brian("doctor", "--json").out)
     assert facts["brian2"].startswith("2.")
     assert facts["compiler"]
+    assert "brian2cuda 1.0b1 with brian2 2.10.1" in facts["cuda versions"]
+    assert facts["cuda"].startswith(("toolkit ", "not usable: "))
 
 
 def test_folder_that_cannot_be_made(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:

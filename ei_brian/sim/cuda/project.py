@@ -2,11 +2,12 @@
 
 Brian2CUDA generates the project; three templates of ours take the place of its own in the shared layout (`threshold.cu`,
 `reset.cu`) or add a call from the host (`ei_call.cu`). Its makefile is not used: it asks for C++11, which CUDA 13 refuses, and
-compiles each of a dozen files with all of Thrust. In the shared layout everything is compiled as one file.
+compiles each of dozens of files with all of Thrust. Here everything is compiled as one file.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -48,11 +49,8 @@ def build_for_gpu(folder: Path, request: Request) -> None:
         With the compiler's words, if it fails.
     """
     toolkit = find_toolkit()
-    sources = write_project(folder, request, toolkit)
-    if request.layout == "shared":
-        _write_as_one(folder, sources)
-        sources = ("ei_program.cu",)
-    _compile(folder, sources, request.flags, toolkit)
+    _write_as_one(folder, write_project(folder, request, toolkit))
+    _compile(folder, "ei_program", request.flags, toolkit)
 
 
 def write_project(folder: Path, request: Request, toolkit: Toolkit) -> tuple[str, ...]:
@@ -105,8 +103,17 @@ def _generate(folder: Path, request: Request, plan: Plan, connectivity) -> tuple
     with (folder / "ei_plan.h").open("a", encoding="utf-8") as header:
         header.write('#include "ei/exponential.h"\n')
     device.build(directory=str(folder), compile=False, run=False, additional_source_files=["ei_plan.cu"])
+    _name_the_clock(folder)
     names = (Path(name) for name in device.writer.source_files)
     return tuple(sorted(str(name.relative_to(folder) if name.is_absolute() else name) for name in names))
+
+
+def _name_the_clock(folder: Path) -> None:
+    """Give the clock of the network the name that Brian2CUDA's synapses ask for whatever the clock is called."""
+    clocks = re.findall(r"^extern Clock (\w+);", (folder / "objects.h").read_text(encoding="utf-8"), flags=re.M)
+    if "defaultclock" not in clocks:
+        with (folder / "ei_plan.h").open("a", encoding="utf-8") as header:
+            header.write(f'#include "objects.h"\nnamespace brian {{ static Clock& defaultclock = {clocks[0]}; }}\n')
 
 
 def _driver(plan: Plan, slots: Slots, dt: Quantity) -> NeuronGroup:
@@ -126,23 +133,28 @@ def _driver(plan: Plan, slots: Slots, dt: Quantity) -> NeuronGroup:
 def _write_as_one(folder: Path, sources: Sequence[str]) -> None:
     """Write one file that holds all sources."""
     whole = [f'#include "{name}"\n' for name in WHOLE if name in sources]
-    parts = [beside_others(folder / name) for name in sources if name not in WHOLE]
+    parts = [_beside_others(folder / name) for name in sources if name not in WHOLE]
     (folder / "ei_program.cu").write_text("".join([*whole, *parts]), encoding="utf-8")
 
 
-def _compile(folder: Path, sources: Sequence[str], flags: Sequence[str], toolkit: Toolkit) -> None:
+def _beside_others(path: Path) -> str:
+    """Return the text of a code object; what runs before the network has its helpers in no namespace at all."""
+    text, support = beside_others(path), f"{path.stem}_support"
+    helpers = re.compile(r"///// Support code /////\n(.*?)(?=^void _before_run_)", flags=re.S | re.M)
+    return helpers.sub(lambda match: f"namespace {support} {{\n{match[1]}}}\n", text)
+
+
+def _compile(folder: Path, source: str, flags: Sequence[str], toolkit: Toolkit) -> None:
     """Compile and link ``main``."""
     (folder / "curand").mkdir()
     for header in toolkit.curand_headers.glob("curand*.h"):  # alone: a folder of wheels may hold headers of another toolkit
         shutil.copyfile(header, folder / "curand" / header.name)
     library = toolkit.curand_library
     link = ["-Xlinker", f"{library},-rpath={library.parent}"]  # nvcc itself does not take a library named libcurand.so.10
-    for name in sources:
-        _call(folder, [str(toolkit.nvcc), *flags, RELOCATABLE, "-I.", "-Icurand", "-c", name, "-o", f"{name}.o"])
+    _call(folder, [str(toolkit.nvcc), *flags, RELOCATABLE, "-I.", "-Icurand", "-c", f"{source}.cu", "-o", f"{source}.o"])
     architecture = [flag for flag in flags if flag.startswith("-arch")]
-    _call(folder, [str(toolkit.nvcc), *architecture, RELOCATABLE, *(f"{name}.o" for name in sources), *link, "-o", "main"])
-    for waste in folder.rglob("*.o"):
-        waste.unlink()
+    _call(folder, [str(toolkit.nvcc), *architecture, RELOCATABLE, f"{source}.o", *link, "-o", "main"])
+    (folder / f"{source}.o").unlink()
 
 
 def _call(folder: Path, command: Sequence[str]) -> None:

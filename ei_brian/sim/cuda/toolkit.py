@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-import brian2
-
 from ei_brian.errors import BackendError
 
 __all__ = [
@@ -126,9 +124,10 @@ def _brian2cuda() -> str:
         )
     version = metadata.version("brian2cuda")
     wanted = BRIAN2_OF.get(version)
-    if wanted is not None and brian2.__version__ != wanted:
+    found = metadata.version("brian2")
+    if wanted is not None and found != wanted:
         raise BackendError(
-            f"brian2cuda {version}: needs brian2 {wanted}, found {brian2.__version__}; run 'pip install brian2=={wanted}'."
+            f"brian2cuda {version}: needs brian2 {wanted}, found {found}; run 'pip install brian2=={wanted}'."
         )
     return version
 
