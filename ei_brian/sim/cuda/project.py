@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from brian2 import NeuronGroup, Quantity, device, ms, prefs, set_device
 from brian2.groups.group import CodeRunner
 
 from ei_brian.core.exponential import CPP as EXPONENTIAL
+from ei_brian.core.projection import Projection
 from ei_brian.sim.cuda.flags import capability_of
 from ei_brian.sim.cuda.toolkit import Toolkit, find_toolkit
 from ei_brian.sim.preferences import preferences
@@ -81,7 +83,7 @@ def write_project(folder: Path, request: Request, toolkit: Toolkit) -> tuple[str
                 backend[name] = value
 
 
-def _templater(original, layout):  # type: ignore[no-untyped-def]
+def _templater(original: Any, layout: str) -> Any:
     """Return Brian2CUDA's templates with ours; with plain Synapses only the call from the host is ours."""
     ours = original.derive("ei_brian.sim.cuda")
     if layout == "synapses":
@@ -90,7 +92,7 @@ def _templater(original, layout):  # type: ignore[no-untyped-def]
     return ours
 
 
-def _generate(folder: Path, request: Request, plan: Plan, connectivity) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
+def _generate(folder: Path, request: Request, plan: Plan, connectivity: Mapping[str, Projection]) -> tuple[str, ...]:
     set_device("cuda_standalone", directory=str(folder), build_on_run=False)
     network = network_of(request, plan, connectivity, _driver)
     device.insert_code("before_start", "ei::keep_output_clean();")
