@@ -76,11 +76,14 @@ def test_missing_toolkit_says_where_it_was_looked_for(fake: Path, monkeypatch: p
 
 def test_gpus_are_read_from_the_driver(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = fake / "nvidia-smi"
-    driver.write_text("#!/bin/sh\necho '0, NVIDIA H100 80GB HBM3, 9.0, 580.65.06'\n")
+    lines = "0, NVIDIA H100 80GB HBM3, 9.0, 580.65.06\n1, NVIDIA L4, 8.9, 580.65.06"
+    driver.write_text(f"#!/bin/sh\necho '{lines}'\n")
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake}:/usr/bin:/bin")
-    assert toolkit.gpus() == (toolkit.GPU(0, "NVIDIA H100 80GB HBM3", "9.0", "580.65.06"),)
+    assert toolkit.gpus()[0] == toolkit.GPU(0, "NVIDIA H100 80GB HBM3", "9.0", "580.65.06")
     assert toolkit.capability() == "9.0"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
+    assert toolkit.capability() == "8.9"
 
 
 def test_no_gpu_is_one_error_before_anything_is_built(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:

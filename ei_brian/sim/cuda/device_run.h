@@ -25,7 +25,8 @@ inline void check(cudaError_t status, const char* what) {
   if (status != cudaSuccess) fail(6, "%s: %s", what, cudaGetErrorString(status));
 }
 
-inline void keep_output_clean() {  // what Brian2CUDA says on stdout goes to stderr; stdout has the progress
+inline void begin_program() {  // what Brian2CUDA says on stdout goes to stderr; stdout has the progress
+  setenv("CUDA_MODULE_LOADING", "EAGER", 0);  // kernels are loaded before the first step, not within it
   progress_file() = fdopen(dup(1), "w");
   dup2(2, 1);
 }
@@ -319,8 +320,8 @@ template <class T> struct DeviceRun : Session<T> {
       const unsigned strands = unsigned(std::max(1, std::min(1024, 65536 / active)));
       EI_LAUNCH(add_sparse_atomic<T>, dim3(active, std::min(strands, blocks_of(p.work.source.size, 4))), 128, p.work);
     } else {
-      const int width = std::min(THREADS, ND), each = THREADS / width;
-      EI_LAUNCH(add_dense<T>, dim3((active + each - 1) / each, (ND + width - 1) / width), each * width, p.work, width);
+      constexpr int TILES = (ND + THREADS - 1) / THREADS, WIDTH = (ND + TILES - 1) / TILES, EACH = THREADS / WIDTH;
+      EI_LAUNCH(add_dense<T>, dim3((active + EACH - 1) / EACH, TILES), EACH * WIDTH, p.work, WIDTH);
     }
   }
 

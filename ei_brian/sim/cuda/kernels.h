@@ -208,7 +208,7 @@ template <class T> EI_DEVICE inline T amount(const Propagation<T>& p, uint32_t n
 // a thread per trial and target: events in their order, so that a sum rounds as it does in the reference
 template <class T> __global__ void add_dense(Propagation<T> p, int width) {
   const int trial = blockIdx.x * (blockDim.x / width) + threadIdx.x / width, j = blockIdx.y * width + threadIdx.x % width;
-  if (trial >= p.now.active || j >= p.n_target || int(threadIdx.x) >= int(blockDim.x) / width * width) return;
+  if (trial >= p.now.active || j >= p.n_target) return;
   T* at = p.port + size_t(trial) * p.n_target + j;
   T sum = *at;
   for (int t = 0; t < p.n_tables; t++) {

@@ -95,7 +95,7 @@ def _templater(original: Any, layout: str) -> Any:
 def _generate(folder: Path, request: Request, plan: Plan, connectivity: Mapping[str, Projection]) -> tuple[str, ...]:
     set_device("cuda_standalone", directory=str(folder), build_on_run=False)
     network = network_of(request, plan, connectivity, _driver)
-    device.insert_code("before_start", "ei::keep_output_clean();")
+    device.insert_code("before_start", "ei::begin_program();")
     device.insert_code("before_network_run", "ei_setup(args);")
     device.insert_code("after_network_run", "ei_finish();")
     network.run(ENDLESS_STEPS * request.structure.dt_ms * ms, namespace={})

@@ -164,7 +164,7 @@ def gpus() -> tuple[GPU, ...]:
 
 
 def check_gpu() -> GPU:
-    """Return the GPU that programs run on: the first that the driver reports.
+    """Return the GPU that programs run on: the first that the driver reports, or the first of ``$CUDA_VISIBLE_DEVICES``.
 
     Raises
     ------
@@ -177,7 +177,8 @@ def check_gpu() -> GPU:
             "GPU: none found (nvidia-smi reports no device); Backend('cuda_standalone') needs an NVIDIA GPU with a driver for "
             "CUDA 12 or 13. Run it on a machine that has one, or use Backend('cpp_standalone')."
         )
-    return found[0]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip()
+    return next((gpu for gpu in found if str(gpu.number) == visible), found[0])
 
 
 def capability() -> str:

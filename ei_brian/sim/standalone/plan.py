@@ -101,7 +101,7 @@ def plan_of(
     shared = layout == "shared"
     runs = _consecutive(structure.schedule) if shared else ()
     propagate = {run[0]: f"ei_propagate_{k}" for k, run in enumerate(runs)}
-    setup = [] if dialect is CPP else _setup_device(structure, shared, in_order)
+    setup = [] if dialect is CPP else _setup_device(structure, shared or dialect is EMULATED, in_order)
     setup += [line for group in structure.groups for line in _setup_group(group, dialect)]
     setup += _setup_projections(structure, dialect) if shared else _setup_synapses(synapse_counts, dialect)
     if score is not None:
@@ -123,10 +123,10 @@ def plan_of(
     return Plan(header, source, "ei_start", "ei_end", propagate, thresholds)
 
 
-def _setup_device(structure: Structure, shared: bool, in_order: bool) -> list[str]:
+def _setup_device(structure: Structure, can_start_over: bool, in_order: bool) -> list[str]:
     delayed = any(projection.delays == "each" for projection in structure.projections)
     lines = [f"  run.in_order = {'true' if in_order else 'false'};"]
-    if delayed and not shared:
+    if delayed and not can_start_over:
         lines.append("  run.single_chunk = true;  // Brian2CUDA has no way to call back spikes on their way")
     return lines
 
