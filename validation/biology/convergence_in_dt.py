@@ -31,7 +31,8 @@ STEPS_MS = (0.1, 0.05, 0.025, 0.0125)
 FINEST_MS = 0.0125 / 8
 DURATION_MS = 20.0
 CURRENTS = {
-    "RS": (1.0, 10.0), "RS2007": (15.0, 300.0), "Pyramidal": (15.0, 6000.0), "AdEx tonic": (40.0, 900.0), "Wang-Buzsaki": (5.0, 300.0),
+    "RS": (1.0, 10.0), "RS2007": (15.0, 300.0), "Pyramidal": (15.0, 6000.0), "AdEx tonic": (40.0, 900.0),
+    "Wang-Buzsaki": (5.0, 300.0),
 }  # fmt: skip
 TOLERANCE = 0.25  # of the order: higher terms of the error at these steps
 
@@ -75,7 +76,8 @@ def main() -> None:
     result = {
         "steps_ms": STEPS_MS, "expected_order": 1, "tolerance": TOLERANCE, "models": models,
         "exact_propagator_error": [exact_error(dt) for dt in STEPS_MS], "date": date.today().isoformat(),
-        "python": platform.python_version(), "numpy": version("numpy"), "command": "python validation/biology/convergence_in_dt.py",
+        "python": platform.python_version(), "numpy": version("numpy"),
+        "command": "python validation/biology/convergence_in_dt.py",
     }  # fmt: skip
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(result, indent=1) + "\n")
