@@ -104,7 +104,7 @@ class BuildCache:
         Raises
         ------
         BackendError
-            If the key is not of that form.
+            If the key is not of that form, or the program cannot be written anywhere.
         """
         if not _KEY.fullmatch(key):
             raise BackendError(f"build cache: key {key[:80]!r}; give at most 128 letters, digits, - and _.")
@@ -114,8 +114,7 @@ class BuildCache:
             place = self._hold(key, lock, make) if self._usable else None
             if place is None:
                 lock.release()
-                place = private = Path(tempfile.mkdtemp(prefix="ei_brian_build_"))
-                make(private)
+                place = private = _private(make)
             yield place
         finally:
             lock.release()
@@ -238,6 +237,23 @@ class BuildCache:
 def _alone(lock: KeyLock, key: str) -> None:
     print(f"ei_brian: another process holds build {key[:12]} and does not go on; building without the cache.", file=sys.stderr)
     lock.release()
+
+
+def _private(make: Callable[[Path], None]) -> Path:
+    """Build in a folder of this process alone."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="ei_brian_build_"))
+    except OSError as error:
+        raise BackendError(f"build: no folder for it ({error}). Free some space, or set TMPDIR.") from error
+    try:
+        make(folder)
+        return folder
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise BackendError(f"build: {error}. Free some space, or set TMPDIR or EI_BRIAN_CACHE.") from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _make_folders(root: Path) -> bool:

@@ -9,21 +9,17 @@ from typing import Any
 import numpy as np
 from h5py import h5d, h5s, h5t
 
-from ei_brian.storage.hdf5_limits import DEFLATE, Limits
+from ei_brian.storage.hdf5_heap import REFERENCE, Heaps
+from ei_brian.storage.hdf5_limits import DEFLATE, Limits, RefusedError
 
-__all__ = ["RefusedError", "attribute_bytes", "dataset_bytes"]
+__all__ = ["attribute_bytes", "dataset_bytes"]
 
 NUMBERS = (
     h5t.IEEE_F16LE, h5t.IEEE_F32LE, h5t.IEEE_F64LE, h5t.STD_I8LE, h5t.STD_I16LE, h5t.STD_I32LE, h5t.STD_I64LE,
     h5t.STD_U8LE, h5t.STD_U16LE, h5t.STD_U32LE, h5t.STD_U64LE,
 )  # fmt: skip
 LARGEST_STRING = 64 << 20
-REFERENCE = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u4")])  # to a value of variable length
 SLACK = 64  # bytes that deflate may add to what it cannot compress, and a checksum
-
-
-class RefusedError(Exception):
-    """What a file holds that it may not hold."""
 
 
 def attribute_bytes(attribute: Any, where: str, limits: Limits) -> int:
@@ -35,13 +31,15 @@ def attribute_bytes(attribute: Any, where: str, limits: Limits) -> int:
         If its type or size is not allowed.
     """
     kind = attribute.get_type()
+    if _is_variable(kind):
+        raise RefusedError(f"an attribute of variable length ({where})")
     size = _elements(attribute.get_space(), where) * _item_bytes(kind, where, limits)
     if size > limits.attribute_bytes or attribute.get_storage_size() > limits.attribute_bytes:
         raise RefusedError(f"an attribute of {size} bytes ({where})")
     return size
 
 
-def dataset_bytes(dataset: Any, where: str, data: bytes, limits: Limits) -> tuple[int, int]:
+def dataset_bytes(dataset: Any, where: str, heaps: Heaps, limits: Limits) -> tuple[int, int]:
     """Return how many bytes a dataset declares, whole chunks counted, and how many it stores.
 
     Parameters
@@ -50,8 +48,8 @@ def dataset_bytes(dataset: Any, where: str, data: bytes, limits: Limits) -> tupl
         An open dataset.
     where : str
         Its path, for messages.
-    data : bytes
-        All bytes of the file.
+    heaps : Heaps
+        All bytes of the file, and its values of variable length.
     limits : Limits
         What is allowed.
 
@@ -78,9 +76,9 @@ def dataset_bytes(dataset: Any, where: str, data: bytes, limits: Limits) -> tupl
     if declared > limits.ratio * stored:
         raise RefusedError(f"{declared} bytes declared and {stored} stored ({where})")
     if layout == h5d.CHUNKED and declared:
-        _check_chunks(dataset, space, filters, chunk, where, data)
+        _check_chunks(dataset, space, filters, chunk, where, heaps.data)
     if _is_variable(kind):
-        declared += _referred(dataset, layout, filters, stored, where, data)
+        declared += _referred(dataset, layout, filters, stored, where, heaps)
     return declared, stored
 
 
@@ -146,17 +144,17 @@ def _check_deflated(packed: memoryview, chunk: int, where: str) -> None:
         raise RefusedError(f"a chunk that unpacks to more than it declares ({where})")
 
 
-def _referred(dataset: Any, layout: int, filters: list[int], stored: int, where: str, data: bytes) -> int:
-    """Return the bytes that the values of variable length refer to; together they fit into the file."""
+def _referred(dataset: Any, layout: int, filters: list[int], stored: int, where: str, heaps: Heaps) -> int:
+    """Return the bytes that the values of variable length refer to."""
     if layout != h5d.CONTIGUOUS or filters:
         raise RefusedError(f"values of variable length that are not stored in one piece ({where})")
-    start = dataset.get_offset()
-    if start is None or start + stored > len(data):
+    kind, start, count = dataset.get_type(), dataset.get_offset(), _elements(dataset.get_space(), where)
+    if stored == 0:
+        return 0
+    if stored != count * REFERENCE.itemsize:
+        raise RefusedError(f"values of variable length in a form that is not known ({where})")
+    if start is None or start + stored > len(heaps.data):
         raise RefusedError(f"values outside the file ({where})")
-    count = stored // REFERENCE.itemsize
-    lengths = np.frombuffer(data, REFERENCE, count, start)["length"].astype(np.int64)
-    size = int(dataset.get_type().get_super().get_size()) if isinstance(dataset.get_type(), h5t.TypeVlenID) else 1
-    total = int(lengths.sum()) * size
-    if total > len(data):
-        raise RefusedError(f"values of variable length that are larger than the file ({where})")
-    return total
+    references = np.frombuffer(heaps.data, REFERENCE, count, start)
+    size = int(kind.get_super().get_size()) if isinstance(kind, h5t.TypeVlenID) else 1
+    return heaps.check(references, size, where)

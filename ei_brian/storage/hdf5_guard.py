@@ -20,8 +20,9 @@ import h5py
 from h5py import h5a, h5d, h5g, h5l, h5o
 
 from ei_brian.errors import StorageError
-from ei_brian.storage.hdf5_extent import RefusedError, attribute_bytes, dataset_bytes
-from ei_brian.storage.hdf5_limits import Limits
+from ei_brian.storage.hdf5_extent import attribute_bytes, dataset_bytes
+from ei_brian.storage.hdf5_heap import Heaps
+from ei_brian.storage.hdf5_limits import Limits, RefusedError
 from ei_brian.storage.whole_file import read_bytes
 
 __all__ = ["GuardedFile", "Limits", "guarded_bytes", "open_guarded"]
@@ -80,7 +81,7 @@ def guarded_bytes(data: bytes, path: str | PathLike[str], limits: Limits) -> Ite
     try:
         file = h5py.File(io.BytesIO(data), "r")  # open_file_image would also open a file of the current folder
         try:
-            walk = _Walk(data, limits)
+            walk = _Walk(Heaps(data, file.userblock_size), limits)
             walk.visit(h5o.open(file.id, b"/"))
             yield GuardedFile(file, walk.datasets, hashlib.sha256(data).hexdigest(), len(data))
         finally:
@@ -95,8 +96,8 @@ def guarded_bytes(data: bytes, path: str | PathLike[str], limits: Limits) -> Ite
 class _Walk:
     """One visit of all objects, which adds up what they declare."""
 
-    def __init__(self, data: bytes, limits: Limits) -> None:
-        self.data, self.limits = data, limits
+    def __init__(self, heaps: Heaps, limits: Limits) -> None:
+        self.heaps, self.limits = heaps, limits
         self.seen: set[int] = set()
         self.declared = self.stored = 0
         self.datasets: dict[str, Any] = {}
@@ -112,7 +113,7 @@ class _Walk:
                 child, where = h5o.open(group, name.encode()), f"{path}/{name}"
                 self._enter(child, where)
                 if isinstance(child, h5d.DatasetID):
-                    self._add(*dataset_bytes(child, where, self.data, self.limits))
+                    self._add(*dataset_bytes(child, where, self.heaps, self.limits))
                     self.datasets[where.removeprefix("/")] = h5py.Dataset(child)
                 elif not isinstance(child, h5g.GroupID):
                     raise RefusedError(f"a named type ({where})")
@@ -138,7 +139,7 @@ class _Walk:
         self.stored += stored
         if self.declared > self.limits.declared_bytes:
             raise RefusedError(f"more than {self.limits.declared_bytes} bytes in all, as declared")
-        if self.stored > len(self.data):
+        if self.stored > len(self.heaps.data):
             raise RefusedError("objects that share their storage")
 
     def _links(self, group: Any, path: str) -> list[str]:

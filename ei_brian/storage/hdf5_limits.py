@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DEFLATE", "FLETCHER32", "SHUFFLE", "Limits"]
+__all__ = ["DEFLATE", "FLETCHER32", "SHUFFLE", "Limits", "RefusedError"]
 
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
+
+
+class RefusedError(Exception):
+    """What a file holds that it may not hold."""
 
 
 @dataclass(frozen=True, slots=True)

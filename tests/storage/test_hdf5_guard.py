@@ -200,6 +200,20 @@ def test_strings_that_refer_to_one_piece_many_times(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("size", [0, 8, 2**40])
+def test_a_damaged_heap_does_not_make_hdf5_loop(tmp_path: Path, size: int) -> None:
+    """The free space of a heap, its object 0, says that it is of no size: HDF5 then never comes to the end of the heap."""
+    path = tmp_path / "file.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data="text", dtype=h5py.string_dtype())
+    raw = bytearray(path.read_bytes())
+    free = raw.index(b"GCOL") + 16 + 16 + 8
+    raw[free + 8 : free + 16] = size.to_bytes(8, "little")
+    path.write_bytes(raw)
+    with pytest.raises(StorageError, match="damaged heap"), open_guarded(path, ALL):
+        pass
+
+
 def test_harmless_files_are_read(tmp_path: Path) -> None:
     path = tmp_path / "file.h5"
     rng = np.random.default_rng(0)

@@ -28,7 +28,7 @@ def _nir() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
     from ei_brian.interop.nir_graph import from_nir
     from validation.trust.nir_mutants import NirMutants
 
-    return from_nir, NirMutants()
+    return lambda path: from_nir(path, dt_ms=1.0), NirMutants()
 
 
 def _state_dict() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
@@ -41,14 +41,15 @@ def _state_dict() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
 TARGETS = {"model": _model, "nir": _nir, "state_dict": _state_dict}
 
 
-def run(target: str, count: int, minutes: float) -> Report:
-    """Fuzz one reader until the count or the time is reached."""
+def run(target: str, count: int, minutes: float, keep: Callable[[Report], None]) -> Report:
+    """Fuzz one reader until the count or the time is reached; ``keep`` is given what is known after each part."""
     reader, mutate = TARGETS[target]()
     report, end = Report(), time.monotonic() + 60 * minutes
     for start in range(0, count, PART):
         if time.monotonic() > end:
             break
         report.add(fuzz(reader, mutate, min(PART, count - start), start))
+        keep(report)
     return report
 
 
@@ -82,7 +83,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after this time")
     options = parser.parse_args()
     count = QUICK if options.quick else options.count
-    report = run(options.target, count, options.minutes)
+
+    def keep(report: Report) -> None:
+        if report.n < count and not options.quick:
+            write_result(f"fuzz_{options.target}", f"Mutants of {options.target} files", describe(report, count), options.quick)
+
+    report = run(options.target, count, options.minutes, keep)
     write_result(f"fuzz_{options.target}", f"Mutants of {options.target} files", describe(report, count), options.quick)
     return 1 if report.findings else 0
 

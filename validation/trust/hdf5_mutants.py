@@ -59,7 +59,7 @@ def _add_feature(group: Any, name: str, rng: np.random.Generator) -> None:
     (
         lambda: group.__setitem__(name, h5py.SoftLink("/header")),
         lambda: group.__setitem__(name, h5py.ExternalLink("/etc/passwd", "/")),
-        lambda: group.__setitem__(name, group.file["header"]),
+        lambda: group.__setitem__(name, group.file[next(iter(group.file))]),
         lambda: group.__setitem__(name, group.file["/"]),
         lambda: group.create_dataset(name, (size,), "<f8"),
         lambda: group.create_dataset(name, (size or 1,), "<f8", chunks=(min(max(size, 1), 1000),), compression="gzip"),

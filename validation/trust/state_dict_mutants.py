@@ -121,7 +121,7 @@ def _parts(file: bytes, rng: np.random.Generator) -> bytes:
 
 def _pickle_mutant(data: bytes, rng: np.random.Generator) -> bytes:
     """Change operation codes, numbers and names of a pickle."""
-    changed = bytearray(data)
+    changed = bytearray(data or b".")
     how = int(rng.integers(5))
     if how == 0:
         return byte_mutant(data, rng)

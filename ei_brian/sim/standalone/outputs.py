@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ei_brian.core.units import unit_scale
 from ei_brian.errors import BackendError
 from ei_brian.sim.standalone.launch import Share
 
-__all__ = ["read_counts", "read_scores", "read_spikes", "read_trace"]
+__all__ = ["check_events", "read_counts", "read_scores", "read_spikes", "read_trace"]
 
 Array = npt.NDArray[Any]
 
@@ -49,9 +49,21 @@ def read_spikes(parts: Sequence[Share], spec: NetworkSpec, name: str, n_trials: 
             events[:, 0] += np.int32(part.first)
         columns.append(events)
     trial, step, unit = (np.concatenate([events[:, k] for events in columns]) for k in range(3))
-    for column in (trial, step, unit):
-        column.flags.writeable = False  # so that Spikes need not copy it
     return Spikes(trial, step, unit, n_trials, n_steps, spec[name].size, spec.dt_ms)
+
+
+def check_events(spikes: Mapping[str, Spikes], counts: Mapping[str, npt.NDArray[np.int64]]) -> None:
+    """Compare the number of spikes with what the program counted: a list of events has no size of its own to check.
+
+    Raises
+    ------
+    BackendError
+        If they differ.
+    """
+    for name, train in spikes.items():
+        counted = int(counts[name].sum())
+        if train.n_events != counted:
+            raise BackendError(f"result {name}.events: {train.n_events} spikes, {counted} counted; nothing of this run was kept.")
 
 
 def read_scores(parts: Sequence[Share], size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:

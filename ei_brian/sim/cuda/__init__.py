@@ -1,1 +1,0 @@
-"""Compiled programs for a GPU, through Brian2CUDA."""
