@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ei_brian"
 SHELL = {"storage", "config", "report", "cli", "errors", "__init__", "__main__"}
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # part: (parts of ei_brian, libraries); the standard library and errors are open to all
-    "core": ({"core"}, {"numpy", "scipy"}),
+    "core": ({"core"}, {"numpy", "scipy", "tqdm"}),
     "data": ({"data", "core", "storage"}, {"numpy", "scipy", "sklearn", "h5py"}),
     "learn": ({"learn", "core"}, {"numpy", "scipy", "torch", "tqdm"}),
     "interop": (

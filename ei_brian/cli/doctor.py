@@ -14,7 +14,7 @@ PACKAGES = (
 
 
 def command(as_json: AsJson = False) -> None:
-    """Check Python, packages, the C++ compiler and the cache folder. Exit code 1 when generated C++ cannot be used."""
+    """Check Python, packages, the C++ compiler, the cache folder and what a GPU needs. Exit code 1 when C++ cannot be used."""
     import typer
 
     facts = _facts()
@@ -49,4 +49,20 @@ def _facts() -> dict[str, str | None]:
     facts["compiler"] = shutil.which(os.environ.get("CXX", "g++"))
     facts["nvcc"] = shutil.which("nvcc")
     facts["cache"] = str(cache_root())
+    return facts | _gpu_facts()
+
+
+def _gpu_facts() -> dict[str, str | None]:
+    """Return GPU, toolkit and versions that go together; ``cuda`` holds the first thing that is missing, and how to get it."""
+    from ei_brian.errors import BackendError
+    from ei_brian.sim.cuda.toolkit import find_toolkit, gpus, versions_that_go_together
+
+    found = [f"{gpu.name}, compute capability {gpu.capability}, driver {gpu.driver}" for gpu in gpus()]
+    facts: dict[str, str | None] = {"gpu": "; ".join(found) or None}
+    try:
+        toolkit = find_toolkit()
+        facts["cuda"] = f"toolkit {toolkit.version} in {toolkit.folder}, cuRAND {toolkit.curand_library}"
+    except BackendError as error:
+        facts["cuda"] = f"not usable: {error}"
+    facts["cuda versions"] = versions_that_go_together()
     return facts

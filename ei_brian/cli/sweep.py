@@ -24,7 +24,7 @@ SHOWN_FAILURES = 5
 
 
 def command(
-    config: Annotated[Path, typer.Argument(help="What is run (TOML); models/digits_noise.toml is an example.")],
+    config: Annotated[Path, typer.Argument(help="What is run (TOML); validation/digits_noise.toml is an example.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Results folder; made, or taken up where it was left off.")],
     workers: Annotated[int, typer.Option(min=0, help="Processes of this machine; 0: one per processor core.")] = 0,
     scheduler: Annotated[

@@ -58,11 +58,12 @@ def input_currents(spec: NetworkSpec, recording: Recording, stimulus: Stimulus, 
     _check(recording, spec, population)
     spec, stimulus = apply_static(recording.noise, recording.seed, spec, stimulus)
     target = spec[population]
-    ports = {port: _port_states(spec, recording, stimulus, target, port) for port in target.ports}
+    used = list(dict.fromkeys(projection.port for projection in spec.projections if projection.target == population))
+    ports = {port: _port_states(spec, recording, stimulus, target, port) for port in used}
     receptors = {receptor.port: receptor for receptor in target.receptor_models()}
     shape = (recording.n_trials, recording.n_steps, target.size)
     total = {"exc": np.zeros(shape), "inh": np.zeros(shape)}
-    unit = target.neuron().input_unit if receptors else _port_unit(target, target.ports[0])
+    unit = target.neuron().input_unit if receptors else _port_unit(target, used[0] if used else target.ports[0])
     for port, states in ports.items():
         for sign, state in states.items():
             if state is not None:
@@ -130,6 +131,8 @@ def _port_states(
 
 def _decay(spec: NetworkSpec, target: Population, port: str) -> Floats:
     """Return what multiplies a port in each step."""
+    if port == target.neuron().voltage:
+        raise DataError(f"input_currents: port {port} of {target.model} is the membrane itself, not a current.")
     texts = [target.neuron().update_at(spec.dt_ms), *(receptor.update for receptor in target.receptor_models())]
     found = [match for text in texts for match in re.findall(rf"^{port} = {port}\*(\w+)$", text, flags=re.M)]
     if len(found) != 1:

@@ -21,9 +21,9 @@ def _events(values: npt.ArrayLike, name: str, bound: int) -> IntArray:
         raise DataError(f"Spikes.{name}: got {array.dtype} of shape {array.shape}; give whole numbers of shape (n_events,).")
     if array.size and (array.min() < 0 or array.max() >= bound):
         raise DataError(f"Spikes.{name}: values from {array.min()} to {array.max()}; allowed are 0 to {bound - 1}.")
-    frozen = np.array(array, dtype=np.int32)
-    frozen.flags.writeable = False
-    return frozen
+    if array.dtype == np.int32 and array.flags.owndata and not array.flags.writeable:
+        return array  # nobody can change it any more
+    return _frozen(np.array(array, dtype=np.int32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +67,8 @@ class Spikes:
         unit = _events(self.unit, "unit", self.n_units)
         if not trial.size == step.size == unit.size:
             raise DataError(f"Spikes: {trial.size} trials, {step.size} steps, {unit.size} units; give one of each per spike.")
-        key = (trial.astype(np.int64) * self.n_steps + step) * self.n_units + unit
-        if key.size > 1 and not np.all(key[1:] > key[:-1]):
+        if not _ascending(trial, step, unit):
+            key = (trial.astype(np.int64) * self.n_steps + step) * self.n_units + unit
             order = np.argsort(key, kind="stable")
             if np.any(np.diff(key[order]) == 0):
                 raise DataError("Spikes: an event (trial, step, unit) is given twice; a unit spikes at most once in a step.")
@@ -106,7 +106,7 @@ class Spikes:
 
     def select(self, start: int, stop: int) -> Spikes:
         """Return the trials ``start <= trial < stop``, numbered from 0."""
-        first, last = np.searchsorted(self.trial, (start, stop))
+        first, last = np.searchsorted(self.trial, np.array((start, stop), dtype=np.int32))  # of one type: no copy of all trials
         part = slice(int(first), int(last))
         return Spikes(
             self.trial[part] - np.int32(start), self.step[part], self.unit[part],
@@ -127,6 +127,14 @@ class Spikes:
             and np.array_equal(self.step, other.step)
             and np.array_equal(self.unit, other.unit)
         )
+
+
+def _ascending(trial: IntArray, step: IntArray, unit: IntArray) -> bool:
+    """Tell whether each event stands after the one before it, none twice."""
+    later = unit[1:] > unit[:-1]
+    for major in (step, trial):
+        later = (major[1:] > major[:-1]) | ((major[1:] == major[:-1]) & later)
+    return bool(later.all())
 
 
 def _frozen(array: IntArray) -> IntArray:

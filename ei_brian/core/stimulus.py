@@ -121,7 +121,7 @@ class Stimulus:
         """
         if not 0 <= start <= stop <= self.n_trials:
             raise DataError(f"stimulus {self.name}: trials {start} to {stop} asked for; it has {self.n_trials}.")
-        first, last = (int(i) for i in np.searchsorted(self.events.trial, (start, stop)))
+        first, last = (int(i) for i in np.searchsorted(self.events.trial, np.array((start, stop), dtype=np.int32)))
         return Stimulus(
             self.events.select(start, stop),
             None if self.labels is None else self.labels[start:stop],

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import ei_brian
 from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
 from ei_brian.interop.script_parts import Places, group_text, input_text, needs_exponential, places_of, synapses_text
-from ei_brian.interop.script_run import EXPONENTIAL, HEAD, RUN, readout_text
+from ei_brian.interop.script_run import EXPONENTIAL, HEAD, RUN, TAKEN, readout_text
 
 __all__ = ["script"]
 
@@ -49,10 +50,12 @@ def script(spec: NetworkSpec, path: str | Path, stimulus: Stimulus | None = None
     file = Path(path)
     if file.suffix != ".py":
         raise DataError(f"script: {file.name}; give a name that ends in .py.")
+    _check_names(spec)
     numbers = _example(spec, stimulus)
     places = places_of(spec.schedule)
     parts = [_title(spec, file), HEAD.format(dt_ms=spec.dt_ms, numbers=file.with_suffix(".npz").name)]
-    programs = {cell.name: compose(spec, cell) for cell in spec.cells}
+    unread = replace(spec, readout=None)  # the script reads its decision from monitors
+    programs = {cell.name: compose(unread, cell) for cell in spec.cells}
     if any(needs_exponential(program) for program in programs.values()):
         parts.append(EXPONENTIAL)
     parts += [input_text(spec, places)]
@@ -64,12 +67,18 @@ def script(spec: NetworkSpec, path: str | Path, stimulus: Stimulus | None = None
     return file, file.with_suffix(".npz")
 
 
+def _check_names(spec: NetworkSpec) -> None:
+    for population in spec.populations:
+        if population.name in TAKEN or re.match(r"(equations|step|steps|synapses)_", population.name):
+            raise DataError(f"script: a population named {population.name!r}; the script uses this name. Rename the population.")
+
+
 def _title(spec: NetworkSpec, file: Path) -> str:
     digest = spec.sha256
     lines = [
         f'"""{spec.name}: a spiking network in Brian2.',
         "",
-        f"Written by ei_brian {ei_brian.__version__} from the network with SHA-256 {digest[:32]}…",
+        f"Written by ei_brian from the network with SHA-256 {digest[:32]}…",
         f"It needs brian2 and numpy. Run: python {file.name} [input.npz]",
         "",
     ]

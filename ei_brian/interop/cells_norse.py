@@ -13,7 +13,6 @@ from ei_brian.interop.graph import Cell, Node
 __all__ = ["NORSE_CELLS", "norse_cell"]
 
 LIF_DEFAULTS = {"tau_syn_inv": 200.0, "tau_mem_inv": 100.0, "v_leak": 0.0, "v_th": 1.0, "v_reset": 0.0}
-METHOD = "adjoint"
 
 
 def norse_cell(name: str, node: Node) -> Cell:
@@ -88,8 +87,8 @@ def _li(where: str, node: Node) -> Cell:
     parameters = {"rate_mem": _rate(node, p["tau_mem_inv"]), "v_leak": p["v_leak"]}
     if "Box" in node.kind:
         return Cell("norse_li_box", parameters)
-    weights = {"input_weights": node.arrays["input_weights"]} if node.kind == "LILinearCell" else {}
-    return Cell("norse_li", parameters | {"rate_syn": _rate(node, p["tau_syn_inv"])}, **weights)
+    weights = node.arrays["input_weights"] if node.kind == "LILinearCell" else None
+    return Cell("norse_li", parameters | {"rate_syn": _rate(node, p["tau_syn_inv"])}, weights)
 
 
 def _iaf(where: str, node: Node) -> Cell:

@@ -19,7 +19,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
-from ei_brian.interop.trace import evaluating, first_tensor
+from ei_brian.interop.trace import evaluating, first_tensor, reset_states
 
 __all__ = ["ImportReport", "LayerReport", "check_import", "module_activity"]
 
@@ -107,7 +107,7 @@ def check_import(
     spec : NetworkSpec
         What `from_snntorch`, `from_norse` or `from_spikingjelly` made of ``model``.
     model : torch.nn.Module
-        The network itself; a copy of it is run.
+        The network itself; a copy of it is run, its states between steps are set to their start.
     stimulus : Stimulus
         Input to run both on.
     run : callable, optional
@@ -135,7 +135,7 @@ def check_import(
 
 
 def _layers(spec: NetworkSpec) -> Mapping[str, str]:
-    entry = next((line for line in spec.provenance if line.get("action") == "import"), {"layers": {}})
+    entry: Mapping[str, Any] = next((line for line in spec.provenance if line.get("action") == "import"), {"layers": {}})
     layers: Mapping[str, str] = {module: name for module, name in entry["layers"].items() if name != "input"}
     return layers
 
@@ -156,7 +156,8 @@ def module_activity(
     dense = np.asarray(stimulus.dense(np.float32)).transpose(1, 0, 2)
     events = torch.from_numpy(np.ascontiguousarray(dense)).to(dtype)
     events = events.reshape(*events.shape[:2], *layout["input_shape"])
-    copied = copy.deepcopy(model).to(dtype)
+    reset_states(model)  # states of a training run hang on its graph and cannot be copied
+    copied = copy.deepcopy(model).to("cpu", dtype)
     modules = dict(copied.named_modules())
     kept: dict[str, list[torch.Tensor]] = {name: [] for name in _layers(spec).values()}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 from types import ModuleType
 
 from ei_brian.errors import ConfigError, unknown_name
 from ei_brian.interop.cells_norse import NORSE_CELLS, norse_cell
+from ei_brian.interop.cells_plain import PLAIN_CELLS, plain_cell
 from ei_brian.interop.cells_snntorch import SNNTORCH_CELLS, snntorch_cell
 from ei_brian.interop.cells_spikingjelly import SPIKINGJELLY_CELLS, spikingjelly_cell
 from ei_brian.interop.graph import Cell, Node
@@ -16,9 +17,11 @@ __all__ = ["CELLS", "SUPPORTED", "cell_kinds", "cell_of", "framework"]
 
 SUPPORTED = {"snntorch": "1.0", "norse": "1.1", "spikingjelly": "2.0", "nir": "1.0"}
 CELLS: dict[str, Callable[[str, Node], Cell]] = {
-    "snntorch": snntorch_cell, "norse": norse_cell, "spikingjelly": spikingjelly_cell,
+    "snntorch": snntorch_cell, "norse": norse_cell, "spikingjelly": spikingjelly_cell, "torch": plain_cell,
 }  # fmt: skip
-KINDS = {"snntorch": SNNTORCH_CELLS, "norse": NORSE_CELLS, "spikingjelly": SPIKINGJELLY_CELLS}
+KINDS: dict[str, Mapping[str, object]] = {
+    "snntorch": SNNTORCH_CELLS, "norse": NORSE_CELLS, "spikingjelly": SPIKINGJELLY_CELLS, "torch": PLAIN_CELLS,
+}  # fmt: skip
 
 
 def cell_kinds(name: str) -> tuple[str, ...]:

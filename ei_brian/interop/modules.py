@@ -11,7 +11,7 @@ from torch import nn
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError
 from ei_brian.interop.assemble import assemble
-from ei_brian.interop.frameworks import SUPPORTED, cell_of, framework
+from ei_brian.interop.frameworks import SUPPORTED, cell_kinds, cell_of, framework
 from ei_brian.interop.graph import Array, Graph, Node, check_finite
 from ei_brian.interop.linear import LINEAR_KINDS, REFUSED
 from ei_brian.interop.trace import Run, leaves, trace
@@ -76,6 +76,8 @@ def network_of(
         module = parts[item]
         if is_cell(module):
             exactly(item, module, package)
+            if type(module).__name__ not in cell_kinds(package):
+                cell_of(package, item, Node(type(module).__name__))  # says why it cannot be read
             node = read_cell(item, module)
             nodes[item] = Node(node.kind, node.options, node.arrays, cell_of(package, item, node))
         else:

@@ -6,7 +6,7 @@ constant as if a step were 0.1 ms; SpikingJelly as multiples of the step given t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,6 +193,3 @@ def check_convention(convention: Convention) -> None:
             raise DataError(unknown_name(f"from_nir.{name}", value, allowed))
     if not (np.isfinite(convention.dt_ms) and convention.dt_ms > 0):
         raise DataError(f"from_nir.dt_ms: {convention.dt_ms!r}; give a positive number of ms.")
-
-
-Reader = Callable[[str, RawNode, Convention], Cell]

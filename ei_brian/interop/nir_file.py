@@ -16,8 +16,8 @@ from ei_brian.storage.hdf5_guard import Limits, open_guarded
 
 __all__ = ["RawGraph", "RawNode", "read_nir"]
 
-LIMITS = Limits(file_bytes=2 << 30, declared_bytes=4 << 30, variable_length=True)
-MAX_NODES = 10_000
+LIMITS = Limits(file_bytes=2 << 30, declared_bytes=4 << 30, objects=5_000, variable_length=True)
+MAX_NODES = 500
 
 
 @dataclass(frozen=True, slots=True)

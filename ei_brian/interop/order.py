@@ -37,9 +37,7 @@ def run_order(graph: Graph) -> list[str]:
     left = [name for name in graph.nodes if name not in order]
     if left:
         raise DataError(
-            f"layers {', '.join(left[:6])}: they form a loop. A layer's loop onto itself through weights is read; for a "
-            "loop over "
-            "several layers, or one without neurons, the file does not say which runs first in a step, and that decides "
-            "the spikes."
+            f"layers {', '.join(left[:6])}: they form a loop. A layer's loop onto itself through weights is read; for a loop "
+            "over several layers, or one without neurons, nothing says which runs first in a step, and that decides the spikes."
         )
     return [name for name in order if name != INPUT]

@@ -102,7 +102,7 @@ def group_text(spec: NetworkSpec, population: Population, program: Program, plac
         arguments.append(f"method=stepped(step_{name})")
     if spiking:
         arguments += [f"threshold={program.threshold!r}"]
-        arguments += [f"reset={untouched(program.reset)!r}"] if program.reset else []
+        arguments += [f"reset={untouched(program.reset)!r}"]
         arguments += [f'events={{"release": {program.threshold!r}}}'] if program.at_spike else []
     lines.append(f"{name} = NeuronGroup(\n    " + ", ".join(arguments[:5]) + ",")
     lines += [f"    {argument}," for argument in arguments[5:]] + [")"]
@@ -142,8 +142,7 @@ def _timing(name: str, program: Program, places: Places, differential: bool) -> 
             lines.append(places.assigned(f"{name}.state_updater", "update", name))
     if program.threshold:
         lines.append(places.assigned(f'{name}.thresholder["spike"]', "threshold", name))
-        if program.reset:
-            lines.append(places.assigned(f'{name}.resetter["spike"]', "reset", name))
+        lines.append(places.assigned(f'{name}.resetter["spike"]', "reset", name))
         if program.at_spike:  # presynaptic plasticity, between the spike and its propagation
             slot = places.place[Phase("threshold", name)][0]
             lines.append(f'{name}.set_event_schedule("release", when="{slot}", order=1)')
@@ -185,11 +184,11 @@ def synapses_text(spec: NetworkSpec, projection: Projection, places: Places, num
     factor = f"*{release_name(spec, key)}_pre" if plastic else ""
     lines = [
         f"{name} = Synapses(",
-        f'    {projection.source}, {projection.target}, "w : {base_unit(unit)} (constant)", '
-        f'on_pre="{projection.port}_post += w{factor}", dt=dt, namespace={{}}, name="{name}",',
+        f'    {projection.source}, {projection.target}, "weight : {base_unit(unit)} (constant)", '
+        f'on_pre="{projection.port}_post += weight{factor}", dt=dt, namespace={{}}, name="{name}",',
         ")",
         f'{name}.connect(i=numbers["{key}.source"], j=numbers["{key}.target"])',
-        f'{name}.w = numbers["{key}.weight"]{_times(base_unit(unit))}',
+        f'{name}.weight = numbers["{key}.weight"]{_times(base_unit(unit))}',
         places.assigned(f"{name}.pre", "propagate", key),
     ]
     if projection.max_delay:

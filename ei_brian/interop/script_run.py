@@ -7,7 +7,14 @@ import inspect
 from ei_brian.core import exponential
 from ei_brian.core.spec import NetworkSpec
 
-__all__ = ["EXPONENTIAL", "HEAD", "RUN", "readout_text"]
+__all__ = ["EXPONENTIAL", "HEAD", "RUN", "TAKEN", "readout_text"]
+
+TAKEN = frozenset(
+    "sys Path np Function Hz Network NeuronGroup SpikeGeneratorGroup SpikeMonitor StateMonitor Synapses amp defaultclock farad "
+    "hertz mV ms nA nS pA pF prefs second siemens uS volt HERE numbers dt functions stepped inputs network simulate monitors "
+    "score readout_monitor given trial n_trials kept scores now mine spikes last name step cell what values counts results "
+    "LOWEST HIGHEST LOG2_E ROUNDER LN2_HIGH LN2_LOW TAYLOR exponential print len range int float open str dict list".split()
+)  # what the script itself calls by a name
 
 HEAD = '''
 import sys
@@ -33,6 +40,7 @@ def stepped(text):
     A line "x_next = ..." before "x = x_next" keeps Brian2 from rearranging the expression.
     """
     return lambda equations, variables=None, method_options=None: text
+
 '''
 
 EXPONENTIAL = f'''

@@ -39,7 +39,8 @@ def from_state_dict(
     architecture : path or mapping
         A TOML file, or what it holds: ``framework``, ``input_shape``, optional ``dt_ms``, ``name`` and ``readout``, and a list
         ``layers`` in the order of the forward pass; each has a ``name`` (the prefix of its arrays in the state dict), a ``type``
-        (its class) and those arguments of its constructor that the state dict does not hold, with the framework's defaults.
+        (its class; for ``framework = "torch"``, a loop of your own, the model of the catalogue that the cell is) and those
+        arguments of its constructor that the state dict does not hold, with the framework's defaults.
         ``inputs`` names the layers that feed it, the one before it unless given.
     dt_ms : float, optional
         Time step in ms; that of the architecture, or 1, unless given.

@@ -128,8 +128,10 @@ def trace(
 
 def _source(name: str, seen: dict[str, tuple[torch.Tensor, torch.Tensor, int]], sample: torch.Tensor, lead: int) -> str:
     given = seen[name][0]
-    for other, (_, made, version) in reversed(list(seen.items())):
-        if other != name and _same_memory(made, given):
+    before = list(seen)[: list(seen).index(name)]
+    for other in reversed(before):
+        _, made, version = seen[other]
+        if _same_memory(made, given):
             if made._version != version:
                 raise DataError(f"layer {other}: its output is changed in place before layer {name}; use a module that does not.")
             _check_order(name, given, made, lead)

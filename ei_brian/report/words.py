@@ -12,8 +12,9 @@ NAMES = {
     "spike_failure": "lost spikes",
     "release_failure": "failed releases",
     "quantal_cv": "quantal variability",
-    "weight_noise": "weight noise",
-    "threshold_spread": "threshold spread",
+    "weight_spread": "spread of weights",
+    "input_deletion": "lost input spikes",
+    "input_jitter_ms": "jitter of input spikes",
 }
 
 

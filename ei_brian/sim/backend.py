@@ -22,10 +22,11 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError, unknown_name
 from ei_brian.sim.builder import Built, build
+from ei_brian.sim.cuda.toolkit import check_gpu, gpu_facts
 from ei_brian.sim.propagation.expressible import check_expressible
 from ei_brian.sim.runtime import run_part
 from ei_brian.sim.standalone.compiled_run import run_compiled
-from ei_brian.sim.standalone.program import batch_size
+from ei_brian.sim.standalone.program import batch_size, gpu_batch_size
 from ei_brian.sim.structure import structure_of
 
 __all__ = ["BACKENDS", "Backend"]
@@ -33,6 +34,7 @@ __all__ = ["BACKENDS", "Backend"]
 BACKENDS = ("reference", "numpy", "cython", "cpp_standalone", "cuda_standalone")
 LAYOUTS = ("auto", "shared", "synapses")
 RECORDS = ("spikes", "counts")
+SUMMATIONS = ("ordered", "atomic")
 
 
 class Backend:
@@ -56,6 +58,10 @@ class Backend:
         depend on it.
     progress : bool
         Show a bar over the trials of a compiled run.
+    summation : {"ordered", "atomic"}
+        On a GPU, for sparse projections of the ``shared`` layout: sums in the order of the reference, so that they round as it
+        does, or as they come, which is faster for few trials of large networks. All else is always in order there; with plain
+        Synapses Brian2CUDA adds as they come.
 
     Raises
     ------
@@ -70,7 +76,7 @@ class Backend:
 
     def __init__(
         self, name: str = "cpp_standalone", *, dtype: npt.DTypeLike = "float64", layout: str = "auto", threads: int = 1,
-        record: str = "spikes", batch: int | None = None, progress: bool = False,
+        record: str = "spikes", batch: int | None = None, progress: bool = False, summation: str = "ordered",
     ) -> None:  # fmt: skip
         if name not in BACKENDS:
             raise BackendError(unknown_name("Backend.name", name, BACKENDS))
@@ -81,6 +87,9 @@ class Backend:
         if record not in RECORDS:
             raise BackendError(unknown_name("Backend.record", record, RECORDS))
         self.name, self.dtype, self.layout, self.record, self.progress = name, np.dtype(dtype), layout, record, progress
+        if summation not in SUMMATIONS:
+            raise BackendError(unknown_name("Backend.summation", summation, SUMMATIONS))
+        self.summation = summation
         self.threads = _whole(threads, "Backend.threads")
         self.batch = None if batch is None else _whole(batch, "Backend.batch")
 
@@ -110,29 +119,35 @@ class Backend:
             return reference.simulate(spec, stimulus, self.dtype, traces, steps, noise, seed)
         layout = "shared" if self.layout == "auto" else self.layout
         chosen = seed_for(noise, seed)
+        if not stimulus.n_trials:
+            nothing = reference.simulate(spec, stimulus, self.dtype, traces, steps, noise, chosen)
+            return replace(nothing, backend={**nothing.backend, **self._facts(layout)})
         noisy, presented = apply_static(noise, chosen, spec, stimulus)
-        if self.name in ("numpy", "cython") or not stimulus.n_trials:
-            target = self.name if self.name in ("numpy", "cython") else "numpy"
-            recording = run_part(noisy, presented, target, layout, self.dtype, tuple(traces), steps, noise, chosen)
-        elif self.name == "cpp_standalone":
-            recording = self._compiled(noisy, presented, layout, tuple(traces), steps, noise, chosen)
+        if self.name in ("numpy", "cython"):
+            recording = run_part(noisy, presented, self.name, layout, self.dtype, tuple(traces), steps, noise, chosen)
         else:
-            raise BackendError(f"Backend {self.name}: not available yet.")
+            recording = self._compiled(noisy, presented, layout, tuple(traces), steps, noise, chosen)
+        return replace(recording, backend={**self._facts(layout), **recording.backend}, spec_sha256=spec.sha256)
+
+    def _facts(self, layout: str) -> dict[str, Any]:
         facts: dict[str, Any] = {"name": self.name, "layout": layout, "dtype": self.dtype.name, "threads": self.threads}
-        facts |= {"brian2": brian2.__version__, "numpy": np.__version__, "stream_layout": STREAM_LAYOUT, **recording.backend}
-        return replace(recording, backend=facts, spec_sha256=spec.sha256)
+        return facts | {"brian2": brian2.__version__, "numpy": np.__version__, "stream_layout": STREAM_LAYOUT}
 
     def _compiled(
         self, spec: NetworkSpec, stimulus: Stimulus, layout: str, traces: tuple[tuple[str, str], ...], n_steps: int,
         noise: Noise | None, seed: int | None,
     ) -> Recording:  # fmt: skip
-        batch = self.batch or batch_size(spec, layout, self.dtype.itemsize)
+        gpu = self.name == "cuda_standalone"
+        facts = gpu_facts(check_gpu()) if gpu else {}
+        batch = self.batch or (gpu_batch_size(spec, layout) if gpu else batch_size(spec, layout, self.dtype.itemsize))
         if layout == "synapses":
             check_expressible(structure_of(spec, noise), stimulus.values is not None)
-        return run_compiled(
-            spec, stimulus, dtype=self.dtype, layout=layout, batch=batch, threads=self.threads, record=self.record, traces=traces,
-            n_steps=n_steps, noise=noise, seed=seed, progress=self.progress,
+        recording = run_compiled(
+            spec, stimulus, dtype=self.dtype, layout=layout, batch=batch, threads=1 if gpu else self.threads, record=self.record,
+            traces=traces, n_steps=n_steps, noise=noise, seed=seed, progress=self.progress, target=self.name,
+            in_order=self.summation == "ordered",
         )  # fmt: skip
+        return replace(recording, backend={**recording.backend, **facts})
 
     def network(self, spec: NetworkSpec, stimulus: Stimulus) -> Built:
         """Return live Brian2 objects in this process, to look into, change and run."""

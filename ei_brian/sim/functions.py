@@ -15,6 +15,7 @@ def _exponential() -> Function:
     function.implementations.add_implementation("numpy", code=exponential)
     function.implementations.add_implementation("cython", code=CYTHON, name="exponential")
     function.implementations.add_implementation("cpp", code=CPP, name="exponential")
+    function.implementations.add_implementation("cuda", code="", name="exponential")  # in a header, see sim/cuda/project.py
     return function
 
 

@@ -13,7 +13,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from ei_brian.errors import ConfigError
+from ei_brian.errors import BackendError, ConfigError
 from ei_brian.study.condition import Condition
 from ei_brian.study.outcome import Outcome, Work, attempt
 
@@ -27,6 +27,7 @@ class _Worker:
     process: Any
     connection: Connection
     condition: Condition | None = None
+    ready: bool = False
 
 
 @dataclass(eq=False)
@@ -53,7 +54,6 @@ class Pool:
     _workers: list[_Worker] = field(default_factory=list)
     _again: deque[Condition] = field(default_factory=deque)
     _deaths: dict[str, int] = field(default_factory=dict)
-    _early_deaths: int = 0
 
     def __post_init__(self) -> None:
         if self.n_workers < 1:
@@ -75,7 +75,13 @@ class Pool:
             self._again.append(condition)
 
     def wait(self, seconds: float) -> list[Outcome]:
-        """Return outcomes that have arrived, waiting no longer than given for the first."""
+        """Return outcomes that have arrived, waiting no longer than given for the first.
+
+        Raises
+        ------
+        BackendError
+            If a worker dies before it is ready: then none of them can start.
+        """
         while self._again:
             self.submit(self._again.popleft())
         by_connection = {worker.connection: worker for worker in self._workers if worker.condition is not None}
@@ -106,15 +112,20 @@ class Pool:
 
     def _receive(self, worker: _Worker) -> Outcome | None:
         try:
-            outcome: Outcome = worker.connection.recv()
+            outcome: Outcome | None = worker.connection.recv()
         except (EOFError, OSError):
             return self._died(worker)
-        worker.condition = None
+        if outcome is None:
+            worker.ready = True
+        else:
+            worker.condition = None
         return outcome
 
     def _died(self, worker: _Worker) -> Outcome | None:
         condition = worker.condition
         code = self._buried(worker)
+        if not worker.ready:
+            raise BackendError(f"a worker could not start (exit code {code}); what it said stands above. Nothing was recorded.")
         if condition is None:
             return None
         self._deaths[condition.key] = self._deaths.get(condition.key, 0) + 1
@@ -149,6 +160,7 @@ def _serve(prepare: Callable[[], Work], connection: Connection, threads: int) ->
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_threads(threads)
     work = prepare()
+    connection.send(None)
     while True:
         try:
             condition = connection.recv()

@@ -15,6 +15,7 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.closed_loop import compare, targets_of
+from ei_brian.core.transform.curves import calibration_curves, traces_of_types
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.knobs import with_population, with_values
 from ei_brian.core.transform.trained import trained_network
@@ -121,3 +122,25 @@ def test_overlap_with_the_test_set_is_refused(swapped: NetworkSpec) -> None:
 def test_no_network_where_it_does_not_converge(swapped: NetworkSpec) -> None:
     with pytest.raises(CalibrationError, match="did not converge"):
         calibrate(swapped, some_input(6, 1), iterations=0, rate_tolerance=1e-6, kinetics=False, most_trials=2)
+
+
+def test_curves_before_and_after(spec: NetworkSpec, calibrated: NetworkSpec) -> None:
+    """Without calibration both curves are one; with it the second is another, and all rise with the drive."""
+    for curve in calibration_curves(diversify(spec, "cortex FS", "all", seed=1)):
+        assert np.array_equal(curve.before_hz, curve.after_hz)
+        assert curve.unit == "mV/ms"
+    for curve in calibration_curves(calibrated):
+        assert not np.array_equal(curve.before_hz, curve.after_hz)
+        for rates in (curve.trained_hz, curve.before_hz, curve.after_hz):
+            assert rates[0] == 0
+            assert rates[-1] > 20
+    with pytest.raises(SpecError, match="diversify the network first"):
+        calibration_curves(spec)
+
+
+def test_traces_start_at_rest_and_answer_the_step() -> None:
+    for trace in traces_of_types(["FS", "Basket", "AdEx tonic"], step_ms=80.0, dt_ms=0.5):
+        before = trace.v_mv[trace.time_ms < 29]
+        assert np.allclose(before, before[0], atol=1.0)  # AdEx starts at its leak potential, up to 1 mV off rest
+        assert trace.spikes_ms.size
+        assert trace.spikes_ms.min() >= 30.0

@@ -184,3 +184,41 @@ def test_doctor_knows_this_machine(ei_brian: Callable) -> None:
     facts = json.loads(ei_brian("doctor", "--json").out)
     assert facts["brian2"].startswith("2.")
     assert facts["compiler"]
+    assert "brian2cuda 1.0b1 with brian2 2.10.1" in facts["cuda versions"]
+    assert facts["cuda"].startswith(("toolkit ", "not usable: "))
+
+
+def test_folder_that_cannot_be_made(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for place in (file / "report", Path("/proc/no_report")):
+        shown = ei_brian("validate", tiny_model, "-o", place, *QUICK)
+        assert shown.code == 2
+        assert "output folder" in shown.err
+        assert len(shown.err.splitlines()) == 1
+
+
+def test_interrupted_is_130(ei_brian: Callable, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ei_brian.report import facts
+
+    def interrupted(spec: NetworkSpec) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(facts, "network_facts", interrupted)
+    assert ei_brian("info", tiny_model).code == 130
+
+
+@pytest.mark.slow
+def test_demo_with_the_trained_network(ei_brian: Callable, tmp_path: Path) -> None:
+    """The whole test set in generated C++, biology and noise, as a user runs it."""
+    shown = ei_brian("demo", "--pretrained", "-o", tmp_path / "report", "--json")
+    assert shown.code == 0
+    facts = json.loads(shown.out)
+    assert facts["equal"] is True
+    assert facts["compared_with"] == "torch"
+    assert facts["trials"] == facts["equal_trials"] == 359
+    assert list(facts["accuracy"]) == ["as trained", "FS/LTS interneurons", "FS/LTS, calibrated"]
+    assert facts["accuracy"]["as trained"] >= 0.95
+    for values in facts["noise"].values():
+        assert values[0] > values[-1], "noise costs accuracy in the end"
+    assert (tmp_path / "report" / "report.html").stat().st_size > 300_000

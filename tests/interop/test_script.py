@@ -54,6 +54,7 @@ def check_script(spec: NetworkSpec, stimulus: Stimulus, folder: Path) -> str:
     path, _ = script(spec, folder / "model.py", stimulus)
     done = run_alone(path)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "WARNING" not in done.stderr
     reference = simulate(spec, stimulus)
     spikes, scores = spikes_of(path, spec, stimulus)
     for name, train in reference.spikes.items():
@@ -112,6 +113,18 @@ def test_graded_input_is_refused(tmp_path: Path) -> None:
     graded = Stimulus.from_currents(np.full((1, 5, spec.n_inputs), 0.5), dt_ms=1.0)
     with pytest.raises(DataError, match="graded"):
         script(spec, tmp_path / "model.py", graded)
+
+
+def test_names_that_the_script_uses_are_refused(tmp_path: Path) -> None:
+    spec = small_spec(SMALL_CASES[0])
+    renamed = [replace(cell, name="network") if cell.name == "cell1" else cell for cell in spec.populations]
+    joined = [
+        replace(p, source=p.source.replace("cell1", "network"), target=p.target.replace("cell1", "network"))
+        for p in spec.projections
+    ]
+    clash = NetworkSpec(tuple(renamed), tuple(joined), spec.dt_ms, spec.readout)
+    with pytest.raises(DataError, match="'network'"):
+        script(clash, tmp_path / "model.py")
 
 
 def test_what_was_written_before_survives_a_failure(tmp_path: Path) -> None:

@@ -91,3 +91,13 @@ def test_balance_of_known_currents() -> None:
     alone = balance(made(exc, np.zeros_like(exc)))
     assert np.isnan(alone.ratio).all()
     assert np.isnan(alone.correlation).all()
+
+
+def test_a_population_that_nothing_reaches_has_no_currents_and_delta_ports_are_refused() -> None:
+    spec, shown = lif_network(), stimulus()
+    alone = replace(spec, projections=tuple(p for p in spec.projections if p.target != "I"), schedule=())
+    assert not input_currents(alone, simulate(alone, shown), shown, "I").excitatory.any()
+    populations = (Population("inp", N_IN, "input"), Population("E", 5, "exc", "lif_delta"))
+    delta = NetworkSpec(populations, (Projection("inp", "E", np.ones((5, N_IN)), "v"),), 1.0)
+    with pytest.raises(DataError, match="port v"):
+        input_currents(delta, simulate(delta, shown), shown, "E")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from ei_brian.core.models import MODELS
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.static import apply_static
 from ei_brian.core.noise.weight_noise import quantised
@@ -27,7 +28,7 @@ SEED = 991
 def wide(model: str = "lif_exponential", size: int = 4000, **parameters: float) -> NetworkSpec:
     """One population, wide enough for statistics of neurons, with 10 * size synapses."""
     rng = np.random.default_rng(0)
-    receptors = (("g", "exponential_current"),) if model.startswith("izhikevich") else ()
+    receptors = (("g", "exponential_current"),) if MODELS[model].input_current else ()
     populations = (Population("inp", 10, "input"), Population("E", size, "exc", model, receptors, parameters))
     weights = rng.uniform(0.2, 1.0, size=(size, 10))
     return NetworkSpec(populations, (Projection("inp", "E", weights),), 1.0)
@@ -98,6 +99,26 @@ def test_threshold_spread_of_izhikevich_moves_the_fixed_points_apart() -> None:
     assert is_normal_sample(factor, 1.0, 0.1)
 
 
+
+
+@pytest.mark.parametrize(("model", "threshold", "rest"), [("izhikevich_2007", "v_t", "v_r"), ("adex", "v_T", "E_L")])
+def test_threshold_spread_counts_from_rest(model: str, threshold: str, rest: str) -> None:
+    spec = wide(model)
+    clean, got = spec["E"].parameters, noisy(Noise(threshold_spread=0.1), spec)["E"].parameters
+    distance = float(clean[threshold]) - float(clean[rest])
+    assert is_normal_sample((np.asarray(got[threshold]) - float(clean[rest])) / distance, 1.0, 0.1)
+
+
+def test_tau_spread_is_about_time_constants_only() -> None:
+    """The a of adex is a conductance, that of Izhikevich a rate."""
+    changes = {"adex": {"C", "tau_w", "tau_g"}, "izhikevich_2003": {"a", "tau_g"}, "izhikevich_2007": {"C", "a", "tau_g"}}
+    for model, changed in changes.items():
+        clean = wide(model)
+        got = noisy(Noise(tau_spread=0.1), clean)["E"].parameters
+        assert {key for key in got if not np.array_equal(got[key], clean["E"].parameters[key])} == changed
+    rate = np.log(float(wide("izhikevich_2003")["E"].parameters["a"]) / np.asarray(
+        noisy(Noise(tau_spread=0.1), wide("izhikevich_2003"))["E"].parameters["a"]))  # fmt: skip
+    assert is_normal_sample(rate, 0.0, 0.1)
 
 
 def test_tau_spread() -> None:

@@ -75,6 +75,11 @@ def deadly_work(once: str = "") -> Work:
     return partial(deadly, once=once)
 
 
+def impossible_work() -> Work:
+    """Fail before there is any work."""
+    raise RuntimeError("no simulator here")
+
+
 def main(folder: str, seconds: str, log: str) -> None:
     """Run the study in two workers: what the tests start, kill and start again."""
     pool = Pool(partial(cheap_work, float(seconds), log), 2)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from pathlib import Path
 
 import pytest
 import studies
 
-from ei_brian.errors import BackendError
-from ei_brian.study.dask_cluster import DaskScheduler, connect
+from ei_brian.errors import BackendError, ConfigError
+from ei_brian.study.dask_cluster import DaskScheduler, connect, start_jobs
 from ei_brian.study.scheduler import InThisProcess
 from ei_brian.study.sweep import sweep
 
@@ -28,6 +30,55 @@ def test_local_cluster_with_two_workers_gives_the_same_table(tmp_path: Path) -> 
         assert "WorkerDied" in last.failed[0][1]
     for name in ("table.csv", "table.sqlite"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+class TestJobs:
+    """Batch systems, with a stand-in for dask-jobqueue, which is not needed to run tests."""
+
+    @pytest.fixture
+    def started(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+        told: list[object] = []
+
+        class SLURMCluster:
+            def __init__(self, cores: int, memory: str) -> None:
+                told.append((cores, memory))
+
+            def scale(self, jobs: int) -> None:
+                told.append(jobs)
+
+        class Client:
+            def __init__(self, cluster: object) -> None:
+                told.append(cluster)
+
+            def scatter(self, data: object, **_: object) -> object:
+                return data
+
+        monkeypatch.setitem(sys.modules, "dask_jobqueue", types.SimpleNamespace(SLURMCluster=SLURMCluster))
+        monkeypatch.setattr(distributed, "Client", Client)
+        return told
+
+    def test_cluster_is_started_as_the_file_says(self, tmp_path: Path, started: list[object]) -> None:
+        path = tmp_path / "slurm.yaml"
+        path.write_text("system: SLURMCluster\njobs: 3\nsettings: {cores: 2, memory: 4GB}\n")
+        start_jobs(path, studies.cheap_work)
+        assert started[:2] == [(2, "4GB"), 3]
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("system: SlurmCluster\n", "SLURMCluster"),
+            ("jobs: 3\n", "system, jobs and settings"),
+            ("system: SLURMCluster\njobs: 0\n", "at least 1"),
+            ("system: SLURMCluster\nsettings: {queue: a}\n", "settings of SLURMCluster"),
+            ("a: [", "cannot be read"),
+            ("!!python/object/apply:os.system [id]", "cannot be read"),
+        ],
+    )
+    def test_mistakes_are_named(self, tmp_path: Path, started: list[object], text: str, said: str) -> None:
+        path = tmp_path / "slurm.yaml"
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=said):
+            start_jobs(path, studies.cheap_work)
 
 
 def test_nothing_at_the_address_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

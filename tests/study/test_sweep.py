@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import studies
 
-from ei_brian.errors import StorageError
+from ei_brian.errors import BackendError, StorageError
 from ei_brian.study.claim import Claims
 from ei_brian.study.pool import Pool
 from ei_brian.study.scheduler import InThisProcess
@@ -116,6 +116,13 @@ def test_condition_that_kills_every_worker_has_failed(tmp_path: Path) -> None:
     assert "signal 9, 2 times" in summary.failed[0][1]
 
 
+def test_workers_that_cannot_start_stop_the_study_and_nothing_is_recorded(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="could not start"):
+        sweep(studies.conditions(), tmp_path, Pool(studies.impossible_work, 2), progress=False)
+    assert not list(tmp_path.glob("conditions/*/*"))
+    assert not list((tmp_path / "claims").iterdir())
+
+
 def test_full_disk_of_a_worker_stops_the_study_and_is_not_recorded(tmp_path: Path, undisturbed: tuple[bytes, bytes]) -> None:
     def full(condition: studies.Condition) -> dict[str, object]:
         if condition.variant == "B":
@@ -163,9 +170,8 @@ def test_damaged_result_is_named(tmp_path: Path) -> None:
 def test_interrupt_ends_with_130_releases_claims_and_is_taken_up(tmp_path: Path, undisturbed: tuple[bytes, bytes]) -> None:
     folder, log = tmp_path / "r", tmp_path / "log"
     process = start(folder, 0.3, log)
-    while not log.exists():
+    while not list(folder.glob("conditions/*/*.json")):
         time.sleep(0.02)
-    time.sleep(0.4)
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 130
     assert not list((folder / "claims").iterdir())

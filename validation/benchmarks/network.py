@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = ["N_INPUT", "N_OUTPUT", "STEPS", "THRESHOLD", "network", "stimulus", "
 
 N_INPUT, N_OUTPUT, STEPS, THRESHOLD = 784, 10, 100, 0.45
 TAU_MEM_MS, TAU_SYN_MS = 20.0, 5.0
+DISTINCT = 1000
 Array = npt.NDArray[np.float32]
 
 
@@ -59,14 +61,19 @@ def network(n_hidden: int = 200, density: float = 1.0, threshold: float = THRESH
     return NetworkSpec(populations, projections, 1.0, Readout("out", "max v"), name="prototype")
 
 
+@functools.cache
 def stimulus(n_trials: int, seed: int = 1) -> Stimulus:
-    """Return Poisson-like spikes of 784 units, about 1,360 a trial."""
+    """Return Poisson-like spikes of 784 units, about 1,360 a trial; beyond 1,000 trials the same ones come again."""
     rng = np.random.default_rng(seed)
     parts = []
-    for trial in range(n_trials):
+    for trial in range(min(n_trials, DISTINCT)):
         rate = np.clip(rng.gamma(0.5, 0.5, N_INPUT), 0, 1) * (rng.random(N_INPUT) < 0.5) * 0.15
         step, unit = np.nonzero(rng.random((STEPS, N_INPUT), dtype=np.float32) < rate)
         parts.append(np.stack([np.full(step.size, trial), step, unit]).astype(np.int32))
-    events = np.concatenate(parts, axis=1)
+    once = np.concatenate(parts, axis=1)
+    turns = -(-n_trials // DISTINCT)
+    events = np.tile(once, turns)
+    events[0] += np.repeat(np.arange(turns, dtype=np.int32) * DISTINCT, once.shape[1])
+    events = events[:, events[0] < n_trials]
     labels = rng.integers(0, N_OUTPUT, n_trials)
     return Stimulus(Spikes(*events, n_trials, STEPS, N_INPUT, 1.0), labels, N_OUTPUT, "prototype")

@@ -250,7 +250,7 @@ def _partial(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float:
     return float((r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt(rest)) if rest > 0 else float("nan")
 
 
-def test_time(folder: Path) -> list[str]:
+def test_time(folder: Path, checked: str) -> list[str]:
     """Return what noise does at test time, per ratio, for LIF and for diverse interneurons."""
     table = read_table(folder)
     found = curves(table)
@@ -258,7 +258,7 @@ def test_time(folder: Path) -> list[str]:
         "## Noise at test time, in Brian2",
         "",
         "Networks trained without noise. Mean accuracy over the levels (area under the curve over its range), and the loss from no "
-        "noise to the strongest; 95 % bootstrap intervals over trained networks.",
+        "noise to the strongest; 95 % bootstrap intervals over trained networks. " + checked,
         "",
         "| noise | variant | accuracy without noise | mean over levels | loss at the strongest | n |",
         "| --- | --- | ---: | --- | --- | ---: |",

@@ -20,7 +20,8 @@ Row = dict[str, Any]
 def measure_all(config: Config, folder: Path) -> list[Row]:
     """Return a row for each trained network, and write them as ``networks.csv``; measured stacks are not measured again."""
     _, test = config.data.load()
-    events = torch.from_numpy(np.asarray(test.dense(np.float32)))
+    few = test.select(0, min(config.analysis.activity_trials, test.n_trials))
+    events = torch.from_numpy(np.asarray(few.dense(np.float32)))
     rows = [row for stack in config.stacks() for row in _measured(stack, config.analysis, folder, test, events)]
     write_rows(folder / "networks.csv", rows)
     return rows

@@ -10,6 +10,7 @@ import datetime
 import os
 import platform
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -31,22 +32,25 @@ def main() -> None:
     parser.add_argument("--output", "-o", type=Path, default=None, help="where results are kept between calls")
     parser.add_argument("--report", type=Path, default=None, help="where text, figures and tables are written")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=None, help="instead of those of the configuration")
     options = parser.parse_args()
     config = Config.read(options.config, options.quick)
+    if options.seeds:
+        config = replace(config, training=replace(config.training, seeds=tuple(options.seeds)))
     folder = options.output or HERE / "results" / ("quick" if options.quick else "full")
     report = options.report or folder / "report"
     started = perf_counter()
     train_all(config, folder, options.workers)
     trained = perf_counter()
     rows = measure_all(config, folder)
-    table = run_test_time(config, folder, options.workers)
+    table, checked = run_test_time(config, folder, options.workers)
     simulated = perf_counter()
     times = f"{trained - started:.0f} s training, {simulated - trained:.0f} s measures and Brian2 in this call"
-    write_report(config, rows, table, report, times)
+    write_report(config, rows, table, checked, report, times)
     print(f"wrote {report / 'RESULTS.md'}: {times}")
 
 
-def write_report(config: Config, rows: list[Row], table: Path, report: Path, times: str) -> None:
+def write_report(config: Config, rows: list[Row], table: Path, checked: str, report: Path, times: str) -> None:
     """Write text, figures and tables."""
     report.mkdir(parents=True, exist_ok=True)
     success = findings.Success.of(rows, config.analysis.success_margin)
@@ -62,7 +66,7 @@ def write_report(config: Config, rows: list[Row], table: Path, report: Path, tim
         *findings.reliability(rows, success), "![accuracy and success](accuracy_by_initial_rate.png)", "",
         *findings.activity(rows), "![accuracy against activity](accuracy_by_activity.png)", "",
         *findings.update_noise(rows), "![accuracy against noise on updates](accuracy_by_update_noise.png)", "",
-        *findings.test_time(table), "![noise at test time](test_time_noise.png)", "",
+        *findings.test_time(table, checked), "![noise at test time](test_time_noise.png)", "",
         *findings.distances(rows), "![van Rossum distance](distance_and_success.png)", "",
     ]  # fmt: skip
     (report / "RESULTS.md").write_text("\n".join(parts))
@@ -86,7 +90,7 @@ def _head(config: Config, rows: list[Row], times: str) -> list[str]:
         f"({training.learning_rate:g}), no penalty on rates",
         f"- {len(rows)} networks: {len(network.excitatory_percent)} ratios × {len(training.initial_rates_hz)} initial rates × "
         f"{len(training.update_noise)} levels of noise on the updates × {seeds} seeds; accuracy is that after the last epoch",
-        f"- command: `python validation/kilgore2025/run.py{' --quick' if seeds < 8 else ''}`; "
+        f"- command: `python validation/kilgore2025/run.py {' '.join(sys.argv[1:])}`; "
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; {versions}; Python {platform.python_version()}, {platform.machine()}, "
         f"{os.cpu_count()} cores; {times}",
         "",

@@ -83,6 +83,8 @@ class Brian2Config:
     """Trained networks under noise at test time: which, with which interneurons, and the levels of each kind of noise."""
 
     backend: str
+    check_backend: str
+    check_every: int
     initial_rate_hz: float
     diverse_percent: tuple[int, ...]
     mixture: str
@@ -90,13 +92,12 @@ class Brian2Config:
     noise_seed: int
     membrane_white: tuple[float, ...]
     spike_failure: tuple[float, ...]
-    input_deletion: tuple[float, ...]
     weight_spread: tuple[float, ...]
 
     @property
     def levels(self) -> dict[str, tuple[float, ...]]:
         """Levels of each kind of noise."""
-        kinds = ("membrane_white", "spike_failure", "input_deletion", "weight_spread")
+        kinds = ("membrane_white", "spike_failure", "weight_spread")
         return {kind: getattr(self, kind) for kind in kinds}
 
 
@@ -105,6 +106,7 @@ class AnalysisConfig:
     """When a network counts as trained, and how distances between spike trains are taken."""
 
     success_margin: float
+    activity_trials: int
     van_rossum_tau_ms: float
     van_rossum_trials: int
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from ei_brian.core.models.adex import ADEX
+from ei_brian.core.models.hodgkin_huxley import TRAUB_MILES, WANG_BUZSAKI
 from ei_brian.core.models.izhikevich_2003 import IZHIKEVICH_2003
 from ei_brian.core.models.izhikevich_2007 import IZHIKEVICH_2007
+from ei_brian.core.models.lif import LIF_DELTA, LIF_REFRACTORY
 from ei_brian.core.models.lif_exponential import LEAKY_READOUT, LIF_EXPONENTIAL
 from ei_brian.core.models.nir_neurons import NIR_NEURONS
 from ei_brian.core.models.norse_izhikevich import NORSE_IZHIKEVICH
@@ -21,8 +24,13 @@ MODELS: dict[str, NeuronModel] = {
     for model in (
         LIF_EXPONENTIAL,
         LEAKY_READOUT,
+        LIF_DELTA,
+        LIF_REFRACTORY,
         IZHIKEVICH_2003,
         IZHIKEVICH_2007,
+        ADEX,
+        WANG_BUZSAKI,
+        TRAUB_MILES,
         *SNNTORCH_LEAKY,
         *SNNTORCH_SYNAPTIC,
         *NORSE_LIF,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ei_brian.core.models import izhikevich_2003, izhikevich_2007
+from ei_brian.core.models import adex, hodgkin_huxley, izhikevich_2003, izhikevich_2007
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["CELL_TYPES", "CellType", "cell_type"]
@@ -41,7 +41,10 @@ KOPSICK = (
     "as in the CARLsim configuration of that group"
 )
 IZHIKEVICH_2007_FIGURES = "Izhikevich 2007, Dynamical Systems in Neuroscience, MIT Press, figs. 8.12, 8.16, 8.19"
-EXCITATORY = ("RS", "IB", "CH", "TC", "RZ", "RS2007", "IB2007", "CH2007", "Pyramidal")
+NAUD = "Naud, Marcille, Clopath & Gerstner 2008, Biol. Cybern. 99:335, table 1, doi 10.1007/s00422-008-0264-7"
+EXCITATORY = (
+    "RS", "IB", "CH", "TC", "RZ", "RS2007", "IB2007", "CH2007", "Pyramidal", "Traub-Miles", *adex.NAUD_TYPES,
+)  # fmt: skip
 
 
 def _types(model: str, table: Mapping[str, Mapping[str, float]], reference: str) -> list[CellType]:
@@ -57,6 +60,9 @@ CELL_TYPES: dict[str, CellType] = {
         *_types("izhikevich_2003", izhikevich_2003.TYPES, izhikevich_2003.IZHIKEVICH_2003.reference),
         *_types("izhikevich_2007", izhikevich_2007.CORTICAL_TYPES, IZHIKEVICH_2007_FIGURES),
         *_types("izhikevich_2007", izhikevich_2007.CA3_TYPES, KOPSICK),
+        *_types("adex", adex.NAUD_TYPES, NAUD),
+        *_types("wang_buzsaki", {"Wang-Buzsaki": {}}, hodgkin_huxley.WANG_BUZSAKI.reference),
+        *_types("traub_miles", {"Traub-Miles": {}}, hodgkin_huxley.TRAUB_MILES.reference),
     )
 }
 

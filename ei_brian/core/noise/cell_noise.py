@@ -20,7 +20,7 @@ from ei_brian.errors import ConfigError
 __all__ = ["dead_cells", "mismatched", "without_dead"]
 
 SMALLEST_DISTANCE = 0.05  # of the nominal distance from rest to threshold
-FASTER_WHEN_LARGE = ("a", "rate", "rate_mem", "rate_syn")  # rates: divided where time constants are multiplied
+RATES = ("rate", "rate_mem", "rate_syn")  # of a recurrence, dt/tau: divided where time constants are multiplied
 DECAYS = ("decay", "decay_syn")  # exp(-dt/tau) of a recurrence
 
 
@@ -52,15 +52,16 @@ def _normal(population: Population, kind: str, seed: int) -> FloatArray:
     return normals(seed, stream_of(population.name, kind), 0, 0, population.size).astype(np.float64)
 
 
-def _thresholds(population: Population, given: Mapping[str, FloatArray], factor: FloatArray) -> dict[str, FloatArray]:
+def _thresholds(population: Population, given: Mapping[str, Any], factor: FloatArray) -> dict[str, Any]:
     """Return the parameters that multiply the distance from rest to threshold."""
     if not population.neuron().v_scale:
         raise ConfigError(f"noise.threshold_spread: {population.model} of population {population.name} has no threshold.")
     if "v_threshold" in given:
         rest = given.get("v_leak", np.asarray(0.0))
         return {"v_threshold": rest + (given["v_threshold"] - rest) * factor}
-    if "v_t" in given and "v_r" in given:
-        return {"v_t": given["v_r"] + (given["v_t"] - given["v_r"]) * factor}
+    for threshold, rest in (("v_t", "v_r"), ("v_T", "E_L")):
+        if threshold in given and rest in given:
+            return {threshold: given[rest] + (given[threshold] - given[rest]) * factor}
     if "quadratic" in given and "v_distance" in given:
         # the fixed points of quadratic*v*v + linear*v + constant - u lie D apart, D*D = (linear**2 - 4*quadratic*(constant - u))
         # / quadratic**2: this change of the constant makes it factor*D
@@ -76,7 +77,7 @@ def _slowed(parameter: Parameter, value: FloatArray, factor: FloatArray) -> Floa
     """Return a time constant made ``factor`` times longer; None for a parameter that is none."""
     if parameter.name == "C" or parameter.name.split("_")[0] == "tau":
         return value * factor
-    if parameter.name in FASTER_WHEN_LARGE:
+    if parameter.name in RATES or (parameter.name, parameter.unit) == ("a", "1/ms"):
         return value / factor
     if parameter.name in DECAYS:
         return np.clip(value, 0.0, 1.0) ** (1 / factor)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import sparse, special
 
 from ei_brian.core.noise.draw import Draw, stream_of
 from ei_brian.core.noise.noise import Noise
@@ -138,7 +138,7 @@ def _add_background(added: Injection, spec: NetworkSpec, population: Population,
     state = f"noise_{sign}"
     added.draw(state, "uniform", stream_of(population.name, f"background_{sign}"))
     added.constant(f"{state}_weight", getattr(noise, f"background_{sign}_weight") * weight * unit_scale(unit), unit)
-    for number, bound in enumerate(stats.poisson.cdf(np.arange(N_THRESHOLDS), mean)):
+    for number, bound in enumerate(special.pdtr(np.arange(N_THRESHOLDS), mean)):
         added.constant(f"{state}_cdf_{number}", bound)
     count = " + ".join(f"int({state} > {state}_cdf_{number})" for number in range(N_THRESHOLDS))
     added.before += [f"{state} = {count}", f"{port} = {port} + {state}_weight*{state}"]

@@ -92,7 +92,8 @@ def calibrate(
     factor = _factor(original, spec)
     targets = targets_of(original, part, factor, filter_ms)
     start, maps = _open_loop(spec, original, part, kinetics, filter_ms, progress)
-    start = fit_forced(start, part.refined(factor), targets, progress, types=lambda name: name not in maps)
+    known = maps.keys() if _new_receptors(spec) else {p.name for p in spec.cells}
+    start = fit_forced(start, part.refined(factor), targets, progress, types=lambda name: name not in known)
     state = CalibrationState(checkpoint, start, part, (iterations, filter_ms))
     best, seen, history = _closed_loop(start, part.refined(factor), targets, iterations, state, progress)
     _check_converged(seen, rate_tolerance)
@@ -132,6 +133,13 @@ def _factor(trained: NetworkSpec, spec: NetworkSpec) -> int:
             "multiple. Use refine_dt with a whole factor."
         )
     return factor
+
+
+def _new_receptors(spec: NetworkSpec) -> bool:
+    """Tell whether receptors changed since the last calibration, so that even the maps of whole types are not known."""
+    actions = [line["action"] for line in spec.provenance]
+    later = actions[len(actions) - actions[::-1].index("calibrate") :] if "calibrate" in actions else actions
+    return "to_conductances" in later or "calibrate" not in actions
 
 
 def _without_map(spec: NetworkSpec, trained: NetworkSpec) -> list[Population]:

@@ -31,7 +31,8 @@ def trial_hashes(stimulus: Stimulus) -> tuple[str, ...]:
 
 def calibration_trials(spec: NetworkSpec) -> frozenset[str]:
     """Return the hashes of all trials that a network was calibrated or fine-tuned on, from its provenance."""
-    return frozenset(trial for line in spec.provenance for trial in line.get("calibration_trials", ()))
+    keys = ("calibration_trials", "training_trials")
+    return frozenset(trial for line in spec.provenance for key in keys for trial in line.get(key, ()))
 
 
 def refuse_overlap(used: Iterable[str], test_set: Stimulus, what: str = "calibration set") -> None:

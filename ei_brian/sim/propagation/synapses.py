@@ -55,9 +55,10 @@ def synapses(
         Time step.
     """
     pre, post, _, delay = synapse_table(projection)
+    # not "w", which is a state of AdEx: Brian2 2.10 refuses a synaptic variable of that name
     factor = f"*{size}_pre" if size else ""
     made = Synapses(
-        source, target, f"w : {base_unit(unit)} (constant)", on_pre=f"{projection.port}_post += w{factor}",
+        source, target, f"weight : {base_unit(unit)} (constant)", on_pre=f"{projection.port}_post += weight{factor}",
         name=projection.name, dt=dt, namespace={},
     )  # fmt: skip
     made.pre.when, made.pre.order = place
@@ -72,4 +73,4 @@ def synapses(
 def set_weights(made: Synapses, projection: Projection, scale: float, n_copies: int, dtype: npt.DTypeLike) -> None:
     """Set the weights of live Synapses in SI units."""
     weight = synapse_table(projection)[2].astype(np.float64) * scale
-    made.w_ = np.tile(weight.astype(dtype), n_copies)
+    made.weight_ = np.tile(weight.astype(dtype), n_copies)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,6 +22,7 @@ from ei_brian.sim.standalone.launch import Share, launch, shares
 from ei_brian.sim.standalone.numbers import numbers_of
 from ei_brian.sim.standalone.outputs import check_events, read_counts, read_scores, read_spikes, read_trace
 from ei_brian.sim.standalone.program import compiled, request_for
+from ei_brian.sim.standalone.project import Request
 
 __all__ = ["run_compiled"]
 
@@ -29,6 +30,7 @@ __all__ = ["run_compiled"]
 def run_compiled(
     spec: NetworkSpec, stimulus: Stimulus, *, dtype: np.dtype[Any], layout: str, batch: int, threads: int, record: str,
     traces: tuple[tuple[str, str], ...], n_steps: int, noise: Noise | None, seed: int | None, progress: bool,
+    target: str = "cpp_standalone", in_order: bool = True,
 ) -> Recording:  # fmt: skip
     """Run every trial of a stimulus, which has at least one, and return what happened.
 
@@ -48,19 +50,25 @@ def run_compiled(
         Noise of every step.
     progress : bool
         Show a bar over the trials.
+    target, in_order : str, bool
+        What the program runs on, and whether a GPU forms sums in the order of the reference.
     """
     started = perf_counter()
     keep = {p.name: record == "spikes" or _decides_by_spike(spec, p.name) for p in spec.cells if p.spiking}
-    request = request_for(spec, stimulus, dtype, layout, batch, noise)
+    request = request_for(spec, stimulus, dtype, layout, batch, noise, target, in_order)
     with compiled(spec, request) as program, tempfile.TemporaryDirectory(prefix="ei_brian_run_") as name:
         built = perf_counter()
         folder = Path(name)
         arrays = numbers_of(spec, stimulus, dtype, layout, n_steps, noise, seed, traces, keep)
         checks = write_data(folder / "data", arrays)
-        parts = shares(stimulus.n_trials, batch, threads, folder)
+        alone = target == "cuda_standalone" and _one_batch_each(request)
+        parts = shares(stimulus.n_trials, batch, -(-stimulus.n_trials // batch) if alone else threads, folder)
         loop = perf_counter()
         with tqdm(total=stimulus.n_trials, desc=spec.name, unit="trial", disable=not progress) as bar:
-            looped = launch(program / "main", folder / "data", parts, checks, lambda done: bar.update(done - bar.n))
+            looped = 0.0
+            for together in [(part,) for part in parts] if alone else [parts]:
+                before = together[0].first
+                looped += launch(program / "main", folder / "data", together, checks, _progress(bar, before))
         processes = perf_counter() - loop
         spikes = {p: read_spikes(parts, spec, p, stimulus.n_trials, n_steps) for p, kept in keep.items() if kept}
         counts = {p: read_counts(parts, p, spec[p].size) for p in keep}
@@ -84,6 +92,15 @@ def run_compiled(
         build_seconds=built - started,
         run_seconds=perf_counter() - built,
     )
+
+
+def _progress(bar: tqdm[Any], before: int) -> Callable[[int], None]:
+    return lambda done: bar.update(before + done - bar.n)
+
+
+def _one_batch_each(request: Request) -> bool:
+    """Return whether a program cannot start over: Brian2CUDA does not empty its queues of synapses with delays of their own."""
+    return request.layout == "synapses" and any(shape.delays == "each" for shape in request.structure.projections)
 
 
 def _decides_by_spike(spec: NetworkSpec, population: str) -> bool:

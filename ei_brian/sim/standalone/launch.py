@@ -13,7 +13,10 @@ from ei_brian.errors import BackendError
 
 __all__ = ["Share", "launch", "shares"]
 
-EXIT_WORDS = {3: "its data were not what it expects", 4: "its results could not be written", 5: "a state left the finite numbers"}
+EXIT_WORDS = {
+    3: "its data were not what it expects", 4: "its results could not be written", 5: "a state left the finite numbers",
+    6: "the GPU refused",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

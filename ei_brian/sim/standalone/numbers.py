@@ -86,7 +86,7 @@ def _tables(spec: NetworkSpec, projection: Projection, dtype: np.dtype[Any], noi
 def _events(stimulus: Stimulus, dtype: np.dtype[Any]) -> dict[str, Array]:
     events = stimulus.events
     arrays: dict[str, Array] = {
-        "input.first": np.searchsorted(events.trial, np.arange(stimulus.n_trials + 1)).astype(np.int64),
+        "input.first": np.searchsorted(events.trial, np.arange(stimulus.n_trials + 1, dtype=np.int32)).astype(np.int64),
         "input.step": events.step,
         "input.unit": events.unit,
     }

@@ -49,6 +49,8 @@ def read_spikes(parts: Sequence[Share], spec: NetworkSpec, name: str, n_trials: 
             events[:, 0] += np.int32(part.first)
         columns.append(events)
     trial, step, unit = (np.concatenate([events[:, k] for events in columns]) for k in range(3))
+    for column in (trial, step, unit):
+        column.flags.writeable = False  # so that Spikes need not copy it
     return Spikes(trial, step, unit, n_trials, n_steps, spec[name].size, spec.dt_ms)
 
 

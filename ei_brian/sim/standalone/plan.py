@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ei_brian.core.schedule import Phase
+from ei_brian.sim.standalone.dialect import CPP, CUDA, EMULATED, Dialect
 from ei_brian.sim.structure import GroupStructure, ProjectionStructure, Structure
 
 __all__ = ["Plan", "plan_of"]
@@ -22,10 +23,10 @@ void ei_finish();
 
 SOURCE = """#include "objects.h"
 #include "network.h"
-#include "ei/runtime.h"
+#include "{header}"
 #include "ei_plan.h"
 
-static ei::Run<{real}> run;
+static {run}<{real}> run;
 
 void ei_setup(std::vector<std::string>& args) {{
   using namespace brian;
@@ -43,7 +44,7 @@ double ei_start(double) {{
 {propagate}
 
 double ei_end(double) {{
-  run.end();
+{end}  run.end();
   if (run.finished) Network::_globally_stopped = true;
   return 0;
 }}
@@ -60,7 +61,8 @@ void ei_finish() {{
 class Plan:
     """Text of the header and source that are added to the project, and the functions that Brian2 calls.
 
-    ``propagate`` maps the first projection of each run of consecutive propagations to the function of that run.
+    ``propagate`` maps the first projection of each run of consecutive propagations to the function of that run, ``thresholds``
+    each population whose spikes the run has to look at itself to the function that does it.
     """
 
     header: str
@@ -68,11 +70,13 @@ class Plan:
     start: str
     end: str
     propagate: Mapping[str, str]
+    thresholds: Mapping[str, str]
 
 
 def plan_of(
-    structure: Structure, dtype: str, batch: int, layout: str, synapse_counts: Mapping[str, int], score: tuple[str, str] | None
-) -> Plan:
+    structure: Structure, dtype: str, batch: int, layout: str, synapse_counts: Mapping[str, int], score: tuple[str, str] | None,
+    dialect: Dialect = CPP, in_order: bool = True,
+) -> Plan:  # fmt: skip
     """Return the plan of a program.
 
     Parameters
@@ -89,22 +93,65 @@ def plan_of(
         For plain Synapses: how many there are in one trial.
     score : (population, state) or None
         What is kept of each trial at its end.
+    dialect : Dialect
+        Of the program.
+    in_order : bool
+        On a GPU: whether the synapses of sparse tables are added in the order of the reference, or as they come.
     """
     shared = layout == "shared"
     runs = _consecutive(structure.schedule) if shared else ()
     propagate = {run[0]: f"ei_propagate_{k}" for k, run in enumerate(runs)}
-    setup = [line for group in structure.groups for line in _setup_group(group)]
-    setup += _setup_projections(structure) if shared else [_setup_synapses(name, n) for name, n in synapse_counts.items()]
+    setup = [] if dialect is CPP else _setup_device(structure, shared or dialect is EMULATED, in_order)
+    setup += [line for group in structure.groups for line in _setup_group(group, dialect)]
+    setup += _setup_projections(structure, dialect) if shared else _setup_synapses(synapse_counts, dialect)
     if score is not None:
-        setup.append(f"  run.set_score(_array_{score[0]}_{score[1]}, {structure.group(score[0]).size});")
+        setup.append(f"  run.set_score({dialect.array(*score)}, {structure.group(score[0]).size});")
+    functions = [_propagate(structure, name, run) for name, run in zip(propagate.values(), runs, strict=True)]
+    looked_at = [group.name for group in structure.groups if group.threshold and dialect is EMULATED]
+    thresholds = {name: f"ei_threshold_{name}" for name in looked_at}
+    functions += [_threshold(structure, name, function) for name, function in thresholds.items()]
+    spikes = _spike_functions(structure) if dialect is CUDA and shared else {}
     source = SOURCE.format(
-        real=REAL[dtype], batch=batch, n_inputs=len(structure.inputs), setup="\n".join(setup),
-        start="  run.start();" if shared else _start_of_synapses(structure),
-        propagate="\n".join(_propagate(structure, name, run) for name, run in zip(propagate.values(), runs, strict=True)),
+        header=dialect.header, run=dialect.run, real=_kind(structure, dtype, dialect), batch=batch,
+        n_inputs=len(structure.inputs), setup="\n".join(setup),
+        start="  run.start();" if shared else _start_of_synapses(structure, batch, dialect),
+        propagate="\n".join([*functions, *spikes.values()]), end="" if shared else _end_of_synapses(structure, dialect),
     )  # fmt: skip
-    functions = ("ei_start", *propagate.values(), "ei_end")
-    header = HEADER + "".join(f"double {name}(double unused);\n" for name in functions)
-    return Plan(header, source, "ei_start", "ei_end", propagate)
+    declared = [f"double {name}(double unused);" for name in ("ei_start", *propagate.values(), *thresholds.values(), "ei_end")]
+    included = [f'#include "{dialect.header}"'] if dialect is CUDA else []
+    header = "\n".join([HEADER, *included, *declared, *spikes]) + "\n"
+    return Plan(header, source, "ei_start", "ei_end", propagate, thresholds)
+
+
+def _setup_device(structure: Structure, can_start_over: bool, in_order: bool) -> list[str]:
+    delayed = any(projection.delays == "each" for projection in structure.projections)
+    lines = [f"  run.in_order = {'true' if in_order else 'false'};"]
+    if delayed and not can_start_over:
+        lines.append("  run.single_chunk = true;  // Brian2CUDA has no way to call back spikes on their way")
+    return lines
+
+
+def _spike_functions(structure: Structure) -> dict[str, str]:
+    """Return declaration and definition of what the thresholds of Brian2CUDA's kernels write to."""
+    names = [group.name for group in structure.groups]
+    return {
+        f"ei::SpikeOutput ei_spikes_{group.name}();":
+        f"ei::SpikeOutput ei_spikes_{group.name}() {{ return run.spikes({names.index(group.name)}); }}"
+        for group in structure.groups if group.threshold
+    }  # fmt: skip
+
+
+def _threshold(structure: Structure, name: str, function: str) -> str:
+    index = [group.name for group in structure.groups].index(name)
+    spikes = EMULATED.array(name, "_spikespace")
+    return f"double {function}(double) {{ run.emulate_threshold({index}, brian::{spikes}); return 0; }}"
+
+
+def _kind(structure: Structure, dtype: str, dialect: Dialect) -> str:
+    """Return the template arguments of the run; code that draws random numbers is left out where none are: it compiles slowly."""
+    drawn = any(group.draws for group in structure.groups)
+    released = any(max(shape.release_stream, shape.quantal_stream) >= 0 for shape in structure.projections)
+    return REAL[dtype] if drawn or released or dialect is not CPP else f"{REAL[dtype]}, false"
 
 
 def _consecutive(schedule: Sequence[Phase]) -> tuple[tuple[str, ...], ...]:
@@ -118,50 +165,65 @@ def _input_starts(inputs: Sequence[tuple[str, int]]) -> dict[str, int]:
     return {name: sum(sizes[:index]) for index, (name, _) in enumerate(inputs)}
 
 
-def _setup_group(group: GroupStructure) -> list[str]:
+def _setup_group(group: GroupStructure, dialect: Dialect) -> list[str]:
     name = group.name
-    spikes = f"_array_{name}__spikespace" if group.threshold else "nullptr"
+    spikes = dialect.spikes(name, group.size) if group.threshold else "nullptr"
     lines = [f'  run.add_group("{name}", {group.size}, {spikes});']
     for constant, (_, each) in group.constants.items():
         scalar = "false" if each else "true"
-        lines.append(f'  run.add_constant("{name}.{constant}", _array_{name}_{constant}, {group.size}, {scalar});')
-    lines += [f'  run.add_state("{name}.{state}", _array_{name}_{state}, {group.size});' for state in group.states]
+        lines.append(f'  run.add_constant("{name}.{constant}", {dialect.array(name, constant)}, {group.size}, {scalar});')
+    lines += [f'  run.add_state("{name}.{state}", {dialect.array(name, state)}, {group.size});' for state in group.states]
     for draw in group.draws:
         normal, one = ("true" if flag else "false" for flag in (draw.distribution == "normal", draw.shared))
-        lines.append(f"  run.add_draw(_array_{name}_{draw.state}, {group.size}, {normal}, {one}, {draw.stream}u);")
+        lines.append(f"  run.add_draw({dialect.array(name, draw.state)}, {group.size}, {normal}, {one}, {draw.stream}u);")
     return lines
 
 
-def _setup_projections(structure: Structure) -> list[str]:
+def _setup_projections(structure: Structure, dialect: Dialect) -> list[str]:
     names, inputs = [group.name for group in structure.groups], _input_starts(structure.inputs)
-    return [_setup_projection(projection, structure, names, inputs) for projection in structure.projections]
+    return [_setup_projection(projection, structure, names, inputs, dialect) for projection in structure.projections]
 
 
 def _setup_projection(
-    projection: ProjectionStructure, structure: Structure, names: Sequence[str], inputs: Mapping[str, int]
+    projection: ProjectionStructure, structure: Structure, names: Sequence[str], inputs: Mapping[str, int], dialect: Dialect
 ) -> str:
     source = -1 if projection.source in inputs else names.index(projection.source)
     start = inputs.get(projection.source, 0)
-    release = f"_array_{projection.source}_{projection.release}" if projection.release else "nullptr"
-    port = f"_array_{projection.target}_{projection.port}"
+    release = dialect.array(projection.source, projection.release) if projection.release else "nullptr"
+    port = dialect.array(projection.target, projection.port)
     sizes = f"{structure.source_size(projection.source)}, {structure.group(projection.target).size}"
     return f'  run.add_projection("{projection.name}", {source}, {start}, {sizes}, {port}, {release});'
 
 
-def _setup_synapses(name: str, count: int) -> str:
-    weights = f"_dynamic_array_{name}_w"
-    return f'  run.set_synapses("{name}", {weights}.data(), {weights}.size(), {count});'
+def _setup_synapses(counts: Mapping[str, int], dialect: Dialect) -> list[str]:
+    return [f'  run.set_synapses("{name}", {dialect.weights(name)}, {count});' for name, count in counts.items()]
 
 
-def _start_of_synapses(structure: Structure) -> str:
+def _start_of_synapses(structure: Structure, batch: int, dialect: Dialect) -> str:
     """Return what a step starts with where Brian2's Synapses propagate: no spike of the last trial, and the new input."""
-    queues = [f"{projection.name}_pre.queue[0]->queue" for projection in structure.projections]
     lines = ["  using namespace brian;"]
-    lines += [f"  if (run.step == 0) for (auto& slot : {queue}) slot.clear();" for queue in queues]
+    if dialect is CUDA:
+        spiking = [(group.name, group.size) for group in structure.groups if group.threshold] + list(structure.inputs)
+        lists = {dialect.array(name, "_spikespace"): size * batch for name, size in spiking}
+        lines += [f"  if (run.step == 0) for (int32_t* list : {at}) run.forget_spikes(list, {n});" for at, n in lists.items()]
+    else:
+        queues = [f"{projection.name}_pre.queue[0]->queue" for projection in structure.projections]
+        lines += [f"  if (run.step == 0) for (auto& slot : {queue}) slot.clear();" for queue in queues]
     lines.append("  run.start();")
     starts = _input_starts(structure.inputs)
-    lines += [f"  run.present(_array_{name}_value, {starts[name]}, {size});" for name, size in structure.inputs]
+    lines += [f"  run.present({dialect.array(name, 'value')}, {starts[name]}, {size});" for name, size in structure.inputs]
     return "\n".join(lines)
+
+
+def _end_of_synapses(structure: Structure, dialect: Dialect) -> str:
+    """Return how spikes are recorded that Brian2CUDA lists in no order."""
+    if dialect is not CUDA:
+        return ""
+    lists = {
+        index: dialect.array(group.name, "_spikespace") + f"[brian::current_idx_array_{group.name}__spikespace]"
+        for index, group in enumerate(structure.groups) if group.threshold
+    }  # fmt: skip
+    return "".join(f"  run.record({index}, brian::{name});\n" for index, name in lists.items())
 
 
 def _propagate(structure: Structure, function: str, run: Sequence[str]) -> str:

@@ -13,22 +13,25 @@ from typing import Any
 
 import numpy as np
 
-import ei_brian
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.program import SCORE, compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError
 from ei_brian.sim.build_cache import BuildCache
+from ei_brian.sim.cuda.flags import gpu_flags
+from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.preferences import COMPILER_FLAGS
 from ei_brian.sim.standalone.project import Request, spec_connectivity
 from ei_brian.sim.standalone.toolchain import check_compiler, toolchain_key
 from ei_brian.sim.structure import structure_of
 
-__all__ = ["batch_size", "compiled", "program_key", "request_for"]
+__all__ = ["batch_size", "compiled", "gpu_batch_size", "program_key", "request_for"]
 
 STATE_BYTES = 400_000  # of one state of all trials side by side: keeps a handful of states in the second-level cache
 MOST_SYNAPSES = 4_000_000
+GPU_NEURONS = 1 << 22  # of all trials side by side: enough to keep a large GPU busy, a few hundred MB of states
+GPU_TRIALS = 1 << 14
 
 
 def batch_size(spec: NetworkSpec, layout: str, itemsize: int) -> int:
@@ -45,12 +48,23 @@ def batch_size(spec: NetworkSpec, layout: str, itemsize: int) -> int:
     return min(256, 1 << (most.bit_length() - 1))
 
 
+def gpu_batch_size(spec: NetworkSpec, layout: str) -> int:
+    """Return how many trials run side by side on a GPU: a power of two that keeps it busy."""
+    most = max(1, GPU_NEURONS // sum(population.size for population in spec.cells))
+    if layout == "synapses":
+        most = max(1, min(most, MOST_SYNAPSES // max(sum(projection.n_synapses for projection in spec.projections), 1)))
+    return min(GPU_TRIALS, 1 << (most.bit_length() - 1))
+
+
 def request_for(
-    spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], layout: str, batch: int, noise: Noise | None
-) -> Request:
+    spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], layout: str, batch: int, noise: Noise | None,
+    target: str = "cpp_standalone", in_order: bool = True,
+) -> Request:  # fmt: skip
     """Return what a program for a network must be able to do."""
     graded = layout == "synapses" and stimulus.values is not None
-    return Request(structure_of(spec, noise), dtype.name, batch, layout, graded, _score(spec, noise), COMPILER_FLAGS)
+    flags = gpu_flags() if target == "cuda_standalone" else COMPILER_FLAGS
+    structure, score = structure_of(spec, noise), _score(spec, noise)
+    return Request(structure, dtype.name, batch, layout, graded, score, flags, target, in_order)
 
 
 def _score(spec: NetworkSpec, noise: Noise | None) -> tuple[str, str] | None:
@@ -63,7 +77,8 @@ def _score(spec: NetworkSpec, noise: Noise | None) -> tuple[str, str] | None:
 
 def program_key(request: Request, connectivity: dict[str, Any]) -> str:
     """Return the content address of a program."""
-    digest = hashlib.sha256(f"{toolchain_key()}\0{request.to_json()}".encode())
+    gpu = find_toolkit() if request.target == "cuda_standalone" else ""
+    digest = hashlib.sha256(f"{toolchain_key()}\0{gpu}\0{request.to_json()}".encode())
     for name, values in sorted(connectivity.items()):
         array = np.ascontiguousarray(values)
         digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
@@ -95,9 +110,9 @@ def compiled(spec: NetworkSpec, request: Request, cache: BuildCache | None = Non
 
 def _build(folder: Path) -> None:
     environment = dict(os.environ)
-    package_root = str(Path(ei_brian.__file__).parent.parent)
+    package_root = str(Path(__file__).resolve().parents[3])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
-    command = [sys.executable, "-m", "ei_brian.sim.standalone.project", str(folder)]
+    command = [sys.executable, "-m", "ei_brian.sim.standalone.child", str(folder)]
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BackendError(

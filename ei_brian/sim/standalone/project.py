@@ -1,8 +1,6 @@
-"""Makes one compiled program: run as a process of its own, since Brian2's standalone device is one per process.
+"""Makes one compiled program, in a process of its own (`child`), since Brian2's standalone device is one per process.
 
-    python -m ei_brian.sim.standalone.project FOLDER
-
-reads ``FOLDER/request.json`` (and ``FOLDER/connectivity.npz`` for plain Synapses), writes the Brian2 project into the folder
+It reads ``FOLDER/request.json`` (and ``FOLDER/connectivity.npz`` for plain Synapses), writes the Brian2 project into the folder
 and compiles it.
 """
 
@@ -11,10 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +25,16 @@ from ei_brian.sim.neuron_group import neuron_group
 from ei_brian.sim.preferences import preferences
 from ei_brian.sim.propagation.synapses import synapse_table, synapses
 from ei_brian.sim.slots import Slots, slots_for
+from ei_brian.sim.standalone.compilation import compile_program
+from ei_brian.sim.standalone.dialect import DIALECTS
 from ei_brian.sim.standalone.plan import Plan, plan_of
 from ei_brian.sim.structure import Structure
 
-__all__ = ["Request", "build_project"]
+__all__ = [
+    "ENDLESS_STEPS", "Request", "build_project", "calls", "connectivity_of", "network_of", "plan_for", "spec_connectivity",
+    "write_sources",
+]  # fmt: skip
 
-HEADERS = ("data_file.h", "counter.h", "session.h", "runtime.h")
-COLD = ("main.cpp", "objects.cpp", "run.cpp", "network.cpp", "synapses_classes.cpp")
 ENDLESS_STEPS = 2**40  # the program stops itself when all trials are done
 
 
@@ -60,6 +58,10 @@ class Request:
         What is kept of each trial at its end.
     flags : tuple of str
         Of the compiler.
+    target : {"cpp_standalone", "cuda_standalone", "emulated"}
+        What it runs on; the last is the code for a GPU as plain C++, for tests.
+    in_order : bool
+        On a GPU: whether sums are formed in the order of the reference.
     """
 
     structure: Structure
@@ -69,10 +71,13 @@ class Request:
     graded: bool
     score: tuple[str, str] | None
     flags: tuple[str, ...]
+    target: str = "cpp_standalone"
+    in_order: bool = True
 
     def to_json(self) -> str:
         """Return the request as JSON text."""
-        values = {name: getattr(self, name) for name in ("dtype", "batch", "layout", "graded", "score", "flags")}
+        names = ("dtype", "batch", "layout", "graded", "score", "flags", "target", "in_order")
+        values = {name: getattr(self, name) for name in names}
         return json.dumps({"structure": self.structure.to_json(), **values}, sort_keys=True)
 
     @classmethod
@@ -82,7 +87,7 @@ class Request:
         score = None if data["score"] is None else (data["score"][0], data["score"][1])
         return cls(
             Structure.from_json(data["structure"]), data["dtype"], data["batch"], data["layout"], data["graded"], score,
-            tuple(data["flags"]),
+            tuple(data["flags"]), data["target"], data["in_order"],
         )  # fmt: skip
 
 
@@ -95,33 +100,52 @@ def build_project(folder: Path) -> None:
         With the compiler's words, if it fails.
     """
     request = Request.from_json((folder / "request.json").read_text(encoding="utf-8"))
-    connectivity = _connectivity(folder, request)
-    counts = {name: synapse_table(projection)[0].size for name, projection in connectivity.items()}
-    plan = plan_of(request.structure, request.dtype, request.batch, request.layout, counts, request.score)
-    with preferences("auto", request.dtype, request.flags):
+    if request.target == "cuda_standalone":
+        from ei_brian.sim.cuda.project import build_for_gpu  # Brian2CUDA is not everywhere
+
+        return build_for_gpu(folder, request)
+    connectivity = connectivity_of(folder, request)
+    plan = plan_for(request, connectivity)
+    with preferences("auto", request.dtype, ()):  # it would try the compiler on each flag that it is given, to compile nothing
         prefs.core.stop_on_keyboard_interrupt = True
         prefs.codegen.cpp.headers = [*prefs.codegen.cpp.headers, '"ei_plan.h"']
         set_device("cpp_standalone", directory=str(folder), build_on_run=False)
         CPPStandaloneCodeObject.templater = CPPStandaloneCodeObject.templater.derive("ei_brian.sim.standalone")
-        network = _network(request, plan, connectivity)
+        network = network_of(request, plan, connectivity, _driver)
         device.insert_code("before_network_run", "ei_setup(args);")
         device.insert_code("after_network_run", "ei_finish();")
         network.run(ENDLESS_STEPS * request.structure.dt_ms * ms, namespace={})
-        _write_sources(folder, plan)
+        write_sources(folder, plan, DIALECTS[request.target].suffix)
         device.build(directory=str(folder), compile=False, run=False, additional_source_files=["ei_plan.cpp"])
         sources = device.writer.source_files
-    _compile(folder, sorted({os.path.relpath(name, folder) if os.path.isabs(name) else name for name in sources}), request.flags)
+    names = sorted({os.path.relpath(name, folder) if os.path.isabs(name) else name for name in sources})
+    compile_program(folder, names, request.flags)
 
 
-def _write_sources(folder: Path, plan: Plan) -> None:
+def plan_for(request: Request, connectivity: Mapping[str, Projection]) -> Plan:
+    """Return the plan of a request."""
+    counts = {name: synapse_table(projection)[0].size for name, projection in connectivity.items()}
+    return plan_of(
+        request.structure, request.dtype, request.batch, request.layout, counts, request.score, DIALECTS[request.target],
+        request.in_order,
+    )  # fmt: skip
+
+
+def write_sources(folder: Path, plan: Plan, suffix: str) -> None:
+    """Write the plan, and the headers that it includes, into a project."""
     (folder / "ei_plan.h").write_text(plan.header, encoding="utf-8")
-    (folder / "ei_plan.cpp").write_text(plan.source, encoding="utf-8")
+    (folder / f"ei_plan.{suffix}").write_text(plan.source, encoding="utf-8")
     (folder / "ei").mkdir()
-    for name in HEADERS:
-        shutil.copyfile(Path(__file__).with_name(name), folder / "ei" / name)
+    for part in (Path(__file__).parent, Path(__file__).parents[1] / "cuda"):
+        for header in part.glob("*.h"):
+            shutil.copyfile(header, folder / "ei" / header.name)
 
 
-def _network(request: Request, plan: Plan, connectivity: Mapping[str, Projection]) -> Network:
+def network_of(
+    request: Request, plan: Plan, connectivity: Mapping[str, Projection],
+    driver_of: Callable[[Plan, Slots, Quantity], NeuronGroup],
+) -> Network:  # fmt: skip
+    """Return the Brian2 network of a program; ``driver_of`` makes what calls the functions of the plan in their slots."""
     structure, dt = request.structure, request.structure.dt_ms * ms
     slots = slots_for(structure.schedule)
     network = Network(name="network")
@@ -129,8 +153,7 @@ def _network(request: Request, plan: Plan, connectivity: Mapping[str, Projection
     groups: dict[str, Any] = {}
     for group in structure.groups:
         groups[group.name] = neuron_group(group, request.batch, slots, dt)
-    driver = _driver(plan, slots, dt)
-    network.add(*groups.values(), driver)
+    network.add(*groups.values(), driver_of(plan, slots, dt))
     if request.layout == "synapses":
         for name, size in structure.inputs:
             groups[name] = _input_group(name, size * request.batch, dt, slots)
@@ -146,16 +169,24 @@ def _network(request: Request, plan: Plan, connectivity: Mapping[str, Projection
     return network
 
 
+def calls(plan: Plan, slots: Slots) -> Iterator[tuple[str, str, int]]:
+    """Yield each function of a plan with the slot and the order in which it is called."""
+    yield plan.start, "start", 0
+    for population, function in plan.thresholds.items():
+        yield function, f"after_{slots.of('threshold', population)[0]}", -1
+    for projection, function in plan.propagate.items():
+        yield function, *slots.of("propagate", projection)
+    yield plan.end, "end", 10
+
+
 def _driver(plan: Plan, slots: Slots, dt: Quantity) -> NeuronGroup:
     """Return the group of one neuron whose operations call the functions of the plan in their slots."""
-    functions = {name: _function(name) for name in (plan.start, plan.end, *plan.propagate.values())}
+    planned = list(calls(plan, slots))
+    functions = {name: _function(name) for name, _, _ in planned}
     driver = NeuronGroup(1, "done : 1", name="ei_driver", dt=dt, namespace=functions)
     driver.state_updater.when = "start"  # it runs nothing, but its own slot may not exist
-    driver.run_regularly(f"done = {plan.start}(done)", when="start", order=0, dt=dt, name="ei_start_step")
-    for projection, function in plan.propagate.items():
-        slot, order = slots.of("propagate", projection)
-        driver.run_regularly(f"done = {function}(done)", when=slot, order=order, dt=dt, name=f"{function}_step")
-    driver.run_regularly(f"done = {plan.end}(done)", when="end", order=10, dt=dt, name="ei_end_step")
+    for name, slot, order in planned:
+        driver.run_regularly(f"done = {name}(done)", when=slot, order=order, dt=dt, name=f"{name}_step")
     return driver
 
 
@@ -173,7 +204,7 @@ def _input_group(name: str, size: int, dt: Quantity, slots: Slots) -> NeuronGrou
     return group
 
 
-def _connectivity(folder: Path, request: Request) -> dict[str, Projection]:
+def connectivity_of(folder: Path, request: Request) -> dict[str, Projection]:
     """Return the projections for plain Synapses: which neurons are joined, and the delays; weights are data of the run."""
     if request.layout != "synapses":
         return {}
@@ -186,29 +217,6 @@ def _connectivity(folder: Path, request: Request) -> dict[str, Projection]:
             steps: Any = int(delay) if delay.ndim == 0 else delay
             made[shape.name] = Projection(shape.source, shape.target, table, shape.port, steps, name=shape.name)
     return made
-
-
-def _compile(folder: Path, sources: Sequence[str], flags: Sequence[str]) -> None:
-    """Compile the sources and link ``main``; the common header is compiled once, and what runs once is not optimised."""
-    compiler = os.environ.get("CXX", "g++").split()
-    cold = ["-O1" if flag == "-O3" else flag for flag in flags]
-    _call(folder, [*compiler, *flags, "-I.", "-x", "c++-header", "objects.h"])
-    commands = [
-        [*compiler, *(cold if name in COLD else flags), "-I.", *([] if name in COLD else ["-include", "objects.h"]), "-c", name,
-         "-o", name + ".o"]
-        for name in sources
-    ]  # fmt: skip
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
-        list(pool.map(lambda command: _call(folder, command), commands))
-    _call(folder, [*compiler, *(name + ".o" for name in sources), "-o", "main"])
-    for waste in (*folder.rglob("*.o"), *folder.rglob("*.gch")):
-        waste.unlink()
-
-
-def _call(folder: Path, command: Sequence[str]) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\nfailed ({done.returncode}):\n{done.stderr[-4000:]}")
 
 
 def spec_connectivity(spec: NetworkSpec) -> dict[str, Any]:
@@ -226,7 +234,3 @@ def spec_connectivity(spec: NetworkSpec) -> dict[str, Any]:
         for part, values in (("indices", indices), ("first", first), ("delay", np.asarray(delays, dtype=np.int32))):
             arrays[f"{projection.name}.{part}"] = values
     return arrays
-
-
-if __name__ == "__main__":
-    build_project(Path(sys.argv[1]).resolve())

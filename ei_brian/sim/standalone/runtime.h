@@ -75,7 +75,7 @@ template <class T> struct Projection {
 
 template <class T> struct History { int keep; std::vector<std::vector<int32_t>> spikes; std::vector<std::vector<T>> sizes; };
 
-template <class T> struct Run : Session<T> {
+template <class T, bool NOISY = true> struct Run : Session<T> {
   using S = Session<T>;
   using S::data, S::batch, S::n_steps, S::step, S::active, S::n_inputs, S::first_trial, S::n_trials, S::done, S::key0, S::key1, S::score_file;
   using S::event_first, S::event_step, S::event_unit, S::event_value, S::create, S::write, S::close;
@@ -135,6 +135,7 @@ template <class T> struct Run : Session<T> {
     }
     p.noise = S::release(name);
     if (p.noise.on) {
+      if (!NOISY) fail(3, "section %s.noise: this program draws no numbers", name);
       buffer.resize(std::max(buffer.size(), size_t(n_target)));
       buffer2.resize(buffer.size());
     }
@@ -164,6 +165,9 @@ template <class T> struct Run : Session<T> {
       while (at < last && event_step[at] == step) at++;
       end[trial] = cursor[trial] = at;
     }
+    if constexpr (NOISY) draw();
+  }
+  void draw() {
     for (const Draw<T>& draw : draws)
       for (int trial = 0; trial < active; trial++) {
         T* out = draw.at + size_t(trial) * draw.size;
@@ -297,7 +301,7 @@ template <class T> struct Run : Session<T> {
     }
   }
   template <int ND> void add(const Projection<T>& p, const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes, int trial) {
-    if (p.noise.on) return add_released<ND>(p, table, target, ids, base, n, sizes, trial);
+    if constexpr (NOISY) if (p.noise.on) return add_released<ND>(p, table, target, ids, base, n, sizes, trial);
     if (table.first) return add_sparse(table, target, ids, base, n, sizes);
     if (sizes) add_dense<ND, true>(table, target, ids, base, n, sizes);
     else add_dense<ND, false>(table, target, ids, base, n, sizes);

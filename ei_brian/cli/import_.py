@@ -1,0 +1,53 @@
+"""``ei-brian import``: a network of another framework becomes a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ei_brian.cli.options import AsJson, Output
+from ei_brian.cli.output import check_can_write, print_json
+
+__all__ = ["command"]
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="A .nir file, or a state dict of torch.save (.pt) or numpy (.npz).")],
+    source: Annotated[str, typer.Option("--from", help="Who wrote it: snntorch, norse, spikingjelly, torch (own loop), nir.")],
+    output: Output,
+    architecture: Annotated[Path | None, typer.Option(help="The layers (TOML), for a state dict.")] = None,
+    dt_ms: Annotated[float | None, typer.Option(help="Time step in ms, where the file does not hold it.")] = None,
+    reset: Annotated[str | None, typer.Option(help="For a .nir file: zero or subtract; it does not say which.")] = None,
+    reset_delay: Annotated[bool, typer.Option(help="snnTorch .nir: reset in the step after the spike, or at once.")] = True,
+    method: Annotated[str, typer.Option(help="For --from nir: euler or exact.")] = "euler",
+    name: Annotated[str | None, typer.Option(help="Name of the network.")] = None,
+    readout: Annotated[str | None, typer.Option(help="Decision rule, for example 'spike count' or 'max v'.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a trained network of snnTorch, Norse, SpikingJelly or NIR and write a model file that fires the same spikes."""
+    from ei_brian.interop.commands import import_file
+    from ei_brian.interop.dale import dale_report
+    from ei_brian.storage import save_spec
+
+    check_can_write(output)
+    spec = import_file(
+        file, source, architecture=architecture, dt_ms=dt_ms, reset=reset, reset_delay=reset_delay, method=method, name=name,
+        readout=readout,
+    )  # fmt: skip
+    save_spec(spec, output)
+    imported = next((line for line in spec.provenance if line.get("action") == "import"), {})
+    facts = {
+        "model": str(output), "sha256": spec.sha256, "from": imported.get("framework", source),
+        "populations": {population.name: population.size for population in spec.populations},
+        "synapses": sum(projection.n_synapses for projection in spec.projections), "remarks": imported.get("remarks", []),
+    }  # fmt: skip
+    if as_json:
+        print_json(facts)
+        return
+    sizes = ", ".join(f"{key} {size}" for key, size in facts["populations"].items())
+    print(f"wrote {output}: {sizes}; {facts['synapses']} synapses, dt {spec.dt_ms:g} ms, from {facts['from']}")
+    for remark in facts["remarks"]:
+        print(f"not exact: {remark}")
+    print(f"\nDale's law\n{dale_report(spec)}")

@@ -1,0 +1,77 @@
+"""The adaptive exponential integrate-and-fire model, with the firing types of Naud et al. 2008."""
+
+from __future__ import annotations
+
+from ei_brian.core.neuron_model import NeuronModel, substeps
+from ei_brian.core.quantity import Coefficient, Parameter, State
+
+__all__ = ["ADEX", "NAUD_TYPES"]
+
+LONGEST_STEP_MS = 0.1
+
+ADEX = NeuronModel(
+    name="adex",
+    title="adaptive exponential integrate-and-fire",
+    equations=(
+        "dv/dt = (g_L*(E_L - v) + g_L*slope*exp((v - v_T)/slope) - w + I)/C : volt\n"
+        "dw/dt = (a*(v - E_L) - w)/tau_w : amp"
+    ),
+    update=(
+        "v = clip(v + h*(g_L*(E_L - v) + g_L*slope*exponential((v - v_T)/slope) - w + I)/C, v_floor, v_peak)\n"
+        "w = w + h*(a*(v - E_L) - w)/tau_w"
+    ),
+    longest_step_ms=LONGEST_STEP_MS,
+    method="forward Euler, v then w, in sub-steps of at most 0.1 ms",
+    threshold="v >= v_peak",
+    reset="v = v_reset\nw = w + b",
+    parameters=(
+        Parameter("C", "pF", 281.0, "membrane capacitance", low=0.0, open_low=True),
+        Parameter("g_L", "nS", 30.0, "leak conductance", low=0.0, open_low=True),
+        Parameter("E_L", "mV", -70.6, "leak reversal potential"),
+        Parameter("v_T", "mV", -50.4, "threshold of the exponential"),
+        Parameter("slope", "mV", 2.0, "slope factor of the exponential", low=0.0, open_low=True),
+        Parameter("a", "nS", 4.0, "adaptation below threshold"),
+        Parameter("tau_w", "ms", 144.0, "time constant of adaptation", low=0.0, open_low=True),
+        Parameter("b", "pA", 80.5, "jump of the adaptation current at a spike"),
+        Parameter("v_reset", "mV", -70.6, "membrane potential after a spike"),
+        Parameter("v_peak", "mV", 20.0, "peak of a spike, where it is cut and reset", low=-30.0, high=60.0),
+        Parameter("v_floor", "mV", -150.0, "lowest membrane potential", high=-100.0),
+        Parameter("v_init", "mV", -70.6, "membrane potential at the start"),
+        Parameter("w_init", "pA", 0.0, "adaptation current at the start"),
+    ),
+    states=(State("v", "mV", "membrane potential", "v_init"), State("w", "pA", "adaptation current", "w_init")),
+    coefficients=(
+        Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS)),
+        Coefficient("v_distance", "mV", "distance from rest to threshold", lambda p, dt_ms: p["v_T"] - p["E_L"]),
+    ),
+    ports=("v",),
+    input_current="I",
+    input_unit="pA",
+    max_dt_ms=1.0,
+    reference="Brette & Gerstner 2005, J. Neurophysiol. 94:3637, eqs. 1-2 and table 1, doi 10.1152/jn.00686.2005",
+    deviations=(
+        "A spike is cut at 20 mV (Brette & Gerstner: 20 mV; Naud et al.: 0 mV, given in those types) and v is held there from "
+        "the sub-step in which it arrives to the end of the time step."
+    ),
+    v_scale="v_distance",
+)
+
+COLUMNS = ("C", "g_L", "E_L", "v_T", "slope", "a", "tau_w", "b", "v_reset")
+NAUD_TABLE: dict[str, tuple[float, ...]] = {  # Naud, Marcille, Clopath & Gerstner 2008, Biol. Cybern. 99:335, table 1
+    "AdEx tonic": (200.0, 10.0, -70.0, -50.0, 2.0, 2.0, 30.0, 0.0, -58.0),
+    "AdEx adapting": (200.0, 12.0, -70.0, -50.0, 2.0, 2.0, 300.0, 60.0, -58.0),
+    "AdEx initial burst": (130.0, 18.0, -58.0, -50.0, 2.0, 4.0, 150.0, 120.0, -50.0),
+    "AdEx regular bursting": (200.0, 10.0, -58.0, -50.0, 2.0, 2.0, 120.0, 100.0, -46.0),
+    "AdEx delayed accelerating": (200.0, 12.0, -70.0, -50.0, 2.0, -10.0, 300.0, 0.0, -58.0),
+    "AdEx delayed regular bursting": (100.0, 10.0, -65.0, -50.0, 2.0, -10.0, 90.0, 30.0, -47.0),
+    "AdEx transient": (100.0, 10.0, -65.0, -50.0, 2.0, 10.0, 90.0, 100.0, -47.0),
+    "AdEx irregular": (100.0, 12.0, -60.0, -50.0, 2.0, -11.0, 130.0, 30.0, -48.0),
+}
+NAUD_CURRENTS_PA = {  # the step of current of each, from the same table
+    "AdEx tonic": 500.0, "AdEx adapting": 500.0, "AdEx initial burst": 400.0, "AdEx regular bursting": 210.0,
+    "AdEx delayed accelerating": 300.0, "AdEx delayed regular bursting": 110.0, "AdEx transient": 180.0,
+    "AdEx irregular": 160.0,
+}  # fmt: skip
+NAUD_TYPES: dict[str, dict[str, float]] = {
+    name: {**dict(zip(COLUMNS, values, strict=True)), "v_peak": 0.0, "v_init": values[2]} for name, values in NAUD_TABLE.items()
+}

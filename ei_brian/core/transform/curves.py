@@ -1,0 +1,168 @@
+"""What calibration did and what cell types look like, as numbers to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.models.cell_types import CELL_TYPES, CellType, cell_type
+from ei_brian.core.models.rest import at_rest
+from ei_brian.core.population import Population
+from ei_brian.core.projection import Projection
+from ei_brian.core.quantity import FloatArray
+from ei_brian.core.reference import simulate
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.drive_map import RECEPTORS, current_scale, mapped_cells
+from ei_brian.core.transform.replay import replay
+from ei_brian.errors import SpecError
+
+__all__ = ["CalibrationCurve", "TypeTrace", "calibration_curves", "traces_of_types"]
+
+Array = npt.NDArray[np.floating]
+DURATION_MS, PER_MS = 400.0, 0.5
+DRIVES = np.linspace(0.0, 3.0, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationCurve:
+    """Firing rate over mean trained drive of one cell type, under a fluctuating drive.
+
+    Parameters
+    ----------
+    population, cell_type : str
+        Whose.
+    drive : array, shape (point,)
+        Mean trained drive; 1 is the threshold of the trained cell.
+    trained_hz, before_hz, after_hz : array, shape (point,)
+        Rates of the trained cell, of the type under its first map, and under its present (calibrated) map.
+    unit : str
+        Unit of the cell's current.
+    gain, offset, tau_ms : tuple of float
+        The first and the present map, averaged over the cells of the type.
+    """
+
+    population: str
+    cell_type: str
+    drive: FloatArray
+    trained_hz: FloatArray
+    before_hz: FloatArray
+    after_hz: FloatArray
+    unit: str
+    gain: tuple[float, float]
+    offset: tuple[float, float]
+    tau_ms: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeTrace:
+    """Potential in mV of one cell type under a step of current: time in ms, v, spike times in ms, current and its unit."""
+
+    cell_type: str
+    time_ms: FloatArray
+    v_mv: FloatArray
+    spikes_ms: FloatArray
+    current: float
+    unit: str
+
+
+def calibration_curves(spec: NetworkSpec) -> tuple[CalibrationCurve, ...]:
+    """Return, for each swapped population and cell type, the rate over drive before and after calibration.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        A network after `diversify`, best also after `calibrate`, whose synapses are still currents (before `to_conductances`).
+
+    Raises
+    ------
+    SpecError
+        If no population was diversified or none has a synaptic current.
+    """
+    lines = {line["population"]: line for line in spec.provenance if line["action"] == "diversify"}
+    made: list[CalibrationCurve] = []
+    for cells in spec.cells:
+        if cells.name in lines and cells.receptors == RECEPTORS:
+            line = lines[cells.name]
+            made += [_curve(cells, name, line, spec.dt_ms) for name in dict.fromkeys(cells.cell_types)]
+    if not made:
+        raise SpecError("calibration_curves: no swapped cells with synaptic currents; diversify the network first.")
+    return tuple(made)
+
+
+def _curve(cells: Population, name: str, line: Mapping[str, Any], dt_ms: float) -> CalibrationCurve:
+    mine = np.array(cells.cell_types) == name
+    kind, first = cell_type(name), line["first_map"][name]
+    present = {
+        key: float(np.broadcast_to(np.asarray(cells.parameters[parameter]), (cells.size,))[mine].mean())
+        for key, parameter in (("gain", "gain_g"), ("offset", "offset_g"), ("tau_ms", "tau_g"))
+    }
+    trained = {key: float(np.mean(np.asarray(values))) for key, values in line["trained"].items()}
+    jumps = _jumps(trained["tau_syn"], dt_ms) * trained["v_threshold"]
+    lif = Population("cells", DRIVES.size, "mixed", "lif_exponential", parameters=trained)
+    return CalibrationCurve(
+        cells.name, name, DRIVES, _rates(lif, jumps, dt_ms), _rates(_mapped(kind, first), jumps, dt_ms),
+        _rates(_mapped(kind, present), jumps, dt_ms), cells.neuron().input_unit, (first["gain"], present["gain"]),
+        (first["offset"], present["offset"]), (first["tau_ms"], present["tau_ms"]),
+    )  # fmt: skip
+
+
+def _mapped(kind: CellType, values: Mapping[str, float]) -> Population:
+    parameters = {**kind.parameters, "gain_g": values["gain"], "offset_g": values["offset"], "tau_g": values["tau_ms"]}
+    return mapped_cells(kind.model, DRIVES.size, "mixed", parameters)
+
+
+def _jumps(tau_syn_ms: float, dt_ms: float) -> Array:
+    """Return Poisson arrivals whose mean drive is that of each point, shape (trial, step, point)."""
+    rng = np.random.default_rng(20070301)
+    shape = (4, round(DURATION_MS / dt_ms), DRIVES.size)
+    made: Array = rng.poisson(PER_MS * dt_ms, size=shape) * (DRIVES / (PER_MS * tau_syn_ms))
+    return made
+
+
+def _rates(cells: Population, jumps: Array, dt_ms: float) -> FloatArray:
+    spikes = replay(cells, dt_ms, {"g": jumps})
+    rates: FloatArray = spikes.mean(axis=(0, 1)) / (dt_ms * 1e-3)
+    return rates
+
+
+def traces_of_types(
+    names: Sequence[str] | None = None, *, strength: float = 1.5, step_ms: float = 200.0, before_ms: float = 30.0,
+    dt_ms: float = 0.1,
+) -> tuple[TypeTrace, ...]:  # fmt: skip
+    """Return the answer of each cell type to a step of current from rest.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        Cell types; all of the catalogue unless given.
+    strength : float
+        Size of the step in units of the rheobase or, where there is no closed form, of 200 pA.
+    step_ms, before_ms : float
+        Duration of the step, and of the rest before and after it, in ms.
+    dt_ms : float
+        Time step in ms.
+    """
+    return tuple(_trace(cell_type(name), strength, step_ms, before_ms, dt_ms) for name in names or CELL_TYPES)
+
+
+def _trace(kind: CellType, strength: float, step_ms: float, before_ms: float, dt_ms: float) -> TypeTrace:
+    current = strength * current_scale(kind.model, kind.parameters)
+    endless = 1e9
+    parameters = {**kind.parameters, "gain_g": current, "offset_g": 0.0, "tau_g": endless}
+    defaults = Population("A", 1, "mixed", kind.model, RECEPTORS, parameters)
+    rest = at_rest(kind.model, defaults.parameters, 0.0)
+    cells = Population("A", 1, "mixed", kind.model, RECEPTORS, {**parameters, **rest})
+    synapse = Projection("input", "A", np.array([[1.0]]))
+    spec = NetworkSpec((Population("input", 1, "input"), cells), (synapse,), dt_ms)
+    on, off = round(before_ms / dt_ms), round((before_ms + step_ms) / dt_ms)
+    given = np.zeros((1, off + on, 1))
+    given[0, on], given[0, off - 1] = 1.0, -1.0
+    recording = simulate(spec, Stimulus.from_currents(given, dt_ms), traces=[("A", "v")])
+    v = recording.traces[("A", "v")][0, :, 0].astype(np.float64)
+    time, spikes = (steps.astype(np.float64) * dt_ms for steps in (np.arange(v.size), recording.spikes["A"].step))
+    return TypeTrace(kind.name, time, v, spikes, current, cells.neuron().input_unit)

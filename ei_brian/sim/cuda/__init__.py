@@ -1,0 +1,1 @@
+"""Compiled programs for a GPU, through Brian2CUDA."""

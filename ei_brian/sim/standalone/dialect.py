@@ -1,0 +1,66 @@
+"""How the plan of a program speaks to the arrays of the device that it is made for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["DIALECTS", "Dialect"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One kind of program.
+
+    Parameters
+    ----------
+    header, run : str
+        File and class of its run.
+    suffix : str
+        Of its source.
+    array : callable
+        ``array(group, variable)`` is the pointer to a state.
+    spikes : callable
+        ``spikes(group, size)`` is the list of spikes that the run is given when it is set up; size is that of one trial.
+    weights : callable
+        ``weights(projection)`` are pointer and number of the weights of plain Synapses.
+    """
+
+    header: str
+    run: str
+    suffix: str
+    array: Callable[[str, str], str]
+    spikes: Callable[[str, int], str]
+    weights: Callable[[str], str]
+
+
+def _host(group: str, variable: str) -> str:
+    return f"_array_{group}_{variable}"
+
+
+def _device(group: str, variable: str) -> str:
+    return f"dev_array_{group}_{variable}"
+
+
+def _host_weights(projection: str) -> str:
+    return f"_dynamic_array_{projection}_weight.data(), _dynamic_array_{projection}_weight.size()"
+
+
+def _device_weights(projection: str) -> str:
+    name = f"dev_dynamic_array_{projection}_weight"
+    return f"thrust::raw_pointer_cast({name}.data()), {name}.size()"
+
+
+def _device_list(group: str, size: int) -> str:
+    return _device(group, "_spikespace") + "[0]"
+
+
+def _own_list(group: str, size: int) -> str:
+    return f"run.list_of({size})"
+
+
+CPP = Dialect("ei/runtime.h", "ei::Run", "cpp", _host, lambda group, _: _host(group, "_spikespace"), _host_weights)
+CUDA = Dialect("ei/device_run.h", "ei::DeviceRun", "cu", _device, _device_list, _device_weights)
+# the device code as plain C++, one thread after the other: for tests without a GPU
+EMULATED = Dialect("ei/device_run.h", "ei::DeviceRun", "cpp", _host, _own_list, _host_weights)
+DIALECTS = {"cpp_standalone": CPP, "cuda_standalone": CUDA, "emulated": EMULATED}

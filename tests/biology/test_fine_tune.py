@@ -1,0 +1,107 @@
+"""Training through real cells: exact forward, useful gradients, Dale's law, data kept apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ei_brian.core.population import Population
+from ei_brian.core.projection import Projection
+from ei_brian.core.readout import Readout
+from ei_brian.core.reference import simulate
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.conductances import to_conductances
+from ei_brian.core.transform.delays import with_delays
+from ei_brian.core.transform.diversify import diversify
+from ei_brian.core.transform.plasticity import with_short_term_plasticity
+from ei_brian.errors import ConfigError, DataError
+from ei_brian.learn.fine_tune import FineTuning, fine_tune, refit_readout
+from ei_brian.learn.spec_network import SpecNetwork, simulate_spec_torch
+
+
+@pytest.fixture(scope="module")
+def spec() -> NetworkSpec:
+    rng = np.random.default_rng(0)
+
+    def weights(target: int, source: int, size: float) -> np.ndarray:
+        return (rng.uniform(0, 2 * abs(size), size=(target, source)) * np.sign(size)).astype(np.float32)
+
+    populations = (
+        Population("input", 12, "input"),
+        Population("E", 16, "exc", "lif_exponential"),
+        Population("I", 8, "inh", "lif_exponential", parameters={"tau_mem": 10.0}),
+        Population("out", 3, "readout", "leaky_readout"),
+    )
+    projections = (
+        Projection("input", "E", weights(16, 12, 0.6)),
+        Projection("input", "I", weights(8, 12, 0.4)),
+        Projection("E", "I", weights(8, 16, 0.1)),
+        Projection("I", "E", weights(16, 8, -0.2)),
+        Projection("E", "out", weights(3, 16, 0.1)),
+    )
+    return NetworkSpec(populations, projections, 1.0, Readout("out"))
+
+
+def some_input(n_trials: int, seed: int) -> Stimulus:
+    """Three classes: a third of the input units is active in each."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n_trials) % 3
+    active = np.repeat(np.eye(3), 4, axis=1)[labels]
+    dense = rng.random((n_trials, 40, 12)) < 0.02 + 0.06 * active[:, None]
+    return Stimulus(Spikes.from_dense(dense.astype(int), 1.0), labels, 3, f"input{seed}")
+
+
+def in_nature(spec: NetworkSpec) -> NetworkSpec:
+    swapped = diversify(spec, "cortex FS", "all", seed=1)
+    return to_conductances(swapped) | with_delays(1.0, 3.0, seed=2) | with_short_term_plasticity("inh")
+
+
+@pytest.mark.parametrize("kind", ["trained", "cortex FS", "hippocampus CA3 perisomatic", "everything"])
+def test_the_module_gives_the_spikes_of_the_spec(spec: NetworkSpec, kind: str) -> None:
+    made = spec if kind == "trained" else in_nature(spec) if kind == "everything" else diversify(spec, kind, "all", seed=1)
+    stimulus = some_input(8, 1)
+    oracle = simulate(made, stimulus)
+    spikes, scores = simulate_spec_torch(SpecNetwork(made), stimulus)
+    for name in ("E", "I"):
+        assert oracle.spikes[name].n_events > 0
+        assert spikes[name].equals(oracle.spikes[name])
+    assert np.allclose(scores, oracle.scores, rtol=1e-12, atol=1e-14)  # sums of weights in another order
+
+
+def test_fine_tuning_lowers_the_loss_and_exports_exactly(spec: NetworkSpec) -> None:
+    made, train_set = diversify(spec, "cortex FS", "all", seed=1), some_input(48, 2)
+
+    def loss(network: NetworkSpec) -> float:
+        scores = torch.from_numpy(np.asarray(simulate(network, train_set).scores))
+        return float(torch.nn.functional.cross_entropy(10 * scores, torch.from_numpy(np.array(train_set.labels))))
+
+    tuned = fine_tune(made, train_set, FineTuning(epochs=4, batch_size=16, learning_rate=0.03))
+    assert loss(tuned) < loss(made)
+    for old, new in zip(made.projections, tuned.projections, strict=True):
+        assert old.weights.dtype == new.weights.dtype
+    assert np.all(np.asarray(tuned.projection("I_E").weights) <= 0)
+    assert np.all(np.asarray(tuned.projection("E_out").weights) >= 0)
+    assert tuned.provenance[-1]["action"] == "fine-tune"
+    spikes, _ = simulate_spec_torch(SpecNetwork(tuned), train_set)
+    assert spikes["E"].equals(simulate(tuned, train_set).spikes["E"])
+
+
+def test_refitting_the_readout_changes_nothing_else(spec: NetworkSpec) -> None:
+    made, train_set = diversify(spec, "cortex FS", "all", seed=1), some_input(48, 2)
+    refitted = refit_readout(made, train_set, FineTuning(epochs=5, batch_size=16, learning_rate=0.05))
+    assert simulate(refitted, train_set).spikes["E"].equals(simulate(made, train_set).spikes["E"])
+    assert simulate(refitted, train_set).accuracy >= simulate(made, train_set).accuracy
+    assert not np.array_equal(refitted.projection("E_out").weights, made.projection("E_out").weights)
+
+
+def test_data_sets_do_not_mix(spec: NetworkSpec) -> None:
+    made, train_set = diversify(spec, "cortex FS", "all", seed=1), some_input(12, 2)
+    with pytest.raises(DataError, match="training set"):
+        fine_tune(made, train_set, test_set=train_set.select(0, 3))
+    with pytest.raises(DataError, match="units, dt"):
+        fine_tune(made, train_set.refined(2))
+    with pytest.raises(ConfigError, match="trainable"):
+        SpecNetwork(made, "some")

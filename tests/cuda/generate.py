@@ -1,0 +1,80 @@
+"""Writes, and if asked compiles, the project of one network for a GPU: run by a Python that has Brian2CUDA.
+
+    python tests/cuda/generate.py NETWORK LAYOUT FOLDER [compile]
+
+Prints nothing but failures; exit code 3 says that Brian2's preferences were changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from brian2 import prefs
+
+from ei_brian.core.models import MODELS
+from ei_brian.core.population import Population
+from ei_brian.core.projection import Projection
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.sim.cuda.project import build_for_gpu, write_project
+from ei_brian.sim.cuda.toolkit import find_toolkit
+from ei_brian.sim.standalone.program import request_for
+from ei_brian.sim.standalone.project import spec_connectivity
+from tests.conftest import random_spec
+from tests.noise.noise_networks import lif_network
+from tests.noise.test_noise_backends import NOISES
+from tests.sim.networks import biological_network, plain_network
+
+
+def every_model() -> NetworkSpec:
+    """Return a population of every model of the catalogue, each fed by the input, at a step that is fine enough for all."""
+    table = np.ones((2, 3), dtype=np.float32)
+    populations, projections = [Population("input", 3, "input")], []
+    for name, model in MODELS.items():
+        receptors = (("g", "exponential_current"),) if model.input_current else ()
+        role = "mixed" if model.spiking else "readout"
+        populations.append(Population(f"of_{name}", 2, role, name, receptors))
+        if receptors or model.ports:
+            projections.append(Projection("input", f"of_{name}", table, "g" if receptors else model.ports[0]))
+    dt_ms = min(1.0, *(model.max_dt_ms for model in MODELS.values()))
+    return NetworkSpec(tuple(populations), tuple(projections), dt_ms)
+
+
+NETWORKS: dict[str, Callable[[], NetworkSpec]] = {
+    "smallest": random_spec,
+    "biological": biological_network,
+    "plain": plain_network,
+    "every model": every_model,
+    "noisy": lambda: lif_network(plastic=True, delayed=True),
+}
+
+
+def main(network: str, layout: str, folder: Path, compiled: bool) -> int:
+    """Make the project and return the exit code."""
+    spec = NETWORKS[network]()
+    silence = Spikes.from_dense(np.zeros((1, 2, spec.n_inputs), dtype=bool), spec.dt_ms)
+    stimulus = Stimulus(silence, np.zeros(1, dtype=np.int64), 1, "silence")
+    noise = NOISES["all"] if network == "noisy" else None
+    request = request_for(spec, stimulus, np.dtype("float64"), layout, 2, noise, "cuda_standalone")
+    if layout == "synapses":
+        np.savez(folder / "connectivity.npz", **spec_connectivity(spec))
+    if compiled:
+        build_for_gpu(folder, request)
+        return 0
+    write_project(folder, request, find_toolkit())
+    return 0
+
+
+if __name__ == "__main__":
+    import brian2cuda  # noqa: F401
+
+    before = {name: str(prefs[name]) for name in prefs}
+    code = main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), "compile" in sys.argv[4:])
+    changed = [name for name, value in before.items() if str(prefs[name]) != value]
+    if changed:
+        print("preferences changed:", changed)
+    sys.exit(code or (3 if changed else 0))

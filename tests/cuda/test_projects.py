@@ -1,0 +1,110 @@
+"""Projects for a GPU: every model of the catalogue in both layouts is generated, and two are compiled by nvcc. None is run.
+
+Brian2CUDA needs Python 3.12 and a Brian2 of its own: the Python that has it is this one, or ``$EI_BRIAN_CUDA_PYTHON``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib import util
+from pathlib import Path
+
+import pytest
+
+from ei_brian.core.models import MODELS
+from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.errors import BackendError
+from ei_brian.sim.cuda.toolkit import find_toolkit
+from ei_brian.sim.propagation.expressible import check_expressible
+from ei_brian.sim.structure import structure_of
+from tests.sim.networks import biological_network
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATED = [
+    ("every model", "shared"), ("every model", "synapses"), ("biological", "shared"), ("plain", "synapses"), ("noisy", "shared"),
+]  # fmt: skip
+
+
+def _python() -> str:
+    """Return the Python that has Brian2CUDA, or skip."""
+    given = os.environ.get("EI_BRIAN_CUDA_PYTHON")
+    if given is None and util.find_spec("brian2cuda") is None:
+        pytest.skip("brian2cuda is not installed here, and EI_BRIAN_CUDA_PYTHON names no Python >= 3.12 that has it")
+    return given or sys.executable
+
+
+def _make(folder: Path, network: str, layout: str, *more: str) -> None:
+    environment = {
+        **os.environ, "PYTHONPATH": str(ROOT), "EI_BRIAN_CUDA_CAPABILITY": "9.0", "EI_BRIAN_CUDA_OPTIMISATION": "-O1",
+    }  # fmt: skip
+    command = [_python(), str(ROOT / "tests" / "cuda" / "generate.py"), network, layout, str(folder), *more]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1500, check=False)
+    if done.returncode != 0 and "CUDA toolkit: no folder" in done.stderr:
+        pytest.skip("no CUDA toolkit on this machine")
+    assert done.returncode == 0, (done.stdout[-1500:], done.stderr[-3000:])
+
+
+def _kernel(folder: Path, name: str) -> str:
+    text = (folder / "code_objects" / f"{name}.cu").read_text(encoding="utf-8")
+    return text[text.index("__global__") :]
+
+
+def _check_kernels(folder: Path, population: str, model: NeuronModel, ordered: bool) -> None:
+    step = "stateupdater" if (folder / "code_objects" / f"{population}_stateupdater_codeobject.cu").is_file() else "step"
+    update = _kernel(folder, f"{population}_{step}_codeobject")
+    written = {match[1] for match in re.finditer(r"^\s*(\w+) = ", model.update, flags=re.M)}
+    for state in model.states:
+        if state.name in written:
+            assert re.search(rf"_ptr_array_{population}_{state.name}\[_idx\] = {state.name};", update), (population, state.name)
+    if model.spiking:
+        threshold = _kernel(folder, f"{population}_spike_thresholder_codeobject")
+        assert ("ei::find_spikes(" in threshold) == ordered
+        assert ("atomicAdd(&_ptr" in threshold) == (not ordered)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("network", "layout"), GENERATED)
+def test_every_model_is_generated(network: str, layout: str, tmp_path: Path) -> None:
+    _make(tmp_path, network, layout)
+    plan = (tmp_path / "ei_plan.cu").read_text(encoding="utf-8")
+    main = (tmp_path / "main.cu").read_text(encoding="utf-8")
+    assert "ei::DeviceRun<double> run;" in plan
+    assert main.index("ei_setup(args);") < main.index("network.run(") < main.index("ei_finish();")
+    assert main.index("_run_ei_start_step") < main.index("_run_ei_end_step")
+    if network == "every model":
+        for name, model in MODELS.items():
+            _check_kernels(tmp_path, f"of_{name}", model, layout == "shared")
+    assert not re.search(r"curand_(uniform|normal|poisson)|_rand\(", "".join(
+        path.read_text(encoding="utf-8").partition("__global__")[2] for path in (tmp_path / "code_objects").glob("*.cu")
+    )), "random numbers come from counters, not from cuRAND"  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("network", "layout"), [("noisy", "shared"), ("smallest", "synapses")])
+def test_nvcc_compiles(network: str, layout: str, tmp_path: Path) -> None:
+    if os.environ.get("EI_BRIAN_CUDA_COMPILE", "1") == "0":
+        pytest.skip("EI_BRIAN_CUDA_COMPILE=0")
+    _make(tmp_path, network, layout, "compile")
+    program = tmp_path / "main"
+    assert program.read_bytes()[:4] == b"\x7fELF"
+    done = subprocess.run([program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0, "started without data and, here, without a GPU"
+    assert done.stdout == "", "stdout belongs to the progress"
+
+
+def test_what_synapses_cannot_express_is_refused_before_anything_is_built() -> None:
+    with pytest.raises(BackendError, match="layout='shared'"):
+        check_expressible(structure_of(biological_network(), None), graded=False)
+
+
+def test_a_machine_without_brian2cuda_or_toolkit_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ei_brian.sim.cuda.toolkit.util.find_spec", lambda name: None)
+    find_toolkit.cache_clear()
+    with pytest.raises(BackendError, match=r"pip install.*ei_brian\[cuda\]"):
+        find_toolkit()
+    find_toolkit.cache_clear()
+
+

@@ -1,0 +1,147 @@
+"""The table framework × cell × exact, approximate or refused, made from what the tests find.
+
+``EI_BRIAN_WRITE_TABLES=1`` writes it anew to ``validation/interop/table.md``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ei_brian.core.reference import simulate
+from ei_brian.interop.cells_snntorch import SNNTORCH_REFUSED
+from ei_brian.interop.frameworks import SUPPORTED, cell_kinds
+from ei_brian.interop.linear import LINEAR_KINDS, REFUSED
+from ei_brian.interop.nir_cells import NIR_CELLS
+from ei_brian.interop.nir_writer import NIR_MODELS
+from ei_brian.interop.norse import OTHER_CELLS
+from tests.interop.networks import CASES
+from tests.interop.small_cases import SMALL_CASES, small_spec, small_spikes, small_stimulus
+
+FILE = Path(__file__).resolve().parents[2] / "validation" / "interop" / "table.md"
+TITLES = {"snntorch": "snnTorch", "norse": "Norse", "spikingjelly": "SpikingJelly"}
+SAME_STEP = {
+    "LIF": "LIFCell", "LIFRecurrent": "LIFRecurrentCell", "LIFRefracRecurrent": "LIFRefracRecurrentCell", "IAF": "IAFCell",
+    "Izhikevich": "IzhikevichCell", "IzhikevichRecurrent": "IzhikevichRecurrentCell", "LIFAdEx": "LIFAdExCell",
+    "LIFAdExRecurrent": "LIFAdExRecurrentCell",
+}  # fmt: skip
+MEMBRANE = ("LICell", "LI", "LILinearCell", "LIBoxCell")  # tests/interop/test_whole_models.py
+REFUSED_CELLS = {
+    "snntorch": {
+        **{kind: reason.rstrip(".") for kind, reason in SNNTORCH_REFUSED.items()},
+        "any, with inhibition=True": "the largest of a layer alone fires, which no synapse does",
+        "any, with graded_spikes_factor": "graded spikes are not spikes",
+        "any, with state_quant": "the membrane is rounded",
+        "RSynaptic, with reset_delay=False": "snnTorch 1.0.0 itself fails",
+    },
+    "norse": dict.fromkeys(OTHER_CELLS, "no model in the catalogue"),
+    "spikingjelly": {"all other nodes": "no model in the catalogue"},
+}
+
+
+def is_equal(name: str) -> bool:
+    recording = simulate(small_spec(name), small_stimulus())
+    pairs = zip(("cell1", "cell2"), small_spikes(name), strict=True)
+    return all(np.array_equal(recording.spikes[cell].dense(), wanted) for cell, wanted in pairs)
+
+
+def rows(framework: str) -> Iterator[str]:
+    for kind in cell_kinds(framework):
+        if kind in MEMBRANE:
+            yield f"| {kind} | membrane equal to 1e-9, never spikes | exact |"
+            continue
+        if kind in SAME_STEP:
+            yield f"| {kind} | the step of {SAME_STEP[kind]} | as {SAME_STEP[kind]} |"
+            continue
+        mine = [name for name in SMALL_CASES if CASES[name].framework == framework and CASES[name].kind == kind]
+        assert mine, f"{framework} {kind} has no small case"
+        checked = ", ".join(name.removeprefix(f"{framework}-{kind}").strip("-").replace("-", " ") or "default" for name in mine)
+        remarks = {remark.partition(": ")[2] for name in mine for remark in small_spec(name).provenance[0]["remarks"]}
+        assert all(is_equal(name) for name in mine)
+        verdict = f"approximate: {remarks.pop()}" if remarks else "exact"
+        yield f"| {kind} | {checked} | {verdict} |"
+    for kind, reason in REFUSED_CELLS[framework].items():
+        yield f"| {kind} | | refused: {reason} |"
+
+
+def table() -> str:
+    lines = [
+        "# Networks of other frameworks: what is read, and how exactly",
+        "",
+        "Made by `tests/interop/test_table.py`. *Exact*: in float64 every spike of every trial is the framework's own.",
+    ]
+    for framework, title in TITLES.items():
+        lines += ["", f"## {title} {SUPPORTED[framework]}", "", "| cell | checked with | result |", "|---|---|---|"]
+        lines += rows(framework)
+    between = sorted(set(LINEAR_KINDS) - {"Output", "Affine", "Scale", "SumPool2d"})
+    lines += [
+        "", "## Layers between neurons", "", "| layer | result |", "|---|---|",
+        *(f"| {kind} | {layer_result(kind)} |" for kind in between),
+        *(f"| {kind} | refused: {reason.rstrip('.')} |" for kind, reason in sorted(REFUSED.items())),
+        "", f"## NIR {SUPPORTED['nir']}", "",
+        f"Read: Input, Output, {', '.join(NIR_CELLS)}, Linear, Affine, Scale, Conv1d, Conv2d, Flatten, SumPool2d, AvgPool2d, "
+        "Delay, graphs within graphs, loops of a layer onto itself. Exact with the convention of a writer (snnTorch, "
+        "SpikingJelly) and for our own files; without one, constants are what they say, and the step is forward Euler or exact "
+        "for constant input. Refused: loops over several layers.",
+        "", f"Written: {', '.join(f'`{name}`' for name in sorted(NIR_MODELS))}.", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+START, END = "<!-- frameworks: made by tests/interop/test_table.py -->", "<!-- end of frameworks -->"
+REFUSED_IN_SHORT = {
+    "snntorch": "`inhibition`, graded spikes, quantised states, LSTM and parallel cells",
+    "norse": "LIFEx, LSNN, multi-compartment, conductance and correlation cells",
+    "spikingjelly": "all other nodes",
+}
+
+
+def summary() -> str:
+    """Return the table of the README."""
+    lines = [START, "", "| framework | exact | approximate | refused by name |", "| --- | --- | --- | --- |"]
+    for framework, title in TITLES.items():
+        approximate = {
+            kind for kind in cell_kinds(framework)
+            for name in SMALL_CASES if (CASES[name].framework, CASES[name].kind) == (framework, SAME_STEP.get(kind, kind))
+            if small_spec(name).provenance[0]["remarks"]
+        }  # fmt: skip
+        exact = ", ".join(kind for kind in cell_kinds(framework) if kind not in approximate)
+        near = ", ".join(kind for kind in cell_kinds(framework) if kind in approximate) or "none"
+        lines.append(f"| {title} {SUPPORTED[framework]} | {exact} | {near} | {REFUSED_IN_SHORT[framework]} |")
+    lines.append(
+        f"| NIR {SUPPORTED['nir']} | files of `to_nir`; files of snnTorch and SpikingJelly by their convention | physical "
+        "constants, by forward Euler or exact steps | loops over several layers, unknown nodes |"
+    )
+    return "\n".join([*lines, "", END])
+
+
+def layer_result(kind: str) -> str:
+    if kind.startswith("BatchNorm"):
+        return "folded into weights as in evaluation; one more rounding per weight"
+    if kind.startswith("AvgPool"):
+        return "sparse weights; exact where the number of inputs is a power of 2, else one more rounding per weight"
+    if kind.startswith("Dropout"):
+        return "left out, as in evaluation"
+    return "sparse weights, exact" if kind.startswith("Conv") else "exact"
+
+
+def test_the_table_is_what_the_tests_find() -> None:
+    made = table()
+    if os.environ.get("EI_BRIAN_WRITE_TABLES") == "1":
+        FILE.parent.mkdir(parents=True, exist_ok=True)
+        FILE.write_text(made, encoding="utf-8")
+    assert FILE.read_text(encoding="utf-8") == made, "write it anew with EI_BRIAN_WRITE_TABLES=1"
+
+
+def test_the_readme_has_the_short_table() -> None:
+    readme = FILE.parents[2] / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    before, _, rest = text.partition(START)
+    after = rest.partition(END)[2]
+    if os.environ.get("EI_BRIAN_WRITE_TABLES") == "1":
+        readme.write_text(before + summary() + after, encoding="utf-8")
+        text = readme.read_text(encoding="utf-8")
+    assert summary() in text, "write it anew with EI_BRIAN_WRITE_TABLES=1"

@@ -1,0 +1,197 @@
+"""Compiled runs that are killed, interrupted, started twice or on an odd path end in the right result or in one error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ei_brian.errors import BackendError
+from ei_brian.sim.standalone import toolchain
+from ei_brian.sim.standalone.launch import Share, _believe, shares
+from ei_brian.sim.standalone.outputs import read_counts, read_scores, read_spikes, read_trace
+from tests.sim.networks import biological_network
+
+ROOT = Path(__file__).resolve().parents[2]
+ODD = "it's a \"folder\" with $(touch pwned) `and` spaces"
+
+RUN = """
+    import numpy as np
+    from ei_brian.core.population import Population
+    from ei_brian.core.projection import Projection
+    from ei_brian.core.reference import simulate
+    from ei_brian.core.spec import NetworkSpec
+    from ei_brian.core.spikes import Spikes
+    from ei_brian.core.stimulus import Stimulus
+    from ei_brian.sim.backend import Backend
+
+    populations = (Population("light", 4, "input"), Population("cells", 5, "mixed", "lif_exponential"))
+    spec = NetworkSpec(populations, (Projection("light", "cells", np.full((5, 4), 0.7)),), 1.0)
+    rng = np.random.default_rng(0)
+
+    def shown(n_trials, n_steps=30):
+        return Stimulus(Spikes.from_dense(rng.random((n_trials, n_steps, 4)) < 0.2, 1.0))
+"""
+SHORT = """
+    stimulus = shown(20)
+    got = Backend("cpp_standalone", threads=2, batch=8).run(spec, stimulus)
+    assert got.spikes["cells"].n_events > 50
+    assert got.spikes["cells"].equals(simulate(spec, stimulus).spikes["cells"])
+    print("right")
+"""
+ENDLESS = """
+    backend = Backend("cpp_standalone", threads=2, batch=8, record="counts")
+    backend.run(spec, shown(1))
+    print("started", flush=True)
+    backend.run(spec, shown(40), n_steps=2_000_000_000)
+"""
+
+
+def start(code: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Run Python text in a process with a cache and a temporary folder of its own."""
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "EI_BRIAN_CACHE": str(folder / "cache"), "TMPDIR": str(folder / "tmp")}
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(RUN) + textwrap.dedent(code)], env={**variables, **environment}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder,
+    )  # fmt: skip
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+def processes_in(folder: Path) -> list[int]:
+    """Return the processes whose command line names a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if os.fsencode(folder) in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_killed_build_then_two_at_once_in_an_odd_folder_then_interrupted(tmp_path: Path) -> None:
+    folder = tmp_path / ODD
+    folder.mkdir()
+    first = start(SHORT, folder)
+    wait_for(lambda: list(folder.glob("cache/builds/aside/*/request.json")))
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+
+    both = [start(SHORT, folder) for _ in range(2)]
+    for process in both:
+        out, words = process.communicate(timeout=500)
+        assert (process.returncode, out.strip()) == (0, "right"), words
+    assert len(list((folder / "cache/builds/entries").iterdir())) == 1
+    assert not list((folder / "cache/builds/aside").iterdir())
+
+    long = start(ENDLESS, folder)
+    assert long.stdout is not None
+    assert long.stdout.readline() == "started\n", long.communicate()
+    wait_for(lambda: list((folder / "tmp").glob("ei_brian_run_*/part_1/stderr")))
+    pressed = time.monotonic()
+    long.send_signal(signal.SIGINT)
+    long.communicate(timeout=60)
+    assert time.monotonic() - pressed < 10, "2 s on an idle machine"
+    assert long.returncode in (-signal.SIGINT, 130)
+    assert not processes_in(folder / "tmp")
+    assert not list((folder / "tmp").iterdir())
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_no_compiler_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    toolchain.check_compiler.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    try:
+        with pytest.raises(BackendError, match=r"compiler: 'g\+\+' was not found on PATH; .* Or use Backend\('numpy'\)"):
+            toolchain.check_compiler()
+    finally:
+        toolchain.check_compiler.cache_clear()
+
+
+def test_shares_hold_every_trial_once_in_whole_batches() -> None:
+    for n_trials in (1, 6, 7, 8, 50, 1000):
+        for batch in (1, 7, 64):
+            for threads in (1, 2, 3, 16):
+                parts = shares(n_trials, batch, threads, Path("folder"))
+                assert 1 <= len(parts) <= threads
+                assert [part.first for part in parts] == [0, *np.cumsum([part.count for part in parts])[:-1]]
+                assert sum(part.count for part in parts) == n_trials
+                assert all(part.count and part.first % batch == 0 for part in parts)
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Share:
+    (tmp_path / "stderr").write_text("ei_brian: last words\n")
+    (tmp_path / "echo").write_text("a.v 5\nb.v 7\nseconds 0.25\ndone 3 4\n")
+    return Share(3, 4, tmp_path)
+
+
+def test_an_honest_run_is_believed(share: Share) -> None:
+    assert _believe(0, share, {"a.v": 5, "b.v": 7}) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-9, "killed by SIGKILL"), (-11, "killed by SIGSEGV"), (3, "not what it expects"), (4, "could not be written"),
+        (5, "left the finite numbers"), (77, "exit code 77"), (130, "exit code 130"),
+    ],
+)  # fmt: skip
+def test_a_program_that_failed_is_not_believed(share: Share, code: int, words: str) -> None:
+    with pytest.raises(BackendError, match=rf"{words}.*last words.*Nothing of this run was kept"):
+        _believe(code, share, {"a.v": 5, "b.v": 7})
+
+
+@pytest.mark.parametrize(
+    "echo",
+    ["", "done 3 4\n", "a.v 5\nb.v 8\nseconds 0.25\ndone 3 4\n", "a.v 5\nseconds 0.25\ndone 3 4\n",
+     "a.v 5\nb.v 7\nseconds 0.25\n", "a.v 5\nb.v 7\nseconds 0.25\ndone 3 3\n",
+     "a.v 5\nb.v 7\nc.v 1\nseconds 0.25\ndone 3 4\n", None],
+)  # fmt: skip
+def test_a_wrong_echo_is_not_believed(share: Share, echo: str | None) -> None:
+    path = share.folder / "echo"
+    if echo is None:
+        path.unlink()
+    else:
+        path.write_text(echo)
+    with pytest.raises(BackendError):
+        _believe(0, share, {"a.v": 5, "b.v": 7})
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b"\0", lambda data: b"", None])
+def test_results_of_a_wrong_size_are_refused(share: Share, change: Callable[[bytes], bytes] | None) -> None:
+    spec = biological_network()
+    size, steps = spec["out"].size, 6
+    results = {"out.counts": 4 * 4 * size, "scores": 8 * 4 * size, "trace.out.v": 8 * 4 * steps * size, "F.events": 12}
+    for name, length in results.items():
+        data = bytes(length)
+        if change is not None:
+            (share.folder / name).write_bytes(change(data))
+    reads: list[Callable[[], object]] = [
+        lambda: read_counts([share], "out", size),
+        lambda: read_scores([share], size, np.dtype("float64")),
+        lambda: read_trace([share], spec, ("out", "v"), "1", 7, steps, np.dtype("float64")),
+    ]
+    if change is None or change(bytes(12)):  # no event at all is a result too; its number is compared with the counts
+        reads.append(lambda: read_spikes([share], spec, "F", 7, steps))
+    for read in reads:
+        with pytest.raises(BackendError, match=r"result [\w.]+"):
+            read()

@@ -1,0 +1,42 @@
+"""The trained networks that come with the package are what their cards say, and do what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ei_brian.config.trained import data_of
+from ei_brian.core.reference import simulate
+from ei_brian.report.facts import figures_of
+from ei_brian.report.words import percent
+from ei_brian.storage import load_spec
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+FILES = sorted(MODELS.glob("*.h5"))
+
+
+def test_the_digits_network_is_there() -> None:
+    assert MODELS / "digits_ei80.h5" in FILES
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_card_and_table_belong_to_the_file(path: Path) -> None:
+    spec = load_spec(path)
+    card, table = path.with_suffix(".md").read_text(), (MODELS / "README.md").read_text()
+    assert spec.name == path.stem
+    assert spec.sha256 in card
+    assert f"[{path.stem}]({path.stem}.md)" in table
+    assert percent(figures_of(spec)["test_accuracy"]) in table
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem.startswith("digits")], ids=lambda path: path.stem)
+def test_accuracy_and_rates_are_those_of_the_card(path: Path) -> None:
+    spec = load_spec(path)
+    figures = figures_of(spec)
+    _, test_set = data_of(spec).load()
+    assert test_set.sha256 == figures["test_set_sha256"]
+    recording = simulate(spec, test_set)
+    assert recording.accuracy == pytest.approx(figures["test_accuracy"], abs=1e-6)  # rounded to six digits
+    for name, rate in figures["rates_hz"].items():
+        assert recording.rate_hz(name) == pytest.approx(rate, abs=1e-3)  # rounded to three digits
