@@ -1,5 +1,9 @@
 // What every compiled program of ei_brian does with its data file and its results, wherever it runs.
 #pragma once
+#ifdef __linux__
+#include <sys/prctl.h>
+#include <csignal>
+#endif
 #include <chrono>
 #include <cmath>
 #include <string>
@@ -45,6 +49,9 @@ template <class T> struct Session {
 
   void begin(const std::vector<std::string>& args, int batch_, int n_inputs_) {
     if (args.size() != 4) fail(3, "started without its data: run it through ei_brian");
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a run whose caller was killed ends with it
+#endif
     batch = batch_;
     n_inputs = n_inputs_;
     data.open(args[0].c_str());
