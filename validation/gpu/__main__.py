@@ -25,7 +25,7 @@ from validation.gpu.speed import LargeSpeed, Speed, bandwidth, large_speed, prot
 __all__: list[str] = []
 
 BUDGET_S = 8 * 60.0
-THRESHOLDS = (0.45, 0.75, 1.1)  # of the prototype: about 40 Hz, and below 20 Hz
+THRESHOLDS = (0.45, 0.53, 0.6)  # of the prototype: about 40 Hz, and below 20 Hz
 
 
 def _equality(rows: list[Equality]) -> str:

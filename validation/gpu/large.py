@@ -50,7 +50,7 @@ def _table(n: int, density: float, rng: np.random.Generator) -> sparse.csr_array
 def large_network(n: int = 100_000, density: float = 0.01, seed: int = 0) -> NetworkSpec:
     """Return the network; four in five cells are excitatory."""
     rng = np.random.default_rng(seed)
-    drive = rng.random((n, N_DRIVE), dtype=np.float32) * np.float32(0.6)
+    drive = rng.random((n, N_DRIVE), dtype=np.float32) * np.float32(0.16)
     populations = (Population("drive", N_DRIVE, "input"), Population("hidden", n, "mixed", "lif_exponential"))
     projections = (Projection("drive", "hidden", drive), Projection("hidden", "hidden", _table(n, density, rng)))
     return NetworkSpec(populations, projections, 1.0, name="large")
