@@ -149,14 +149,15 @@ def _norse(where: str, kind: str, p: Mapping[str, Any], convention: Convention) 
         if convention.reset != "subtract":
             common["v_reset"] = p.get("v_reset", np.zeros(()))
     if kind == "CubaLIF":
-        return Cell("norse_lif", common | {"rate_mem": dt * dt / p["tau_mem"], "rate_syn": dt * dt / p["tau_syn"]})
+        rates = {f"rate_{key}": _single(dt * dt / p[f"tau_{key}"]) for key in ("mem", "syn")}
+        return Cell("norse_lif", common | rates)
     if kind == "IF":
         return Cell("norse_iaf", {key: value for key, value in common.items() if key != "v_leak"})
     box = "norse_lif_box_subtract" if convention.reset == "subtract" else "norse_lif_box"
     name = {"LIF": box, "LI": "norse_li_box"}.get(kind)
     if name is None:
         raise DataError(f"{where}: Norse writes no such node; leave writer out.")
-    return Cell(name, common | {"rate_mem": dt * dt / p["tau"]})
+    return Cell(name, common | {"rate_mem": _single(dt * dt / p["tau"])})
 
 
 def _spikingjelly(where: str, kind: str, p: Mapping[str, Any], convention: Convention) -> Cell:
