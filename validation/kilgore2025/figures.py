@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from networks import Row
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from rows import Row
 
 from ei_brian.study.comparison import Curve, curves
 from ei_brian.study.statistics import mean_interval
@@ -47,6 +48,13 @@ def _tidy(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", linewidth=0.5, alpha=0.5)
     axes.set_axisbelow(True)
+
+
+def _plain_log(axis: Any) -> None:
+    """Label a logarithmic axis with plain numbers at 1, 2 and 5."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _band(axes: Any, x: Sequence[float], columns: Sequence[Sequence[float]], percent: float) -> None:
@@ -96,6 +104,7 @@ def accuracy_by_activity(rows: Sequence[Row], path: Path) -> None:
         axes.set_title(f"noise on updates: {noise:g} (n = {count} networks)", fontsize=9)
         axes.set_xlabel("mean rate on the test set (Hz)")
         axes.set_xscale("log")
+        _plain_log(axes.xaxis)
         _tidy(axes)
     grid[0].set_ylabel("test accuracy")
     grid[0].legend(title="E:I", fontsize=8, frameon=False, markerscale=2)
@@ -113,6 +122,7 @@ def accuracy_by_update_noise(rows: Sequence[Row], most_hz: float, path: Path) ->
     left.set_ylabel("test accuracy")
     right.set_ylabel("mean rate on the test set (Hz)")
     right.set_yscale("log")
+    _plain_log(right.yaxis)
     for axes in (left, right):
         axes.set_xlabel("noise on updates (rms of the update)")
         _tidy(axes)
@@ -142,11 +152,12 @@ def distance_and_success(rows: Sequence[Row], path: Path) -> None:
                 x, y = ([row[name] for row in kept] for name in (column, "accuracy"))
                 marker, colour = MARKERS[int(percent)], COLOURS[int(percent)]
                 axes.scatter(x, y, s=9, alpha=0.6, color=colour, marker=marker, label=name_of(percent), linewidths=0)
-            axes.set_title(f"{cells} cells, noise on updates {noise:g} (n = {count} networks)", fontsize=9)
+            axes.set_title(f"{cells}, noise on updates {noise:g}, n = {count}", fontsize=9)
             _tidy(axes)
         line[0].set_ylabel("test accuracy")
     for axes in grid[-1]:
         axes.set_xlabel("mean van Rossum distance between two cells")
+    figure.suptitle("One point a trained network; left among inhibitory, right among excitatory cells", fontsize=10)
     grid[0, 1].legend(title="E:I", fontsize=8, frameon=False, markerscale=2)
     _save(figure, path)
 

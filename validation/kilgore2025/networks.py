@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from rows import Row, read_rows, write_rows
 from training import AnalysisConfig, Config, Stack
 
 from ei_brian.core.spikes import Spikes
@@ -15,7 +14,6 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.learn.network import EINetwork
 from ei_brian.measure.van_rossum import mean_van_rossum
 
-Row = dict[str, Any]
 
 def measure_all(config: Config, folder: Path) -> list[Row]:
     """Return a row for each trained network, and write them as ``networks.csv``; measured stacks are not measured again."""
@@ -25,20 +23,6 @@ def measure_all(config: Config, folder: Path) -> list[Row]:
     rows = [row for stack in config.stacks() for row in _measured(stack, config.analysis, folder, test, events)]
     write_rows(folder / "networks.csv", rows)
     return rows
-
-
-def write_rows(path: Path, rows: list[Row]) -> None:
-    """Write rows as CSV."""
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Return the rows of a CSV file, numbers as numbers."""
-    with open(path, newline="") as file:
-        return [{name: float(value) if value else None for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 def _measured(stack: Stack, analysis: AnalysisConfig, folder: Path, test: Stimulus, events: torch.Tensor) -> list[Row]:

@@ -6,18 +6,14 @@ It may be stopped at any moment; the same command goes on from there.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
 import sys
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
-import figures
-import findings
-from networks import Row, measure_all, write_rows
+from networks import measure_all
+from report import write_report
 from test_time import run_test_time
 from training import Config, train_all
 
@@ -33,6 +29,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path, default=None, help="where text, figures and tables are written")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seeds", type=int, nargs="+", default=None, help="instead of those of the configuration")
+    parser.add_argument("--training-only", action="store_true", help="leave the noise at test time out")
     options = parser.parse_args()
     config = Config.read(options.config, options.quick)
     if options.seeds:
@@ -43,67 +40,11 @@ def main() -> None:
     train_all(config, folder, options.workers)
     trained = perf_counter()
     rows = measure_all(config, folder)
-    table, checked = run_test_time(config, folder, options.workers)
+    table, checked = (None, "") if options.training_only else run_test_time(config, folder, options.workers)
     simulated = perf_counter()
     times = f"{trained - started:.0f} s training, {simulated - trained:.0f} s measures and Brian2 in this call"
-    write_report(config, rows, table, checked, report, times)
+    write_report(config, rows, table, checked, report, times, " ".join(sys.argv[1:]))
     print(f"wrote {report / 'RESULTS.md'}: {times}")
-
-
-def write_report(config: Config, rows: list[Row], table: Path, checked: str, report: Path, times: str) -> None:
-    """Write text, figures and tables."""
-    report.mkdir(parents=True, exist_ok=True)
-    success = findings.Success.of(rows, config.analysis.success_margin)
-    figures.accuracy_by_initial_rate(rows, success.reached, report / "accuracy_by_initial_rate.png")
-    figures.accuracy_by_activity(rows, report / "accuracy_by_activity.png")
-    figures.accuracy_by_update_noise(rows, findings.BIOLOGY_HZ, report / "accuracy_by_update_noise.png")
-    figures.distance_and_success(rows, report / "distance_and_success.png")
-    figures.test_time_noise(table, report / "test_time_noise.png")
-    (report / "test_time.csv").write_bytes(table.read_bytes())
-    write_rows(report / "networks.csv", rows)
-    parts = [
-        *_head(config, rows, times),
-        *findings.reliability(rows, success), "![accuracy and success](accuracy_by_initial_rate.png)", "",
-        *findings.activity(rows), "![accuracy against activity](accuracy_by_activity.png)", "",
-        *findings.update_noise(rows), "![accuracy against noise on updates](accuracy_by_update_noise.png)", "",
-        *findings.test_time(table, checked), "![noise at test time](test_time_noise.png)", "",
-        *findings.distances(rows), "![van Rossum distance](distance_and_success.png)", "",
-    ]  # fmt: skip
-    (report / "RESULTS.md").write_text("\n".join(parts))
-
-
-def _head(config: Config, rows: list[Row], times: str) -> list[str]:
-    names = ("ei_brian", "brian2", "torch", "numpy", "scipy")
-    versions = ", ".join(f"{name} {_version(name)}" for name in names)
-    seeds, network, training = len(config.training.seeds), config.network, config.training
-    return [
-        "# The questions of Kilgore et al. 2025, asked again",
-        "",
-        "Kilgore, Kopsick, Ascoli & Adam 2025, *Scientific Reports* 15:24798, doi 10.1038/s41598-025-03408-7, asked how the ratio of "
-        "excitation to inhibition, the initial firing rate and noise on the weight updates decide whether a spiking network trains. "
-        "This is not a copy of its numbers: data, sizes and settings are our own (`config.toml`), and much smaller. What the paper "
-        "found is quoted from its abstract and results.",
-        "",
-        f"- data: {config.data.name}; {config.data.n_steps} steps of {config.data.dt_ms:g} ms; latency code",
-        f"- networks: {network.hidden} recurrent hidden cells under Dale's law, current-based LIF, tau_mem {network.tau_mem_ms:g} ms, "
-        f"tau_syn {network.tau_syn_ms:g} ms, readout {network.readout}; {training.epochs} epochs of Adam "
-        f"({training.learning_rate:g}), no penalty on rates",
-        f"- {len(rows)} networks: {len(network.excitatory_percent)} ratios × {len(training.initial_rates_hz)} initial rates × "
-        f"{len(training.update_noise)} levels of noise on the updates × {seeds} seeds; accuracy is that after the last epoch",
-        f"- command: `python validation/kilgore2025/run.py {' '.join(sys.argv[1:])}`; "
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; {versions}; Python {platform.python_version()}, {platform.machine()}, "
-        f"{os.cpu_count()} cores; {times}",
-        "",
-        *([f"**{seeds} seeds are too few for any verdict**: this is to see that everything runs.", ""] if seeds < 5 else []),
-    ]
-
-
-def _version(name: str) -> str:
-    if name == "ei_brian":
-        import ei_brian
-
-        return ei_brian.__version__
-    return version(name)
 
 
 if __name__ == "__main__":
