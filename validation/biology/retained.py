@@ -105,10 +105,12 @@ def measure(name: str, path: str, encoding: str, seed: int, nets: Path, parts: s
     trained = trained_network(name, path, encoding, seed, nets)
     calibration, test_set = load_dataset(path, seed=seed, encoding=encoding, calibration=True)
     train_set, _ = load_dataset(path, seed=seed, encoding=encoding)
+    quoted = " ".join(f"\"{part}\"" for part in sorted(parts))
     head = {
         "dataset": name, "encoding": encoding, "seed": seed, "test_trials": test_set.n_trials, "date": date.today().isoformat(),
         "python": platform.python_version(), "versions": {p: version(p) for p in ("numpy", "torch", "brian2")},
-        "command": f"python validation/biology/retained.py --dataset {name} --encoding {encoding} --seeds {seed}",
+        "command": f"python validation/biology/retained.py --dataset {name} --encoding {encoding} --seeds {seed} "
+        f"--parts {quoted}",
         "settings": SETTINGS,
     }  # fmt: skip
     run = Measurement(trained, test_set, RESULTS / f"{name}_{encoding}_{seed}.json", head)
