@@ -20,7 +20,7 @@ __all__ = [
 
 CAPABILITY = "EI_BRIAN_CUDA_CAPABILITY"
 BRIAN2_OF = {"1.0b1": "2.10.1"}  # Brian2CUDA pins one version of Brian2 each
-NEWEST, OLDEST = (13, 99), (11, 0)
+NEWEST, OLDEST = (13, 99), (12, 0)
 WHERE = ("CUDA_HOME", "CUDA_PATH")
 FALLBACKS = ("/usr/local/cuda", "/opt/cuda")
 
@@ -93,7 +93,7 @@ def _version(nvcc: Path) -> str:
         raise BackendError(f"CUDA toolkit: {nvcc} --version says {said!r}; reinstall the toolkit.")
     version = (int(match[1]), int(match[2]))
     if not OLDEST <= version <= NEWEST:
-        raise BackendError(f"CUDA toolkit: version {match[1]}.{match[2]} in {nvcc.parents[1]}; needed is 11.0 to 13.")
+        raise BackendError(f"CUDA toolkit: version {match[1]}.{match[2]} in {nvcc.parents[1]}; needed is 12 or 13.")
     return f"{match[1]}.{match[2]}"
 
 
