@@ -50,7 +50,7 @@ class Backend:
         One weight table for all trials, or plain Brian2 Synapses; ``auto`` takes ``shared`` unless it cannot express the
         network. `Recording.backend` tells which it was.
     threads : int
-        Processes that share the trials, for compiled programs; results do not depend on it.
+        Processes that share the trials, for compiled C++ programs; results do not depend on it.
     record : {"spikes", "counts"}
         Keep every spike, or only how many each neuron fired in each trial. The compiled programs save memory with ``counts``.
     batch : int, optional
@@ -59,14 +59,15 @@ class Backend:
     progress : bool
         Show a bar over the trials of a compiled run.
     summation : {"ordered", "atomic"}
-        On a GPU, for sparse projections of the ``shared`` layout: sums in the order of the reference, so that they round as it
+        On a GPU (which has not yet been run on; see ``validation/gpu``), for sparse projections of the ``shared`` layout: sums in the order of the reference, so that they round as it
         does, or as they come, which is faster for few trials of large networks. All else is always in order there; with plain
         Synapses Brian2CUDA adds as they come.
 
     Raises
     ------
     BackendError
-        For unknown names and settings out of range.
+        For unknown names and settings out of range. `run` raises it where the compiler, or the GPU, its toolkit or Brian2CUDA, is
+        missing, and says how to get it.
 
     Examples
     --------
