@@ -59,9 +59,9 @@ class Backend:
     progress : bool
         Show a bar over the trials of a compiled run.
     summation : {"ordered", "atomic"}
-        On a GPU (which has not yet been run on; see ``validation/gpu``), for sparse projections of the ``shared`` layout: sums in the order of the reference, so that they round as it
+        On a GPU, for sparse projections of the ``shared`` layout: sums in the order of the reference, so that they round as it
         does, or as they come, which is faster for few trials of large networks. All else is always in order there; with plain
-        Synapses Brian2CUDA adds as they come.
+        Synapses Brian2CUDA adds as they come. What has been run on a GPU so far stands in ``validation/gpu``.
 
     Raises
     ------
