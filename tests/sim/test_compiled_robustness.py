@@ -16,7 +16,7 @@ import pytest
 
 from ei_brian.errors import BackendError
 from ei_brian.sim.standalone import toolchain
-from ei_brian.sim.standalone.launch import Share, _believe, shares
+from ei_brian.sim.standalone.launch import Share, _believe, launch, shares
 from ei_brian.sim.standalone.outputs import read_counts, read_scores, read_spikes, read_trace
 from tests.sim.networks import biological_network
 
@@ -111,8 +111,23 @@ def test_killed_build_then_two_at_once_in_an_odd_folder_then_interrupted(tmp_pat
     assert time.monotonic() - pressed < 10, "2 s on an idle machine"
     assert long.returncode in (-signal.SIGINT, 130)
     assert not processes_in(folder / "tmp")
-    assert not list((folder / "tmp").iterdir())
+    left = [path.name for path in (folder / "tmp").iterdir()]
+    assert not [name for name in left if not name.startswith("brian_")], "Brian2 keeps its log after any exception"
     assert not list(tmp_path.rglob("pwned"))
+
+
+def test_the_first_failure_ends_the_run(tmp_path: Path) -> None:
+    """A share that fails is reported at once, under its own name, though another would run for minutes."""
+    program = tmp_path / "main"
+    program.write_text('#!/bin/sh\nif [ "$3" = 0 ]; then exec sleep 300; fi\necho 7\necho "no room" >&2\nexit 4\n')
+    program.chmod(0o755)
+    told: list[int] = []
+    began = time.monotonic()
+    with pytest.raises(BackendError, match=r"results could not be written. no room"):
+        launch(program, tmp_path / "data", shares(20, 7, 2, tmp_path), {}, told.append)
+    assert time.monotonic() - began < 60
+    assert told == [7]
+    assert not processes_in(tmp_path)
 
 
 def test_no_compiler_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

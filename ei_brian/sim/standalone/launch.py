@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import selectors
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -49,12 +51,12 @@ def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[st
     BackendError
         If a process stops before the end, or does not echo every value that it was given.
     """
-    running = []
+    running, failed = [], None
     try:
         for share in parts:
             share.folder.mkdir()
             running.append(_start(program, data, share))
-        _follow(running, report)
+        failed = _follow(running, report)
     except OSError as error:
         raise BackendError(f"program {program}: {error}; run 'ei-brian cache clear' and try again.") from error
     finally:
@@ -64,6 +66,8 @@ def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[st
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+    if failed is not None:
+        _believe(running[failed].returncode, parts[failed], checks)
     return max(_believe(process.returncode, share, checks) for process, share in zip(running, parts, strict=True))
 
 
@@ -75,13 +79,25 @@ def _start(program: Path, data: Path, share: Share) -> subprocess.Popen[bytes]:
         )
 
 
-def _follow(running: Sequence[subprocess.Popen[bytes]], report: Callable[[int], None]) -> None:
-    done = [0] * len(running)
-    for index, process in enumerate(running):
-        for line in process.stdout or ():
-            done[index] = int(line)
-            report(sum(done))
-        process.wait()
+def _follow(running: Sequence[subprocess.Popen[bytes]], report: Callable[[int], None]) -> int | None:
+    """Wait for all processes, or until one fails, and return the number of that one; each writes how many trials it has done."""
+    done, begun = [0] * len(running), [b""] * len(running)
+    with selectors.DefaultSelector() as pipes:
+        for index, process in enumerate(running):
+            if process.stdout is not None:
+                pipes.register(process.stdout, selectors.EVENT_READ, index)
+        while pipes.get_map():
+            for pipe, _ in pipes.select():
+                index, text = pipe.data, os.read(pipe.fd, 65536)
+                if not text:
+                    pipes.unregister(pipe.fileobj)
+                    if running[index].wait() != 0:
+                        return index
+                    continue
+                whole, _, begun[index] = (begun[index] + text).rpartition(b"\n")
+                done[index] = int(whole.split()[-1]) if whole else done[index]
+                report(sum(done))
+    return None
 
 
 def _believe(code: int, share: Share, checks: Mapping[str, int]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -113,8 +114,17 @@ def _build(folder: Path) -> None:
     package_root = str(Path(__file__).resolve().parents[3])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
     command = [sys.executable, "-m", "ei_brian.sim.standalone.child", str(folder)]
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    child = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        _, words = child.communicate()
+    finally:
+        if child.poll() is None:  # interrupted: the compilers that it started go as well
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    if child.returncode != 0:
         raise BackendError(
-            f"build: the program could not be made (exit code {done.returncode}). Last words:\n{done.stderr.strip()[-3000:]}"
+            f"build: the program could not be made (exit code {child.returncode}). Last words:\n{words.strip()[-3000:]}"
         )

@@ -63,7 +63,8 @@ def processor() -> str:
 def toolchain_key() -> str:
     """Return a hash of all that."""
     digest = hashlib.sha256()
-    for text in (check_compiler(), processor(), brian2.__version__, np.__version__, platform.python_version()):
+    own_flags = os.environ.get("CXX", "").split()[1:]
+    for text in (check_compiler(), processor(), brian2.__version__, np.__version__, platform.python_version(), *own_flags):
         digest.update(text.encode() + b"\0")
     here = Path(__file__).parent
     for name in SOURCES:
