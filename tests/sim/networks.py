@@ -137,8 +137,8 @@ SILENT_MAPS = tuple(name for name, model in MODELS.items() if not model.spiking 
 
 
 def framework_network(
-    models: tuple[str, ...], readout: str = "last v", recurrent: bool = True, size: int = 6, seed: int = 2
-) -> NetworkSpec:  # fmt: skip
+    models: tuple[str, ...], readout: str = "last v", silent: tuple[str, ...] = SILENT_MAPS[:1], size: int = 6, seed: int = 2
+) -> NetworkSpec:
     """Return a population of every discrete map that is named, in a row, each fed by the input and by the one before it.
 
     The order of events is that of the frameworks: a layer sees the spikes of the layer before it within the same step.
@@ -150,16 +150,40 @@ def framework_network(
         name = f"layer_{number}"
         parameters = {"decay": 0.8, "gain": 3.0} if "alpha" in model else {}
         populations.append(Population(name, size + number % 3, "mixed", model, parameters=parameters))
-        scale = SCALES["_".join(model.split("_")[:2])]
+        scale = SCALES.get("_".join(model.split("_")[:2]), 1.0)
         for source in populations[:2] if number == 0 else (populations[number % 2], populations[-2]):
             table = (scale * rng.normal(0.4, 0.5, (populations[-1].size, source.size))).astype(np.float32)
             projections.append(Projection(source.name, name, table, MODELS[model].ports[0]))
-        if recurrent:
-            table = rng.normal(0, 0.3 * scale, (populations[-1].size, populations[-1].size)).astype(np.float32)
-            projections.append(Projection(name, name, sparse.csr_array(table), MODELS[model].ports[-1]))
-    last = populations[-1].name
-    populations.append(Population("out", 5, "readout", SILENT_MAPS[0]))
-    table = rng.normal(0.2, 0.5, (5, populations[-2].size)).astype(np.float32)
-    projections.append(Projection(last, "out", table, MODELS[SILENT_MAPS[0]].ports[0]))
+        table = rng.normal(0, 0.3 * scale, (populations[-1].size, populations[-1].size)).astype(np.float32)
+        projections.append(Projection(name, name, sparse.csr_array(table), MODELS[model].ports[-1]))
+    last = populations[-1]
+    for number, model in enumerate(silent):
+        name = f"silent_{number}" if number else "out"
+        populations.append(Population(name, 5, "readout", model))
+        table = rng.normal(0.2, 0.5, (5, last.size)).astype(np.float32)
+        projections.append(Projection(last.name, name, table, MODELS[model].ports[0]))
     schedule = layerwise_schedule(populations, projections)
     return NetworkSpec(tuple(populations), tuple(projections), 1.0, Readout("out", readout), schedule, name="framework")
+
+
+CURVED_CELLS = tuple(name for name, model in MODELS.items() if model.spiking and model.equations)
+# gain and constant current
+DRIVES = {"izhikevich_2007": (200.0, 100.0), "adex": (400.0, 500.0), "wang_buzsaki": (60.0, 60.0), "traub_miles": (300.0, 300.0)}
+
+
+def cell_network(seed: int = 4) -> NetworkSpec:
+    """Return a population of every model that is a differential equation, with a current and a conductance if it takes one."""
+    rng = np.random.default_rng(seed)
+    populations, projections = [Population("vision", 9, "input"), Population("sound", 7, "input")], []
+    for number, model in enumerate(CURVED_CELLS):
+        takes_current = bool(MODELS[model].input_current)
+        receptors = (("g", "exponential_current"), ("ampa", "AMPA")) if takes_current else ()
+        gain, offset = DRIVES.get(model, (12.0, 4.0))
+        parameters = {"gain_g": gain, "offset_g": offset * rng.uniform(0.5, 1.5, 5)} if takes_current else {}
+        name, ports = f"cell_{number}", ("g", "ampa") if takes_current else MODELS[model].ports * 2
+        populations.append(Population(name, 5, "mixed", model, receptors, parameters))
+        for source, port in zip(populations[:2], ports, strict=False):
+            table = (0.5 * rng.random((5, source.size))).astype(np.float32)
+            projections.append(Projection(source.name, name, table, port, delay_steps=number % 3))
+        projections.append(Projection(name, name, (0.05 * rng.random((5, 5))).astype(np.float32), ports[0], delay_steps=1))
+    return NetworkSpec(tuple(populations), tuple(projections), 1.0, name="cells")

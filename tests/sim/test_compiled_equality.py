@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ei_brian.core.models import MODELS
 from ei_brian.core.readout import READOUT_KINDS, Readout
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
@@ -21,8 +22,11 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError
 from ei_brian.sim.backend import Backend
 from tests.sim.networks import (
+    CURVED_CELLS,
+    SILENT_MAPS,
     SPIKING_MAPS,
     biological_network,
+    cell_network,
     currents_shown,
     framework_network,
     plain_network,
@@ -31,6 +35,11 @@ from tests.sim.networks import (
 
 BATCH = 7
 TRACES = (("F", "v"), ("F", "g"), ("E", "u"), ("G", "v"), ("G", "nmda"), ("out", "v"))
+TRACED = {
+    "few maps": (("layer_1", "v"), ("out", "v")),
+    "all maps": (("out", "v"), *((f"silent_{number}", "v") for number in range(1, len(SILENT_MAPS)))),
+    "all cells": tuple((f"cell_{number}", "v") for number in range(len(CURVED_CELLS))),
+}
 FEW_MAPS = ("snntorch_rleaky_subtract", "norse_lif_refractory", "spikingjelly_plif_hard")
 DTYPES = ("float64", "float32")
 
@@ -42,14 +51,15 @@ def expected(
     """Return network, stimulus, and what the reference says."""
     spec = NETWORKS[network]()
     stimulus = (spikes_shown if shown == "spikes" else currents_shown)(n_trials)
-    return spec, stimulus, simulate(spec, stimulus, dtype, TRACES if traced else (), n_steps)
+    return spec, stimulus, simulate(spec, stimulus, dtype, TRACED.get(network, TRACES) if traced else (), n_steps)
 
 
 NETWORKS: dict[str, Any] = {
     "biological": biological_network,
     "plain": plain_network,
     "few maps": lambda: framework_network(FEW_MAPS, size=9),
-    "all maps": lambda: framework_network(SPIKING_MAPS),
+    "all maps": lambda: framework_network(SPIKING_MAPS, silent=SILENT_MAPS),
+    "all cells": cell_network,
 }
 
 
@@ -97,12 +107,11 @@ USES = {  # (kind of input, trials, steps, threads, traced)
 
 def check_use(network: str, layout: str, dtype: str, use: str, batch: int = BATCH) -> None:
     shown, n_trials, n_steps, threads, traced = USES[use]
-    traced = traced and network in ("biological", "plain")
     spec, stimulus, wanted = expected(network, dtype, shown, n_trials, n_steps, traced)
     if n_trials == 17 and n_steps is None:
         assert_lively(wanted)
     backend = Backend("cpp_standalone", dtype=dtype, layout=layout, threads=threads, batch=batch)
-    got = backend.run(spec, stimulus, traces=TRACES if traced else (), n_steps=n_steps)
+    got = backend.run(spec, stimulus, traces=TRACED.get(network, TRACES) if traced else (), n_steps=n_steps)
     assert_same(got, wanted)
     assert got.backend["layout"] == ("shared" if layout == "auto" else layout)
 
@@ -137,9 +146,15 @@ def test_plain_synapses_take_currents(network: str, dtype: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("network", ["all maps", "all cells"])
 @pytest.mark.parametrize("use", ["spikes", "currents", "two threads"])
-def test_every_discrete_map_of_the_catalogue(dtype: str, use: str) -> None:
-    check_use("all maps", "shared", dtype, use)
+def test_every_model_of_the_catalogue(network: str, dtype: str, use: str) -> None:
+    check_use(network, "shared", dtype, use)
+
+
+def test_no_model_is_forgotten() -> None:
+    covered = {population.model for network in ("all maps", "all cells", "plain") for population in NETWORKS[network]().cells}
+    assert covered == set(MODELS)
 
 
 @pytest.mark.slow
