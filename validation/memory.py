@@ -1,8 +1,9 @@
 """Claim: 10,000 trials of 784-200-10 need less than 2 GiB in all, and 4,000 hidden units at 10 % connectivity no dense table.
 
 Each case is a process of its own, so that the largest memory that it ever held is known: that of Python with all spikes, and that
-of the largest process that it started (at most: Linux counts what a process was before it became the program). The second case fails if any table of the run is as large as a dense one would be. The
-input is made before, and counted. Results stand in ``validation/memory.csv``.
+of the largest process that it started (at most: Linux counts what a process was before it became the program). The second case
+fails if any table of the run is as large as half a dense one. The input is made before, and counted. Results stand in
+``validation/memory.csv``.
 
     python validation/memory.py
 """

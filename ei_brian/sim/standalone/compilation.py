@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["beside_others", "compile_program"]
+__all__ = ["beside_others", "compile_program", "joined"]
 
 COLD = ("main.cpp", "objects.cpp", "run.cpp", "network.cpp", "synapses_classes.cpp")
 MOST_SOURCES = 24  # in one unit
@@ -36,7 +36,7 @@ def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) 
     hot = [name for name in sources if name not in COLD]
     texts = {"unit_cold": "".join(f'#include "{name}"\n' for name in COLD if name in sources)}
     for first in range(0, len(hot), MOST_SOURCES):
-        texts[f"unit_{first}"] = "".join(beside_others(folder / name) for name in hot[first : first + MOST_SOURCES])
+        texts[f"unit_{first}"] = joined([folder / name for name in hot[first : first + MOST_SOURCES]])
     commands = []
     for unit, text in texts.items():
         (folder / f"{unit}.cc").write_text(text, encoding="utf-8")
@@ -47,6 +47,16 @@ def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) 
     _call(folder, [*compiler, *(f"{unit}.o" for unit in texts), "-o", "main"])
     for unit in texts:
         (folder / f"{unit}.o").unlink()
+
+
+def joined(sources: Sequence[Path]) -> str:
+    """Return one text of several sources: nameless namespaces get names, and the headers of the system stand before all.
+
+    Brian2 writes what a function includes into a namespace, where a header that was not read before would end up.
+    """
+    text = "".join(beside_others(path) for path in sources)
+    headers = dict.fromkeys(re.findall(r"^[ \t]*#[ \t]*include[ \t]*(<[\w./]+>)", text, flags=re.M))
+    return "".join(f"#include {header}\n" for header in headers) + text
 
 
 def beside_others(path: Path) -> str:
