@@ -174,7 +174,7 @@ def test_counts_only_are_the_counts_of_the_spikes() -> None:
     ("kind", "network"),
     [
         ("max v", "biological"), ("mean v", "plain"), ("last v", "few maps"),
-("spike count", "few maps"), ("first spike", "few maps"),
+        ("spike count", "few maps"), ("first spike", "few maps"),
     ],
 )  # fmt: skip
 def test_every_readout(kind: str, network: str) -> None:
