@@ -136,7 +136,7 @@ def _distances(validation: Validation) -> Iterator[Picture]:
         yield picture(
             "distances", "Diversity of the interneurons",
             f"Van Rossum distance (time constant {DISTANCE_TAU_MS:g} ms) between the spike trains of every two cells of {name}, "
-            f"mean over the first {n} test trials. Darker is more different; diverse cell types should darken the picture.",
+            f"mean over the first {n} test trials. Darker is more different: see whether diverse cell types darken it.",
             distances(panels, "distance"), 2.6,
         )  # fmt: skip
 
