@@ -175,6 +175,8 @@ def test_time_noise(folder: Path, path: Path) -> None:
         axes.set_xlabel(kind.replace("_", " ") + " (level)")
         axes.axhline(0.1, color="grey", linewidth=0.8, linestyle=":")
         _tidy(axes)
+    for axes in grid.flat[len(kinds):]:
+        axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel("test accuracy")
     grid.flat[0].legend(fontsize=7, frameon=False)
