@@ -6,7 +6,9 @@ The results folder is written by this process alone, so the workers need no shar
 from __future__ import annotations
 
 import secrets
+from collections import Counter, deque
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +20,7 @@ from ei_brian.study.outcome import Outcome, Work, attempt
 
 __all__ = ["DaskScheduler", "connect", "start_jobs"]
 
+MOST_FORGOTTEN = 5  # times that a condition may be lost without blame, when all workers die at once
 AHEAD = 2  # conditions per thread of the cluster that are sent before one is done
 
 
@@ -109,11 +112,17 @@ class DaskScheduler:
     def __init__(self, client: Any, prepare: Callable[[], Work]) -> None:
         self.client = client
         self.token = secrets.token_hex(16)
-        self.sent = client.scatter(_Prepare(prepare), broadcast=True, hash=False)
+        self.prepare = _Prepare(prepare)
+        self.sent = client.scatter(self.prepare, broadcast=True, hash=False)
         self.running: dict[Any, Condition] = {}
+        self.suspects: deque[Condition] = deque()  # went down with a worker; each runs alone, to see whose fault it was
+        self.alone = ""
+        self.forgotten: Counter[str] = Counter()
 
     def places(self) -> int:
         """Return how many more conditions keep every thread of the cluster busy."""
+        if self.suspects or self.alone:
+            return 0
         threads = sum(self.client.nthreads().values())
         return max(1, AHEAD * threads) - len(self.running)
 
@@ -125,24 +134,46 @@ class DaskScheduler:
     def wait(self, seconds: float) -> list[Outcome]:
         """Return what has finished, waiting no longer than given for the first."""
         distributed = import_module("distributed")
+        if not self.running and self.suspects:
+            suspect = self.suspects.popleft()
+            self.alone = suspect.key
+            self.submit(suspect)
         try:
             done = distributed.wait(list(self.running), timeout=seconds, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             return []
-        return [self._outcome(future) for future in done]
+        except CancelledError:  # all workers were gone at once, and the cluster forgot what they had
+            done = {future for future in self.running if future.status == "cancelled"}
+        found = [self._outcome(future) for future in done]
+        return [outcome for outcome in found if outcome is not None]
 
     def close(self) -> None:
         """Cancel what runs and let go of the cluster."""
         self.client.cancel(list(self.running))
         self.client.close()
 
-    def _outcome(self, future: Any) -> Outcome:
+    def _outcome(self, future: Any) -> Outcome | None:
+        """Return what a finished future holds; None where it went down with its worker and is sent again."""
         condition = self.running.pop(future)
-        error = future.exception() if future.status == "error" else None
-        if error is not None or future.status == "cancelled":
-            return Outcome(condition.key, error=" ".join(f"WorkerDied: {error or 'the cluster gave it up'}".split()))
-        outcome: Outcome = future.result()
-        return outcome
+        error: object = None
+        try:
+            if future.status == "finished":
+                outcome: Outcome = future.result()
+                self.alone = "" if self.alone == condition.key else self.alone
+                return outcome
+            error = future.exception() if future.status == "error" else None
+        except CancelledError:  # the worker that kept the result has died meanwhile
+            pass
+        if error is None and self.forgotten[condition.key] < MOST_FORGOTTEN:
+            self.forgotten[condition.key] += 1
+            self.sent = self.client.scatter(self.prepare, broadcast=True, hash=False)  # it went with the last worker
+            self.submit(condition)
+            return None
+        if error is not None and self.alone != condition.key:
+            self.suspects.append(condition)
+            return None
+        self.alone = "" if self.alone == condition.key else self.alone
+        return Outcome(condition.key, error=" ".join(f"WorkerDied: {error or 'the cluster forgot it each time'}".split()))
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import FrameType
 
 from ei_brian.errors import BackendError
 
@@ -53,9 +56,10 @@ def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[st
     """
     running, failed = [], None
     try:
-        for share in parts:
-            share.folder.mkdir()
-            running.append(_start(program, data, share))
+        with _known():
+            for share in parts:
+                share.folder.mkdir()
+                running.append(_start(program, data, share))
         failed = _follow(running, report)
     except OSError as error:
         raise BackendError(f"program {program}: {error}; run 'ei-brian cache clear' and try again.") from error
@@ -69,6 +73,23 @@ def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[st
     if failed is not None:
         _believe(running[failed].returncode, parts[failed], checks)
     return max(_believe(process.returncode, share, checks) for process, share in zip(running, parts, strict=True))
+
+
+@contextmanager
+def _known() -> Iterator[None]:
+    """Hold back Ctrl-C until every process that is started here is known, so that none is forgotten."""
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield
+        return
+    pressed: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if pressed:
+        usual(*pressed[0])
 
 
 def _start(program: Path, data: Path, share: Share) -> subprocess.Popen[bytes]:
