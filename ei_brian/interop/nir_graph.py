@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.errors import DataError, unknown_name
+from ei_brian.errors import DataError, StorageError, unknown_name
 from ei_brian.interop.assemble import assemble
 from ei_brian.interop.graph import INPUT, Cell, Graph, Node, check_finite
 from ei_brian.interop.linear import LINEAR_KINDS
@@ -60,15 +62,28 @@ def from_nir(
     """
     raw = read_nir(path)
     if is_own(raw):
-        return read_own(raw, str(path))
+        with _whole_nodes(path):
+            return read_own(raw, str(path))
     if dt_ms is None:
         raise DataError(f"from_nir: {Path(path).name} holds no time step; give dt_ms.")
     convention = Convention(writer, float(dt_ms), reset, reset_delay, method)
     check_convention(convention)
-    graph = _graph(raw, convention)
-    made = assemble(graph, name, readout)
+    with _whole_nodes(path):
+        made = assemble(_graph(raw, convention), name, readout)
     chosen = {"writer": writer, "reset": reset, "reset_delay": reset_delay, "method": method}
     return made.with_provenance("choices for the NIR file", **chosen)
+
+
+@contextmanager
+def _whole_nodes(path: str | Path) -> Iterator[None]:
+    """Turn what Python says of values that are missing or of another shape into an error that names the file."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        raise StorageError(
+            f"{path}: its nodes do not hold what their types need ({type(error).__name__}: {str(error)[:200]}). Write the file "
+            "again with nir.write."
+        ) from error
 
 
 def _graph(raw: RawGraph, convention: Convention) -> Graph:

@@ -11,7 +11,7 @@ import pytest
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import BackendError
 from ei_brian.sim.standalone.outputs import check_events
-from validation.trust import fuzz, kill_builders, overrides
+from validation.trust import forgotten_faults, fuzz, kill_builders, overrides
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses /proc and fork")
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
@@ -42,6 +42,16 @@ def test_wrong_numbers_are_refused_and_right_ones_read_back() -> None:
     assert findings == []
     assert counts["right values", "read back"] > 30
     assert counts["file of another run", "refused"] == 1
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", sorted(forgotten_faults.QUICK))
+def test_forgotten_faults(fault: str) -> None:
+    try:
+        forgotten_faults.QUICK[fault]()
+    except SystemExit as error:
+        pytest.fail(str(error))
 
 
 def test_a_list_of_spikes_that_lacks_some_is_refused() -> None:

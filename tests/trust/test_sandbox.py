@@ -95,7 +95,7 @@ def test_a_planted_fault_is_found_and_the_rest_goes_on(fault: object, names: str
         if read(path) == 7:
             fault(path)  # type: ignore[operator]
 
-    report = fuzz(reader, mutants, 10)
+    report = fuzz(reader, mutants, 10, warm_up=5)
     assert report.n == 10
     assert report.count("loaded") == 9
     found = next(name for (_, name), number in report.outcomes.items() if name != "loaded" and number)

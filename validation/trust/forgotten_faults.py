@@ -34,7 +34,8 @@ from validation.trust.cases import lif, stimulus
 from validation.trust.results import table, write_result
 
 ENGINE = "ei_brian.sim.standalone.compiled_run"
-LONG = "spec = lif(); print('ready', flush=True); Backend('cpp_standalone').run(spec, stimulus(spec, 400, 20_000, 0.15))"
+STEPS = 5_000_000  # of a run that lasts long enough to be stopped
+LONG = f"spec = lif(); print('ready', flush=True); Backend('cpp_standalone').run(spec, stimulus(spec, 20, 30), n_steps={STEPS})"
 HEAD = "from ei_brian.sim.backend import Backend\nfrom validation.trust.cases import lif, stimulus\n"
 
 
@@ -91,12 +92,12 @@ def check(good: bool, words: str) -> None:
 
 
 def killed_program() -> str:
-    """SIGKILL and SIGINT to the compiled program itself, in its loop."""
+    """SIGKILL, SIGINT and SIGTERM to the compiled program itself, in its loop."""
     words = []
+    recording()  # so that it is built
     for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
         with patch("ei_brian.sim.standalone.launch.subprocess.Popen", _doomed(number)):
-            long = stimulus(lif(), 100, 5_000)
-            words.append(expect(BackendError, lambda long=long: Backend("cpp_standalone").run(lif(), long)))  # type: ignore[misc]
+            words.append(expect(BackendError, lambda: recording(n_steps=STEPS)))
     check(all("killed by" in text or "stopped before the end" in text for text in words), str(words))
     return f"each refused, for example: {words[0][:90]}"
 
@@ -138,7 +139,7 @@ def interrupt() -> str:
 def interrupted_build(number: signal.Signals) -> str:
     """Ctrl-C, or SIGKILL to everything, in the middle of a build; the next run builds it and is right."""
     with tempfile.TemporaryDirectory() as folder:
-        process = _start(HEAD + LONG.replace("400, 20_000", "20, 30"), EI_BRIAN_CACHE=folder)
+        process = _start(HEAD + LONG.replace(f", n_steps={STEPS}", ""), EI_BRIAN_CACHE=folder)
         _wait(lambda: list(Path(folder).glob("builds/aside/*/code_objects/*")), 120)
         os.killpg(process.pid, number)
         began = time.perf_counter()

@@ -28,7 +28,7 @@ def _nir() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
     from ei_brian.interop.nir_graph import from_nir
     from validation.trust.nir_mutants import NirMutants
 
-    return lambda path: from_nir(path, dt_ms=1.0), NirMutants()
+    return lambda path: from_nir(path, dt_ms=1.0, reset="zero"), NirMutants()
 
 
 def _state_dict() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
@@ -63,8 +63,8 @@ def describe(report: Report, wanted: int) -> str:
     short = "" if report.n >= wanted else f" of {wanted} asked for (the time was up)"
     lines = [
         f"{report.n} mutants{short} in {report.seconds:.0f} s; opens watched by {watched}.",
-        f"Slowest file {report.slowest_s:.2f} s (limit 5 s); largest growth of memory {report.largest_growth / 2**20:.1f} MiB "
-        "(limit 2 × file + 256 MiB).",
+        f"Slowest file {report.slowest_s:.2f} s of the processor (limit 5 s); largest growth of memory "
+        f"{report.largest_growth / 2**20:.1f} MiB (limit 2 × file + 256 MiB).",
         f"Findings: {len(report.findings)} (crashes, other exceptions, other files opened, slow files, memory).",
         "",
         table(["kind of mutant", *names], rows),

@@ -30,7 +30,8 @@ from ei_brian.errors import EIBrianError
 
 __all__ = ["Reader", "Report", "fuzz", "seccomp_works"]
 
-LIMIT_S = 5.0
+LIMIT_S = 5.0  # of the processor: a busy machine makes no file slow
+PATIENCE_S = 40.0  # of the clock, after which a child that does not answer is killed
 EXTRA_BYTES = 256 << 20
 RECORD = struct.Struct("<qBdq16s")  # index, outcome, seconds, peak growth in bytes, kind of mutant
 OUTCOMES = ("loaded", "refused", "escaped", "opened another file", "memory")
@@ -69,7 +70,7 @@ class Report:
         return sum(number for (_, name), number in self.outcomes.items() if name == outcome)
 
 
-def fuzz(reader: Reader, mutate: Mutator, count: int, start: int = 0) -> Report:
+def fuzz(reader: Reader, mutate: Mutator, count: int, start: int = 0, warm_up: int = 40) -> Report:
     """Read mutants ``start`` to ``start + count - 1`` in child processes and return what happened.
 
     Parameters
@@ -80,15 +81,17 @@ def fuzz(reader: Reader, mutate: Mutator, count: int, start: int = 0) -> Report:
         ``mutate(index)`` returns kind and bytes of a mutant, always the same for the same index.
     count, start : int
         Which mutants.
+    warm_up : int
+        Mutants that are read before the watch begins, so that whatever is loaded late is loaded.
     """
     report, index, began = Report(guarded=seccomp_works()), start, time.perf_counter()
     while index < start + count:
-        index = _one_child(reader, mutate, index, start + count, report)
+        index = _one_child(reader, mutate, range(index, start + count), warm_up, report)
     report.seconds = time.perf_counter() - began
     return report
 
 
-def _one_child(reader: Reader, mutate: Mutator, index: int, stop: int, report: Report) -> int:
+def _one_child(reader: Reader, mutate: Mutator, indices: range, warm_up: int, report: Report) -> int:
     """Run a child until it ends; return the index after the last mutant that is accounted for."""
     receive, send = os.pipe()
     folder = tempfile.mkdtemp(prefix="ei_brian_mutants_")
@@ -97,21 +100,21 @@ def _one_child(reader: Reader, mutate: Mutator, index: int, stop: int, report: R
         os.close(receive)
         status = 1
         try:
-            _serve(reader, mutate, range(index, stop), send, report.guarded, str(Path(folder, "mutant")))
+            _serve(reader, mutate, indices, warm_up, send, report.guarded, str(Path(folder, "mutant")))
             status = 0
         finally:
             os._exit(status)
     os.close(send)
     try:
-        index, hung = _listen(receive, index, report)
+        index, hung = _listen(receive, indices.start, report)
     finally:
         os.close(receive)
     if hung:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     shutil.rmtree(folder, ignore_errors=True)
-    if status == 0 and index == stop:
-        return stop
+    if status == 0 and index == indices.stop:
+        return index
     name = "slow" if hung else _name_of_end(status)
     kind = mutate(index)[0]
     report.outcomes[kind, name] += 1
@@ -130,7 +133,7 @@ def _listen(receive: int, index: int, report: Report) -> tuple[int, bool]:
     """Take records until the child ends or hangs; return the next index and whether it hung."""
     rest = b""
     while True:
-        ready, _, _ = select.select([receive], [], [], LIMIT_S + 10 if not rest and index == 0 else LIMIT_S + 5)
+        ready, _, _ = select.select([receive], [], [], PATIENCE_S)
         if not ready:
             return index, True
         part = os.read(receive, 1 << 16)
@@ -150,14 +153,16 @@ def _listen(receive: int, index: int, report: Report) -> tuple[int, bool]:
             index = number + 1
 
 
-def _serve(reader: Reader, mutate: Mutator, indices: range, send: int, guarded: bool, path: str) -> None:
+def _serve(
+    reader: Reader, mutate: Mutator, indices: range, warm_up: int, send: int, guarded: bool, path: str
+) -> None:
     """Read the mutants one after the other and report each; runs in the child."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.disable()
     warnings.simplefilter("ignore")  # to show one, Python opens its source
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     file, foreign, peak = os.open(path, os.O_RDWR | os.O_CREAT), _watch_opens(path), _PeakMemory()
-    for index in range(5):  # whatever is loaded late is loaded now
+    for index in range(warm_up):
         _read_one(reader, mutate(index)[1], file, path)
     if guarded:
         _forbid()
@@ -166,9 +171,9 @@ def _serve(reader: Reader, mutate: Mutator, indices: range, send: int, guarded: 
         peak.reset()
         foreign.clear()
         _bound_memory(peak.address_space + 2 * len(data) + EXTRA_BYTES)
-        began = time.perf_counter()
+        began = time.process_time()
         outcome = _read_one(reader, data, file, path)
-        seconds, growth = time.perf_counter() - began, peak.growth()
+        seconds, growth = time.process_time() - began, peak.growth()
         _bound_memory(None)
         if foreign:
             outcome = OUTCOMES.index("opened another file")
