@@ -15,10 +15,12 @@ int main() {
     double best = 0;
     for (int repeat = 0; repeat < 5; repeat++) {
       const auto begin = std::chrono::steady_clock::now();
-      for (const uint32_t row : order) {
-        const float* __restrict from = &table[size_t(row) * n];
+      for (size_t k = 0; k + 8 <= order.size(); k += 8) {  // eight rows at a time, so that loads and not the sums set the pace
+        const float* row[8];
+        for (int r = 0; r < 8; r++) row[r] = &table[size_t(order[k + r]) * n];
         float* __restrict to = sum.data();
-        for (int i = 0; i < n; i++) to[i] += from[i];
+        for (int i = 0; i < n; i++)
+          to[i] += ((row[0][i] + row[1][i]) + (row[2][i] + row[3][i])) + ((row[4][i] + row[5][i]) + (row[6][i] + row[7][i]));
       }
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       const double rate = double(order.size()) * n * sizeof(float) / seconds;

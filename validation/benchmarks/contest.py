@@ -11,11 +11,11 @@ __all__ = ["contest"]
 def contest(repeats: int, quick: bool) -> list[Timing]:
     """Return the timings of all contenders, one after the other."""
     n = 100 if quick else 1000
-    few = 3 if quick else 20
+    few = 3 if quick else 10
     found: list[Timing | None] = []
     for target in ("numpy", "cython"):
         found.append(_said(measure.runtime(target, few, min(repeats, 3))))
-    found.append(_said(measure.blocks(20 if quick else 100, 1 if quick else 3)))
+    found.append(_said(measure.blocks(20 if quick else 100, 1)))
     for threads in (1, 2):
         for dtype in ("float32", "float64"):
             found.append(_said(measure.torch_peer("dense", n, threads, dtype, repeats)))

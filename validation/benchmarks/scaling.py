@@ -37,7 +37,7 @@ def _point(varied: str, value: float, timing: Timing, n_hidden: int, density: fl
 def scaling(repeats: int, quick: bool) -> list[Point]:
     """Return the points of all curves, float32, one thread, layout shared."""
     points = []
-    for n_trials in (10, 100) if quick else (10, 30, 100, 300, 500, 1000, 3000, 10000):
+    for n_trials in (10, 100) if quick else (10, 100, 500, 1000, 3000, 10000):
         timing = measure.ours("shared", n_trials, 1, "float32", repeats, record="counts")[0]
         points.append(_point("trials", n_trials, timing, 200, 1.0))
     for n_hidden in (200,) if quick else (200, 1000, 4000):

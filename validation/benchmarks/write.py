@@ -11,6 +11,7 @@ from pathlib import Path
 import brian2
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from validation.benchmarks.measure import Timing, bandwidth
 from validation.benchmarks.scaling import Point
@@ -133,6 +134,7 @@ def _curves(path: Path, points: Sequence[Point]) -> None:
         column[1].plot([p.value for p in mine], [p.ns_per_event for p in mine], "o-", color=BLUE)
         for ax in column:
             ax.set_xscale("log")
+            ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set_ylim(bottom=0)
             ax.spines[["top", "right"]].set_visible(False)
         column[1].set_xlabel(kind)
