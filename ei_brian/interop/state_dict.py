@@ -96,6 +96,8 @@ def _check_archive(file: Path, data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
+            if any(part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for part in parts):
+                raise NotImplementedError("packed in a way that neither of the two writes")
             limit = 100 * len(data) if file.suffix == ".npz" else len(data)
             total = sum(part.file_size for part in parts)
             broken = archive.testzip() if total <= min(limit, MAX_BYTES) else None
