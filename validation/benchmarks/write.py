@@ -94,7 +94,7 @@ def _text(timings: Sequence[Timing], points: Sequence[Point], quick: bool) -> st
         f"{p.events_per_trial:.3g} | {p.ns_per_event:.3g} |"
         for p in points
     ]
-    lines += ["", "## Roofline", "", "Adding rows of 800 bytes picked at random from a table of that size, one thread:", ""]
+    lines += ["", "## Where the caches end", "", "Adding random rows of 800 bytes from a table of that size:", ""]
     lines += ["| table | GB/s | ns per synaptic event (4 bytes) |", "|---|---|---|"]
     lines += [f"| {size / 2**20:.3g} MiB | {rate / 1e9:.3g} | {4e9 / rate:.3g} |" for size, rate in bandwidth()]
     lines += ["", "![peers](peers.png)", "", "![scaling](scaling.png)", ""]
