@@ -27,12 +27,12 @@ def command(
     training; under 2 with --pretrained.
     """
     from ei_brian.config.shipped import shipped_file
-    from ei_brian.report.folder import prepare_folder, write_report
+    from ei_brian.report.folder import check_folder, write_report
     from ei_brian.report.model_check import check_model
     from ei_brian.report.validation import Settings
     from ei_brian.storage import load_spec, save_spec
 
-    prepare_folder(output)
+    check_folder(output)
     if pretrained:
         path = shipped_file("digits_ei80.h5")
         note(f"loading {path} …")

@@ -14,15 +14,19 @@ __all__ = ["parse_levels", "parse_mix", "parse_noise"]
 
 
 def parse_mix(text: str) -> dict[str, float] | None:
-    """Return the shares of cell types; None for "none".
+    """Return the shares of cell types, also of a mixture or type that is named; None for "none".
 
     Raises
     ------
-    ConfigError
-        If the text has another form.
+    ConfigError, SpecError
+        If the text has another form, or names what is not known.
     """
+    from ei_brian.core.transform.mixtures import mixture
+
     if text.strip().lower() == "none":
         return None
+    if "=" not in text:
+        return mixture(text.strip(), "inh", "--mix")
     shares: dict[str, float] = {}
     for part in text.split(","):
         name, _, share = part.partition("=")

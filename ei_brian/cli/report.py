@@ -26,11 +26,11 @@ def command(
         return
     if model is None:
         raise ConfigError("--model: a recording holds numbers only; give the model file that it was made with.")
-    from ei_brian.report.folder import prepare_folder, write_report
+    from ei_brian.report.folder import check_folder, write_report
     from ei_brian.report.recording_report import recording_report
     from ei_brian.storage import load_recording, load_spec
 
     folder = output or Path("ei_brian_report")
     made = recording_report(load_spec(model), load_recording(source))
-    prepare_folder(folder)
+    check_folder(folder)
     print(f"report: {write_report(made, folder)}")

@@ -38,8 +38,8 @@ def command(
     _, test_set = data_settings(spec, data).load()
     if trials:
         test_set = test_set.select(0, min(trials, test_set.n_trials))
-    note(f"running {test_set.n_trials} trials of {test_set.name} in {backend} …")
     simulator = Backend(backend, dtype=dtype, threads=threads)
+    note(f"running {test_set.n_trials} trials of {test_set.name} in {backend} …")
     recording = simulator.run(spec, test_set, noise=injected, seed=seed if injected else None)
     if output is not None:
         save_recording(recording, output)

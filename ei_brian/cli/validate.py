@@ -20,7 +20,7 @@ def command(
         str | None, typer.Option(help="Data set (digits, or an .npz file); the one the model was trained with when not given.")
     ] = None,
     mix: Annotated[
-        str, typer.Option(help="What the inhibitory cells become: TYPE=SHARE,… of Izhikevich types, or 'none'.")
+        str, typer.Option(help="What the inhibitory cells become: TYPE=SHARE,…, a mixture (hippocampus CA3), or 'none'.")
     ] = "FS=0.6,LTS=0.4",
     noise: Annotated[str, typer.Option(help="Kind of noise of the ladder, a field of ei_brian.Noise.")] = "membrane_white",
     levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.025,0.05,0.1,0.2,0.4",
@@ -32,14 +32,14 @@ def command(
 ) -> None:
     """Prove the spikes of a model equal in Brian2, make its interneurons biological, add noise, and write a report folder."""
     from ei_brian.cli.mixture import parse_levels, parse_mix
-    from ei_brian.report.folder import prepare_folder, write_report
+    from ei_brian.report.folder import check_folder, write_report
     from ei_brian.report.model_check import check_model
     from ei_brian.report.validation import Settings
     from ei_brian.storage import load_spec
 
     settings = Settings(backend, threads, parse_mix(mix), noise, parse_levels(levels), seeds)
     spec = load_spec(model)
-    prepare_folder(output)
+    check_folder(output)
     report, facts = check_model(spec, data, settings, trials, note)
     page = write_report(report, output)
     if as_json:

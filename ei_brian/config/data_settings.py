@@ -19,7 +19,8 @@ class DataSettings:
     Parameters
     ----------
     name : str
-        ``"digits"``, or the path of an npz file; see `ei_brian.data.datasets.load_images`.
+        ``"digits"``, ``"fashion-mnist"``, ``"mnist"``, or the path of an npz file or a folder; see
+        `ei_brian.data.datasets.load_images`.
     encoding : {"latency", "poisson", "current"}
         How grey values become events; the table of that name holds its settings.
     n_steps : int
@@ -28,6 +29,8 @@ class DataSettings:
         Time step in ms.
     seed : int
         For encoders that draw random spikes.
+    n_images : int, optional
+        Only the first so many training images of the set, divided anew; all if left out.
     latency, poisson, current : encoder
         Their settings.
     """
@@ -37,6 +40,7 @@ class DataSettings:
     n_steps: int = 100
     dt_ms: float = 1.0
     seed: int = 0
+    n_images: int | None = None
     latency: Latency = field(default_factory=Latency)
     poisson: Poisson = field(default_factory=Poisson)
     current: Current = field(default_factory=Current)
@@ -58,5 +62,6 @@ class DataSettings:
     def load(self, *, calibration: bool = False) -> tuple[Stimulus, Stimulus]:
         """Return (training, test), or (calibration, test)."""
         return load_dataset(
-            self.name, self.dt_ms, self.seed, n_steps=self.n_steps, encoding=self.encoder, calibration=calibration
-        )
+            self.name, self.dt_ms, self.seed, n_steps=self.n_steps, encoding=self.encoder, calibration=calibration,
+            n_images=self.n_images,
+        )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from os import PathLike
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ei_brian.errors import ConfigError, unknown_name
@@ -67,12 +67,15 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         matched, result = _matched(option, value)
         if matched:
             return result
-    words = " or ".join(WORDS.get(get_origin(option) or option, str(option)) for option in allowed)
+    named = [option for option in allowed if option is not NoneType]
+    words = " or ".join(WORDS.get(get_origin(option) or option, str(option)) for option in named)
     raise ConfigError(f"{where}: {value!r}; give {words}.")
 
 
 def _matched(option: Any, value: Any) -> tuple[bool, Any]:
     """Return whether a value is of a type, and the value as that type: a whole number is a number, a list a tuple."""
+    if option is NoneType:  # TOML has no such value; what was left out stands so in provenance
+        return value is None, None
     if option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return True, float(value)
     if get_origin(option) is tuple and isinstance(value, list):

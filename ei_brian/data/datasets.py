@@ -47,6 +47,19 @@ class Images:
                 f"data set {self.name}: {self.labels.size} labels for {len(self.values)} images; give one each."
             )
 
+    def first(self, n_images: int) -> Images:
+        """Return the first so many of the training images as a data set of its own, without the publisher's test images.
+
+        Raises
+        ------
+        DataError
+            If there are not that many.
+        """
+        n_training = len(self.values) - self.n_test
+        if not 1 <= n_images <= n_training:
+            raise DataError(f"data set {self.name}: first {n_images} images asked for; allowed are 1 to {n_training}.")
+        return Images(self.values[:n_images], self.labels[:n_images], f"{self.name} first {n_images}")
+
 
 def _digits() -> Images:
     from sklearn.datasets import load_digits
@@ -147,7 +160,7 @@ def split(labels: Index, n_test: int = 0) -> tuple[Index, Index, Index]:
 
 def load_dataset(
     name: str = "digits", dt_ms: float = 1.0, seed: int = 0, *, n_steps: int = 100, encoding: Encoding | str = "latency",
-    calibration: bool = False,
+    calibration: bool = False, n_images: int | None = None,
 ) -> tuple[Stimulus, Stimulus]:  # fmt: skip
     """Return the training and the test set of a data set as stimuli.
 
@@ -166,6 +179,8 @@ def load_dataset(
         ``"latency"``, ``"poisson"``, ``"current"``, or one of those objects with other settings.
     calibration : bool
         Return (calibration, test) instead of (training, test): images that neither training nor test holds.
+    n_images : int, optional
+        Take the first so many training images of the set and divide these, for a smaller problem.
 
     Returns
     -------
@@ -173,8 +188,10 @@ def load_dataset(
         Two disjoint sets; units are pixels, rows first.
     """
     if all(Path(name, file).is_file() for file in HEIDELBERG):
+        if n_images is not None:
+            raise DataError(f"data set {name}: n_images={n_images}; only sets of images can be cut, leave it out.")
         return _heidelberg(Path(name), dt_ms, n_steps, calibration)
-    images = load_images(name)
+    images = load_images(name) if n_images is None else load_images(name).first(n_images)
     train_index, calibration_index, test_index = split(images.labels, images.n_test)
     first, word = (calibration_index, "calibration") if calibration else (train_index, "train")
     made = []

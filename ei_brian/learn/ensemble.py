@@ -207,4 +207,6 @@ def _shared_config(nets: Sequence[EINetwork], configs: Sequence[TrainingConfig])
                 f"train_ensemble.configs: {name} takes the values {sorted(values)}; within an ensemble only initial_rate_hz and "
                 "update_noise may differ. Train the others in an ensemble of their own."
             )
+    if configs[0].varies_input:
+        raise ConfigError("training.input_deletion, input_jitter_ms: not in train_ensemble; set both to 0, or use train.")
     return configs[0]

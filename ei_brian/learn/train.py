@@ -19,6 +19,7 @@ from tqdm import tqdm
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError, DataError
 from ei_brian.learn.initial_rate import set_initial_rate
+from ei_brian.learn.input_variation import vary_events
 from ei_brian.learn.network import Activity, EINetwork
 
 __all__ = ["History", "TrainingConfig", "load_checkpoint", "train"]
@@ -49,6 +50,11 @@ class TrainingConfig:
         (the question of Kilgore et al. 2025); 0 is none.
     gradient_limit : float
         Largest norm of the gradient.
+    input_deletion : float
+        Chance that an input spike is left out, drawn anew each time a trial is shown (dropout of the input).
+    input_jitter_ms : float
+        Standard deviation of a shift in time of each input spike, drawn anew each time; what leaves the trial stays at its end.
+        Both keep a network from learning single spikes by heart (needs a stimulus of spikes).
 
     Raises
     ------
@@ -68,12 +74,21 @@ class TrainingConfig:
     score_scale: float = 10.0
     update_noise: float = 0.0
     gradient_limit: float = 5.0
+    input_deletion: float = 0.0
+    input_jitter_ms: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             least = 1 if name in ("epochs", "batch_size") else 0
             if not np.isfinite(value) or value < least:
                 raise ConfigError(f"training.{name}: {value!r}; allowed are finite numbers >= {least}.")
+        if self.input_deletion >= 1:
+            raise ConfigError(f"training.input_deletion: {self.input_deletion!r}; a chance below 1 is allowed.")
+
+    @property
+    def varies_input(self) -> bool:
+        """Whether trials look different each time that they are shown."""
+        return self.input_deletion > 0 or self.input_jitter_ms > 0
 
 
 @dataclass(slots=True)
@@ -119,7 +134,7 @@ def train(
     """
     config = config or TrainingConfig()
     config = config if epochs is None else TrainingConfig(**{**asdict(config), "epochs": epochs})
-    _check(net, train_set)
+    _check(net, train_set, config)
     events = torch.from_numpy(np.asarray(train_set.dense(np.float32)))
     labels = torch.from_numpy(np.array(train_set.labels))
     run = _Run(net, config, len(labels))
@@ -161,13 +176,18 @@ def load_checkpoint(net: EINetwork, checkpoint: str | PathLike[str], config: Tra
     return run.history
 
 
-def _check(net: EINetwork, train_set: Stimulus) -> None:
+def _check(net: EINetwork, train_set: Stimulus, config: TrainingConfig) -> None:
     if train_set.labels is None or not train_set.n_trials:
         raise DataError(f"stimulus {train_set.name}: has no {'labels' if train_set.n_trials else 'trials'}; training needs them.")
     if (train_set.n_units, train_set.dt_ms) != (net.n_in, net.dt_ms) or train_set.n_classes > net.n_out:
         raise DataError(
             f"stimulus {train_set.name}: {train_set.n_units} units, dt {train_set.dt_ms:g} ms, {train_set.n_classes} classes; "
             f"the network has n_in={net.n_in}, dt_ms={net.dt_ms:g}, n_out={net.n_out}."
+        )
+    if config.varies_input and train_set.values is not None:
+        raise DataError(
+            f"stimulus {train_set.name}: is made of currents; training.input_deletion and input_jitter_ms act on spikes. Set "
+            "both to 0, or encode the data as spikes."
         )
 
 
@@ -188,7 +208,7 @@ class _Run:
         order = torch.randperm(len(labels), generator=self.generator)
         totals = np.zeros(3)
         for batch in order.split(self.config.batch_size):
-            activity = self.net(events[batch])
+            activity = self.net(self.varied(events[batch]))
             scores = activity.scores(self.net.readout)
             loss = functional.cross_entropy(self.config.score_scale * scores, labels[batch]) + self._penalty(activity)
             self.optimizer.zero_grad(set_to_none=True)
@@ -204,6 +224,11 @@ class _Run:
         for kept, value in zip((history.loss, history.accuracy, history.rate_hz), totals.tolist(), strict=True):
             kept.append(value)
         return float(totals[0]), float(totals[1]), float(totals[2])
+
+    def varied(self, events: torch.Tensor) -> torch.Tensor:
+        """Return a batch as it is shown this time."""
+        config = self.config
+        return vary_events(events, config.input_deletion, config.input_jitter_ms / self.net.dt_ms, self.generator)
 
     def _update(self) -> None:
         before = [p.detach().clone() for p in self.net.parameters()] if self.config.update_noise else []

@@ -8,6 +8,7 @@ from typing import Any
 
 from ei_brian.config.trained import data_of
 from ei_brian.config.training_run import DataSettings
+from ei_brian.core.reference import check_stimulus
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
@@ -49,6 +50,7 @@ def check_model(
     calibration_set, test_set = data_settings(spec, data).load(calibration=True)
     if trials:
         test_set = test_set.select(0, min(trials, test_set.n_trials))
+    check_stimulus(spec, test_set)
     validation = validate(spec, test_set, calibration_set, settings, torch_spikes(spec, test_set), say)
     return validation_report(validation), facts_of(validation)
 

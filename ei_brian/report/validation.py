@@ -17,6 +17,7 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.diversify import diversify
+from ei_brian.core.transform.mixtures import MIXTURES, mixture
 from ei_brian.errors import CalibrationError, DataError, SpecError
 from ei_brian.report.comparison import Comparison, compare
 from ei_brian.report.words import percent
@@ -47,6 +48,11 @@ class Settings:
         Number of noise seeds per level.
     seed : int
         Seed of cell types and of the first noise.
+
+    Raises
+    ------
+    BackendError, SpecError, ConfigError
+        For a backend, cell type, mixture or noise that is not known, and a level out of range: before anything is computed.
     """
 
     backend: str = "cpp_standalone"
@@ -56,6 +62,13 @@ class Settings:
     levels: tuple[float, ...] = (0.0, 0.025, 0.05, 0.1, 0.2, 0.4)
     seeds: int = 3
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        Backend(self.backend, threads=self.threads)
+        if self.mix is not None:
+            mixture(self.mix, "inh", "validate")
+        for level in self.levels:
+            Noise.of(self.noise, level)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,8 +209,9 @@ def _biology(
 
 
 def mix_in_words(mix: Mapping[str, float]) -> str:
-    """Return "FS/LTS" for a mixture of those types."""
-    return "/".join(mix)
+    """Return "FS/LTS" for a mixture of those types, and the name of a mixture that has one and many types."""
+    named = [known.name for known in MIXTURES.values() if len(mix) > 2 and dict(known.inh) == dict(mix)]
+    return named[0] if named else "/".join(mix)
 
 
 def _under_noise(

@@ -118,7 +118,11 @@ def test_validate_says_no_and_exits_1(
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (("--mix", "FS"), "TYPE=SHARE"),
+        (("--mix", "FS=0.5,"), "TYPE=SHARE"),
+        (("--mix", "FSS=1.0"), "Did you mean 'FS'"),
+        (("--mix", "FS=0.9,LTS=0.4"), "sum to 1.3"),
+        (("--mix", "hippocampus CA1"), "Did you mean 'hippocampus CA3'"),
+        (("--levels", "0,-1"), "rise"),
         (("--levels", "0.1,0.2"), "start at 0"),
         (("--levels", "0,x"), "give numbers"),
         (("--noise", "membrane_whte"), "Did you mean 'membrane_white'"),
@@ -130,13 +134,15 @@ def test_mistakes_in_options(ei_brian: Callable, tiny_model: Path, tmp_path: Pat
     shown = ei_brian("validate", tiny_model, "-o", tmp_path / "r", *QUICK, *arguments)
     assert shown.code == 2
     assert word in shown.err
-    assert not (tmp_path / "r" / "report.html").exists()
+    assert not (tmp_path / "r").exists()
 
 
-def test_model_of_another_width(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", ["run", "validate"])
+def test_model_of_another_width(ei_brian: Callable, tiny_model: Path, tmp_path: Path, verb: str) -> None:
     path = tmp_path / "three.npz"
     np.savez(path, images=np.random.default_rng(0).random((60, 9)), labels=np.arange(60) % 3)
-    shown = ei_brian("run", tiny_model, "--data", path, *QUICK)
+    output = () if verb == "run" else ("-o", tmp_path / "r")
+    shown = ei_brian(verb, tiny_model, "--data", path, *QUICK, *output)
     assert shown.code == 2
     assert "9 units" in shown.err
     assert "64 inputs" in shown.err

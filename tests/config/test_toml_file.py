@@ -26,12 +26,20 @@ class Outer:
     flag: bool = False
     count: int = 1
     inner: Inner = field(default_factory=Inner)
+    most: int | None = None
 
 
 def test_values_arrive_with_their_types() -> None:
     made = from_mapping(Outer, {"name": "a", "flag": True, "inner": {"rate_hz": 3, "sizes": [1, 2]}}, "file")
     assert made == Outer("a", True, 1, Inner(3.0, (1, 2)))
     assert isinstance(made.inner.rate_hz, float)
+
+
+def test_what_was_left_out_stands_as_none_in_provenance_and_comes_back() -> None:
+    assert from_mapping(Outer, {"name": "a", "most": None}, "file").most is None
+    assert from_mapping(Outer, {"name": "a", "most": 3}, "file").most == 3
+    with pytest.raises(ConfigError, match=r"most: 'all'; give a whole number\."):
+        from_mapping(Outer, {"name": "a", "most": "all"}, "file")
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,20 @@ def test_idx_folder_is_read_and_its_own_test_set_kept(folder: Path, arrays: list
     assert (made_train.n_trials, made_test.n_trials, made_test.n_units) == (50, 20, 20)
 
 
+def test_the_first_images_make_a_smaller_set_without_the_published_test_images(
+    folder: Path, arrays: list[npt.NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    npz = tmp_path / "first.npz"
+    np.savez(npz, images=arrays[0][:50], labels=arrays[1][:50])
+    for calibration in (False, True):
+        cut = load_dataset(str(folder), n_steps=40, n_images=50, calibration=calibration)
+        whole = load_dataset(str(npz), n_steps=40, calibration=calibration)
+        assert [part.sha256 for part in cut] == [part.sha256 for part in whole]
+    for n_images in (0, 61):
+        with pytest.raises(DataError, match=f"first {n_images} images asked for; allowed are 1 to 60"):
+            load_dataset(str(folder), n_images=n_images)
+
+
 def test_uncompressed_idx_files_are_read_too(folder: Path) -> None:
     before = load_images(str(folder)).values
     for name in IDX_FILES:
