@@ -24,11 +24,14 @@ def command(
     method: Annotated[str, typer.Option(help="For --from nir: euler or exact.")] = "euler",
     name: Annotated[str | None, typer.Option(help="Name of the network.")] = None,
     readout: Annotated[str | None, typer.Option(help="Decision rule, for example 'spike count' or 'max v'.")] = None,
+    split: Annotated[
+        bool, typer.Option("--split-by-sign", help="Give each neuron of both signs an excitatory and an inhibitory copy.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read a trained network of snnTorch, Norse, SpikingJelly or NIR and write a model file that fires the same spikes."""
     from ei_brian.interop.commands import import_file
-    from ei_brian.interop.dale import dale_report
+    from ei_brian.interop.dale import dale_report, split_by_sign
     from ei_brian.storage import save_spec
 
     check_can_write(output)
@@ -36,6 +39,7 @@ def command(
         file, source, architecture=architecture, dt_ms=dt_ms, reset=reset, reset_delay=reset_delay, method=method, name=name,
         readout=readout,
     )  # fmt: skip
+    spec = split_by_sign(spec) if split else spec
     save_spec(spec, output)
     imported = next((line for line in spec.provenance if line.get("action") == "import"), {})
     facts = {

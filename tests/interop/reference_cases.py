@@ -60,6 +60,14 @@ def architecture(name: str) -> dict[str, Any]:
     return {"framework": framework(name), "dt_ms": 1.0, "input_shape": shape, "layers": layers}
 
 
+def nir_choices(name: str) -> dict[str, Any]:
+    """Return what the NIR file of a case does not hold."""
+    choices: dict[str, Any] = {"writer": framework(name), "dt_ms": 1.0}
+    if framework(name) == "snntorch":
+        choices |= {"reset": "zero" if "zero" in name else "subtract", "reset_delay": "nodelay" not in name}
+    return choices
+
+
 def stimulus(name: str) -> Stimulus:
     with np.load(FOLDER / f"{name}.npz") as stored:
         events = stored["input"]

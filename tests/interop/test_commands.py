@@ -36,6 +36,9 @@ def test_state_dict_to_model_to_script(ei_brian: Callable, tmp_path: Path) -> No
     assert "Dale's law" in shown.out
     spec = load_spec(tmp_path / "net.h5")
     assert spec.sha256 == small_spec(NAME).sha256
+    split = ("--split-by-sign", "-o", tmp_path / "split.h5")
+    assert ei_brian("import", tmp_path / "net.npz", "--from", "snntorch", "--architecture", layers, *split).code == 0
+    assert {"exc", "inh"} <= {population.role for population in load_spec(tmp_path / "split.h5").populations}
     assert ei_brian("script", tmp_path / "net.h5", "-o", tmp_path / "net.py").code == 0
     assert compile((tmp_path / "net.py").read_text(encoding="utf-8"), "net.py", "exec")
 

@@ -17,7 +17,7 @@ from ei_brian.interop.snntorch import from_snntorch
 from ei_brian.interop.spikingjelly import from_spikingjelly
 from ei_brian.interop.state_dict import from_state_dict
 from ei_brian.sim.backend import Backend
-from tests.interop.reference_cases import FOLDER, NAMES, WITH_NIR, architecture, expected, framework, stimulus
+from tests.interop.reference_cases import FOLDER, NAMES, WITH_NIR, architecture, expected, framework, nir_choices, stimulus
 from tests.interop.reference_modules import Pair
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="reference data not on this machine")
@@ -55,10 +55,7 @@ def test_module_is_the_network_of_its_state_dict(name: str) -> None:
 
 @pytest.mark.parametrize("name", WITH_NIR)
 def test_nir_file_with_its_writers_convention(name: str) -> None:
-    choices: dict[str, Any] = {"writer": framework(name), "dt_ms": 1.0}
-    if framework(name) == "snntorch":
-        choices |= {"reset": "zero" if "zero" in name else "subtract", "reset_delay": "nodelay" not in name}
-    spec = from_nir(FOLDER / f"{name}.nir", **choices)
+    spec = from_nir(FOLDER / f"{name}.nir", **nir_choices(name))
     check_equal(name, spec, simulate(spec, stimulus(name), traces=[(spec.cells[-1].name, "v")]))
 
 
@@ -83,7 +80,7 @@ def test_brian2_numpy(name: str, layout: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["synapses", "shared"])
-@pytest.mark.parametrize("name", ["norse_lif_recurrent", "snntorch_conv", "snntorch_leaky_nodelay", "spikingjelly_plif"])
+@pytest.mark.parametrize("name", NAMES)
 def test_compiled_brian2(name: str, layout: str) -> None:
     spec = from_file(name)
     check_equal(name, spec, Backend("cpp_standalone", layout=layout).run(spec, stimulus(name)))

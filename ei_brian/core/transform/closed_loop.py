@@ -14,6 +14,7 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.forced import acts_in_its_step, late_jumps
 from ei_brian.core.transform.knobs import Knobs, knobs_of, scaled_projections, turned, with_population
 from ei_brian.core.transform.replay import filtered, jumps_of, replay
 
@@ -118,13 +119,30 @@ def improved(spec: NetworkSpec, seen: Comparison, targets: Targets, iteration: i
     made = spec
     for name, knobs in swapped.items():
         cells = spec[name]
-        jumps = {}
-        for port in driven_ports(cells):
-            decay = np.exp(-spec.dt_ms / np.asarray(cells.parameters[f"tau_{port}"]))
-            jumps[port] = jumps_of(recording.traces[(name, port)][part], decay)
+        jumps = {port: _arrivals(spec, recording, cells, port, part) for port in driven_ports(cells)}
         better = better_cells(cells, knobs, jumps, targets, part, shrink)
         made = with_population(made, _pushed(better, knobs, seen.rates_hz[name], targets.rates_hz[name]))
     return scaled_projections(made, _projection_factors(spec, swapped, seen, targets))
+
+
+def _arrivals(
+    spec: NetworkSpec, recording: Recording, cells: Population, port: str, trials: npt.NDArray[np.integer]
+) -> Array:
+    """Return what arrived at a port as `replay` takes it: at the end of a step, also where it came before the update."""
+    decay = np.exp(-spec.dt_ms / np.asarray(cells.parameters[f"tau_{port}"]))
+    jumps = jumps_of(recording.traces[(cells.name, port)][trials], decay)
+    mine = [p for p in spec.projections if p.target == cells.name and p.port == port]
+    if not any(acts_in_its_step(spec, projection) for projection in mine):
+        return jumps
+    late: Any = 0.0
+    if not all(acts_in_its_step(spec, projection) for projection in mine):
+        sources = {p.source for p in mine if p.source in recording.spikes}
+        fired = {name: np.asarray(recording.spikes[name].dense(), dtype=bool)[trials] for name in sources}
+        late = late_jumps(spec, fired, cells.name, port)
+    early = (jumps - late) / decay  # the current had decayed once when it was looked at
+    made = np.zeros_like(jumps)
+    made[:, :-1] = early[:, 1:]
+    return made + late  # type: ignore[no-any-return]
 
 
 def driven_ports(population: Population) -> tuple[str, ...]:

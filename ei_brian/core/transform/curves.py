@@ -19,6 +19,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.drive_map import RECEPTORS, current_scale, mapped_cells
 from ei_brian.core.transform.replay import replay
+from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError
 
 __all__ = ["CalibrationCurve", "TypeTrace", "calibration_curves", "traces_of_types"]
@@ -102,8 +103,10 @@ def _curve(cells: Population, name: str, line: Mapping[str, Any], dt_ms: float) 
         for key, parameter in (("gain", "gain_g"), ("offset", "offset_g"), ("tau_ms", "tau_g"))
     }
     trained = {key: float(np.mean(np.asarray(values))) for key, values in line["trained"].items()}
-    jumps = _jumps(trained["tau_syn"], dt_ms) * trained["v_threshold"]
-    lif = Population("cells", DRIVES.size, "mixed", "lif_exponential", parameters=trained)
+    lif = Population("cells", DRIVES.size, "mixed", line.get("from_model", "lif_exponential"), parameters=trained)
+    first = {**first, "offset": first["offset"] + float(bias_current(lif, first["gain"], first["tau_ms"], dt_ms))}
+    drive = trained_drive(lif, dt_ms, "calibration_curves")
+    jumps = _jumps(drive.tau_ms, dt_ms) * drive.arrival
     return CalibrationCurve(
         cells.name, name, DRIVES, _rates(lif, jumps, dt_ms), _rates(_mapped(kind, first), jumps, dt_ms),
         _rates(_mapped(kind, present), jumps, dt_ms), cells.neuron().input_unit, (first["gain"], present["gain"]),
@@ -125,7 +128,8 @@ def _jumps(tau_syn_ms: float, dt_ms: float) -> Array:
 
 
 def _rates(cells: Population, jumps: Array, dt_ms: float) -> FloatArray:
-    spikes = replay(cells, dt_ms, {"g": jumps})
+    port = RECEPTORS[0][0] if cells.receptors else cells.ports[0]
+    spikes = replay(cells, dt_ms, {port: jumps})
     rates: FloatArray = spikes.mean(axis=(0, 1)) / (dt_ms * 1e-3)
     return rates
 

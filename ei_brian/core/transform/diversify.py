@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ei_brian.core.models import neuron_model
-from ei_brian.core.models.cell_types import CellType, cell_type
+from ei_brian.core.models.cell_types import cell_type
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.core.transform.drive_map import DriveMap, first_map, mapped_cells
+from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, first_map, mapped_cells
 from ei_brian.core.transform.mixtures import assign_types, mixture
 from ei_brian.core.transform.pipe import pipeable
+from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["diversify", "populations_of"]
@@ -39,7 +40,8 @@ def diversify(
     Parameters
     ----------
     spec : NetworkSpec
-        A network of ``lif_exponential`` cells; left out behind ``|``.
+        A network of leaky integrate-and-fire cells, of this package or imported; left out behind ``|``. Cells of an imported
+        network are excitatory or inhibitory once `split_by_sign` has made them so; before it, name a population.
     mix : str or mapping of cell type to share
         A named mixture (`mixtures.MIXTURES`), one cell type, or shares that sum to one.
     population : str
@@ -68,10 +70,13 @@ def diversify(
         role = "exc" if target.role == "exc" else "inh"
         shares = mixture(mix, role, "diversify")
         cells, maps = _swapped(target, shares, jitter, np.random.default_rng(stream), spec.dt_ms)
+        ports = {p.name: p.port for p in spec.projections if p.target == target.name and p.port != RECEPTORS[0][0]}
         populations = tuple(cells if p.name == target.name else p for p in made.populations)
-        made = replace(made, populations=populations).with_provenance(
+        projections = tuple(replace(p, port=RECEPTORS[0][0]) if p.name in ports else p for p in made.projections)
+        made = replace(made, populations=populations, projections=projections).with_provenance(
             "diversify", population=target.name, mix=shares, jitter=jitter, seed=seed, from_model=target.model,
             trained={name: np.asarray(values).tolist() for name, values in target.parameters.items()}, first_map=maps,
+            **({"ports": ports} if ports else {}),
         )  # fmt: skip
     return made
 
@@ -88,18 +93,14 @@ def populations_of(spec: NetworkSpec, population: str, where: str) -> tuple[Popu
     chosen = tuple(p for p in cells if population in ("all", p.role, p.name))
     if not chosen:
         allowed = sorted({"all", *(p.role for p in cells), *(p.name for p in cells)})
-        raise SpecError(unknown_name(f"{where}.population", population, allowed))
+        split = " Neurons of mixed signs get a role by split_by_sign." if any(p.role == "mixed" for p in cells) else ""
+        raise SpecError(unknown_name(f"{where}.population", population, allowed) + split)
     return chosen
 
 
 def _swapped(
     old: Population, shares: Mapping[str, float], jitter: float, rng: np.random.Generator, dt_ms: float
 ) -> tuple[Population, dict[str, Any]]:
-    if old.model != "lif_exponential":
-        raise SpecError(
-            f"diversify: population {old.name} is of model {old.model!r}; only 'lif_exponential' cells have a trained drive that "
-            "a current can be made of. Diversify the network as it was trained, before other transforms."
-        )
     kinds = [cell_type(name) for name in shares]
     models = sorted({kind.model for kind in kinds})
     if len(models) > 1:
@@ -107,17 +108,14 @@ def _swapped(
             f"diversify.mix: types of different models ({', '.join(models)}); a population is of one. Take types of one model."
         )
     names = assign_types(shares, old.size, rng)
-    maps = {kind.name: _map_of(kind, old, dt_ms) for kind in kinds}
+    trained_drive(old, dt_ms, "diversify")  # refuses cells that have none
+    maps = {kind.name: first_map(kind, old, dt_ms) for kind in kinds}
     parameters = type_parameters(names, jitter, rng)
     for key, attribute in (("gain_g", "gain"), ("offset_g", "offset"), ("tau_g", "tau_ms")):
         parameters[key] = np.array([getattr(maps[name], attribute) for name in names])
+    parameters["offset_g"] = parameters["offset_g"] + bias_current(old, parameters["gain_g"], parameters["tau_g"], dt_ms)
     cells = mapped_cells(models[0], old.size, old.role, parameters, old.name, names)
     return cells, {name: _as_data(made) for name, made in maps.items()}
-
-
-def _map_of(kind: CellType, old: Population, dt_ms: float) -> DriveMap:
-    mem, syn, threshold = (float(np.mean(np.asarray(old.parameters[name]))) for name in ("tau_mem", "tau_syn", "v_threshold"))
-    return first_map(kind, mem, syn, threshold, dt_ms)
 
 
 def _as_data(made: DriveMap) -> dict[str, float]:

@@ -13,6 +13,7 @@ from ei_brian.core.models.cell_types import CellType
 from ei_brian.core.models.rest import at_rest
 from ei_brian.core.population import Population
 from ei_brian.core.transform.replay import filtered, replay
+from ei_brian.core.transform.trained_drive import TrainedDrive, trained_drive
 
 __all__ = ["RECEPTORS", "DriveMap", "current_scale", "first_map", "fit_map", "mapped_cells", "synthetic_jumps"]
 
@@ -141,20 +142,24 @@ def synthetic_jumps(tau_syn_ms: float, dt_ms: float, duration_ms: float = 120.0,
     return jumps
 
 
+def first_map(kind: CellType, trained: Population, dt_ms: float) -> DriveMap:
+    """Return a map that needs no data: fitted to the mean trained cell of a population, under a synthetic drive."""
+    ports = tuple(trained.ports)
+    drive = trained_drive(trained, dt_ms, "first map")
+    means = {name: float(np.mean(np.asarray(value))) for name, value in trained.parameters.items()}
+    parameters = tuple((name, value) for name, value in means.items() if name not in ("bias", "recurrent_bias"))
+    return _first_map(kind.name, trained.model, parameters, ports[0], drive, dt_ms)
+
+
 @lru_cache(maxsize=256)
-def _first_map(kind_name: str, tau_mem_ms: float, tau_syn_ms: float, threshold: float, dt_ms: float) -> DriveMap:
+def _first_map(
+    kind_name: str, model: str, parameters: tuple[tuple[str, float], ...], port: str, drive: TrainedDrive, dt_ms: float
+) -> DriveMap:
     from ei_brian.core.models.cell_types import cell_type
 
-    jumps = synthetic_jumps(tau_syn_ms, dt_ms) * threshold
-    parameters = {"tau_mem": tau_mem_ms, "tau_syn": tau_syn_ms, "v_threshold": threshold}
-    trained = Population("cells", jumps.shape[2], "mixed", "lif_exponential", parameters=parameters)
-    taus, target = tuple(tau_syn_ms * factor for factor in FIRST_TAUS), replay(trained, dt_ms, {"g": jumps})
-    made = fit_map(cell_type(kind_name), taus, dt_ms, jumps / threshold, target)
-    return DriveMap(
-        made.gain / threshold, made.offset, made.tau_ms, made.distance, made.rate_trained_hz, made.rate_mapped_hz
-    )
-
-
-def first_map(kind: CellType, tau_mem_ms: float, tau_syn_ms: float, threshold: float, dt_ms: float) -> DriveMap:
-    """Return a map that needs no data: fitted to a leaky integrate-and-fire cell under a synthetic drive."""
-    return _first_map(kind.name, tau_mem_ms, tau_syn_ms, threshold, dt_ms)
+    unit = drive.arrival
+    jumps = synthetic_jumps(drive.tau_ms, dt_ms) * unit
+    trained = Population("cells", jumps.shape[2], "mixed", model, parameters=dict(parameters))
+    taus, target = tuple(drive.tau_ms * factor for factor in FIRST_TAUS), replay(trained, dt_ms, {port: jumps})
+    made = fit_map(cell_type(kind_name), taus, dt_ms, jumps / unit, target)
+    return DriveMap(made.gain / unit, made.offset, made.tau_ms, made.distance, made.rate_trained_hz, made.rate_mapped_hz)

@@ -11,10 +11,11 @@ from scipy import sparse
 
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.projection import Projection
+from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 
-__all__ = ["forced_jumps", "released"]
+__all__ = ["acts_in_its_step", "forced_jumps", "late_jumps", "released"]
 
 Array = npt.NDArray[np.floating]
 
@@ -34,6 +35,10 @@ def forced_jumps(
         The spikes that all cells are made to emit.
     target : str
         The population that receives.
+
+    Notes
+    -----
+    What arrives before the target's update of a step stands in the step before: `replay` adds arrivals at the end of a step.
     """
     first = {}
     start = 0
@@ -51,8 +56,31 @@ def forced_jumps(
             if projection.plasticity is not None:
                 sent = released(sent, projection.plasticity, spec.dt_ms)
         made = _propagated(projection, sent)
+        if acts_in_its_step(spec, projection):
+            made[:, :-1] = made[:, 1:]
+            made[:, -1] = 0
         arriving[projection.port] = arriving[projection.port] + made if projection.port in arriving else made
     return arriving
+
+
+def acts_in_its_step(spec: NetworkSpec, projection: Projection) -> bool:
+    """Tell whether spikes reach the target before its update of the same step, as in torch's loops over layers."""
+    return spec.schedule.index(Phase("propagate", projection.name)) < spec.schedule.index(Phase("update", projection.target))
+
+
+def late_jumps(
+    spec: NetworkSpec, spikes: Mapping[str, npt.NDArray[np.bool_]], target: str, port: str
+) -> npt.NDArray[np.float32] | float:
+    """Return what reaches a port of a population from other cells after its update, shape (trial, step, neuron)."""
+    late: Any = 0.0
+    for projection in spec.projections:
+        mine = projection.target == target and projection.port == port and projection.source in spikes
+        if mine and not acts_in_its_step(spec, projection):
+            sent = spikes[projection.source].astype(np.float32)
+            if projection.plasticity is not None:
+                sent = released(sent, projection.plasticity, spec.dt_ms)
+            late = late + _propagated(projection, sent)
+    return late  # type: ignore[no-any-return]
 
 
 def released(spikes: npt.NDArray[np.float32], plasticity: TsodyksMarkram, dt_ms: float) -> npt.NDArray[np.float32]:

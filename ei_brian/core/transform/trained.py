@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -30,10 +32,12 @@ def trained_network(spec: NetworkSpec, where: str = "calibrate") -> NetworkSpec:
         raise SpecError(
             f"{where}.trained: cannot be read from the provenance ({reason}); give the trained network: {where}(…, trained=spec)."
         )
-    populations = tuple(_before(p, lines[p.name]["trained"]) if p.name in lines else p for p in spec.populations)
-    return replace(spec, populations=populations, provenance=())
+    populations = tuple(_before(p, lines[p.name]) if p.name in lines else p for p in spec.populations)
+    ports = {name: port for line in lines.values() for name, port in line.get("ports", {}).items()}
+    projections = tuple(replace(p, port=ports.get(p.name, p.port)) for p in spec.projections)
+    return replace(spec, populations=populations, projections=projections, provenance=())
 
 
-def _before(cells: Population, parameters: dict[str, float | list[float]]) -> Population:
-    arrays = {name: np.asarray(values) for name, values in parameters.items()}
-    return Population(cells.name, cells.size, cells.role, "lif_exponential", parameters=arrays)
+def _before(cells: Population, line: Mapping[str, Any]) -> Population:
+    arrays = {name: np.asarray(values) for name, values in line["trained"].items()}
+    return Population(cells.name, cells.size, cells.role, line.get("from_model", "lif_exponential"), parameters=arrays)
