@@ -13,6 +13,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.trials import calibration_trials, refuse_overlap, trial_hashes
 from ei_brian.errors import ConfigError, DataError
+from ei_brian.learn.input_variation import vary_events
 from ei_brian.learn.spec_network import SpecActivity, SpecNetwork
 
 __all__ = ["FineTuning", "fine_tune", "refit_readout"]
@@ -34,8 +35,15 @@ class FineTuning:
         Cost of a population's squared relative deviation from the mean rate that it had on the first batch.
     gradient_limit : float
         Largest norm of the gradient of each projection, relative to the same.
+    distillation : float
+        Cost of the squared difference of the scores from those of a teacher, as a share of the variance of the latter; needs
+        `fine_tune`'s ``teacher``.
+    input_deletion, input_jitter_ms : float
+        Chance that an input spike is left out, and standard deviation of a shift in time, drawn anew each time that a trial is
+        shown (as in `TrainingConfig`). The teacher sees the same varied trial: it tells the right answer to trials that are in no
+        data set.
     seed : int
-        Order of the trials.
+        Order and variation of the trials.
 
     Raises
     ------
@@ -49,6 +57,9 @@ class FineTuning:
     score_scale: float = 10.0
     rate_penalty: float = 0.5
     gradient_limit: float = 1.0
+    distillation: float = 0.0
+    input_deletion: float = 0.0
+    input_jitter_ms: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -56,11 +67,18 @@ class FineTuning:
             least = 1 if name in ("epochs", "batch_size") else 0
             if not np.isfinite(value) or value < least:
                 raise ConfigError(f"fine-tuning.{name}: {value!r}; allowed are finite numbers >= {least}.")
+        if self.input_deletion >= 1:
+            raise ConfigError(f"fine-tuning.input_deletion: {self.input_deletion!r}; a chance below 1 is allowed.")
+
+    @property
+    def varies_input(self) -> bool:
+        """Whether trials look different each time that they are shown."""
+        return self.input_deletion > 0 or self.input_jitter_ms > 0
 
 
 def fine_tune(
-    spec: NetworkSpec, train_set: Stimulus, config: FineTuning | None = None, *, test_set: Stimulus | None = None,
-    progress: bool = False,
+    spec: NetworkSpec, train_set: Stimulus, config: FineTuning | None = None, *, teacher: NetworkSpec | None = None,
+    test_set: Stimulus | None = None, progress: bool = False,
 ) -> NetworkSpec:  # fmt: skip
     """Return the network with all weights trained further by surrogate gradients, under Dale's law, through its own cells.
 
@@ -72,6 +90,9 @@ def fine_tune(
         With labels, at the network's time step.
     config : FineTuning, optional
         The settings.
+    teacher : NetworkSpec, optional
+        A network for the same input whose scores are to be met, such as the one before the swap (Hinton, Vinyals & Dean 2015,
+        arXiv:1503.02531; by regression of scores as in Ba & Caruana 2014, arXiv:1312.6184).
     test_set : Stimulus, optional
         Refused if it shares a trial with the training set.
     progress : bool
@@ -81,12 +102,20 @@ def fine_tune(
     ------
     DataError
         If the stimulus does not fit or has no labels, or the sets overlap with each other or with the calibration set.
+    ConfigError
+        For distillation without a teacher, a teacher without distillation, or varied input that is made of currents.
     """
     config = config or FineTuning()
     _check(spec, train_set, test_set)
+    _check_teacher(spec, teacher, config)
+    if config.varies_input and train_set.values is not None:
+        raise ConfigError(
+            f"fine-tuning.input_deletion, input_jitter_ms: act on spikes, and stimulus {train_set.name} is made of currents; set "
+            "both to 0."
+        )
     net = SpecNetwork(spec, "all")
-    _train(net, train_set, config, None, progress)
-    return _exported(net, train_set, "all", config)
+    _train(net, train_set, config, None, progress, None if teacher is None else SpecNetwork(teacher, "readout"))
+    return _exported(net, train_set, "all", config, teacher)
 
 
 def refit_readout(
@@ -104,6 +133,20 @@ def refit_readout(
     return _exported(net, train_set, "readout", config)
 
 
+def _check_teacher(spec: NetworkSpec, teacher: NetworkSpec | None, config: FineTuning) -> None:
+    if (teacher is None) != (config.distillation == 0):
+        given = "no teacher is given" if teacher is None else "a teacher is given"
+        raise ConfigError(
+            f"fine-tuning.distillation: {config.distillation!r}, and {given}; give both fine_tune(…, teacher=trained) and "
+            "FineTuning(distillation=1.0), or neither."
+        )
+    if teacher is not None and (teacher.n_inputs, teacher.dt_ms) != (spec.n_inputs, spec.dt_ms):
+        raise ConfigError(
+            f"fine_tune.teacher: {teacher.n_inputs} inputs, dt {teacher.dt_ms:g} ms; the network has {spec.n_inputs}, "
+            f"{spec.dt_ms:g} ms. A teacher takes the same input."
+        )
+
+
 def _check(spec: NetworkSpec, train_set: Stimulus, test_set: Stimulus | None) -> None:
     if train_set.labels is None:
         raise DataError(f"stimulus {train_set.name}: has no labels; training needs them.")
@@ -117,10 +160,13 @@ def _check(spec: NetworkSpec, train_set: Stimulus, test_set: Stimulus | None) ->
         refuse_overlap(trial_hashes(train_set), test_set, "training set")
 
 
-def _exported(net: SpecNetwork, train_set: Stimulus, what: str, config: FineTuning) -> NetworkSpec:
+def _exported(
+    net: SpecNetwork, train_set: Stimulus, what: str, config: FineTuning, teacher: NetworkSpec | None = None
+) -> NetworkSpec:
     return net.export(
         weights=what, training_set=train_set.name, training_sha256=train_set.sha256,
         training_trials=list(trial_hashes(train_set)), settings=asdict(config),
+        teacher_sha256="" if teacher is None else teacher.sha256,
     )  # fmt: skip
 
 
@@ -136,8 +182,9 @@ def _spikes_of(net: SpecNetwork, stimulus: Stimulus) -> dict[str, torch.Tensor]:
 
 
 def _train(
-    net: SpecNetwork, train_set: Stimulus, config: FineTuning, given: dict[str, torch.Tensor] | None, progress: bool
-) -> None:
+    net: SpecNetwork, train_set: Stimulus, config: FineTuning, given: dict[str, torch.Tensor] | None, progress: bool,
+    teacher: SpecNetwork | None = None,
+) -> None:  # fmt: skip
     events = torch.from_numpy(np.asarray(train_set.dense(np.uint8 if train_set.values is None else np.float32)))
     labels = torch.from_numpy(np.array(train_set.labels))
     sizes = {name: float(w.detach().square().mean().sqrt()) or 1.0 for name, w in net.weights.items()}
@@ -147,15 +194,14 @@ def _train(
     n_batches = -(-len(labels) // config.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs * n_batches)
     generator = torch.Generator().manual_seed(config.seed)
-    goal: dict[str, torch.Tensor] = {}
+    cost = _Cost(config, teacher, given is None)
     with tqdm(total=config.epochs * n_batches, desc="fine-tuning", unit="batch", disable=not progress) as bar:
         for _ in range(config.epochs):
             for batch in torch.randperm(len(labels), generator=generator).split(config.batch_size):
                 part = None if given is None else {name: z[batch].float() for name, z in given.items()}
-                activity = net(events[batch].float(), part)
-                loss = functional.cross_entropy(config.score_scale * activity.scores, labels[batch])
-                if given is None:
-                    loss = loss + config.rate_penalty * _rate_cost(activity, goal)
+                jitter_steps = config.input_jitter_ms / net.spec.dt_ms
+                shown = vary_events(events[batch], config.input_deletion, jitter_steps, generator).float()
+                loss = cost(net(shown, part), shown, labels[batch])
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 for weights in trained.values():
@@ -165,6 +211,26 @@ def _train(
                 net.enforce_dale()
                 bar.set_postfix(loss=f"{loss.item():.3f}")
                 bar.update()
+
+
+class _Cost:
+    """What fine-tuning makes small: wrong answers, scores other than the teacher's, and rates other than at the start."""
+
+    def __init__(self, config: FineTuning, teacher: SpecNetwork | None, with_rates: bool) -> None:
+        self.config, self.teacher, self.with_rates = config, teacher, with_rates
+        self.goal: dict[str, torch.Tensor] = {}
+
+    def __call__(self, activity: SpecActivity, shown: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the cost of a batch."""
+        loss = functional.cross_entropy(self.config.score_scale * activity.scores, labels)
+        if self.teacher is not None:
+            with torch.no_grad():
+                wanted = self.teacher(shown).scores
+            spread = (wanted - wanted.mean(dim=1, keepdim=True)).square().mean().clamp(min=1e-12)
+            loss = loss + self.config.distillation * (activity.scores - wanted).square().mean() / spread
+        if self.with_rates:
+            loss = loss + self.config.rate_penalty * _rate_cost(activity, self.goal)
+        return loss
 
 
 def _rate_cost(activity: SpecActivity, goal: dict[str, torch.Tensor]) -> torch.Tensor:

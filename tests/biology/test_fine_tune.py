@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -105,3 +107,31 @@ def test_data_sets_do_not_mix(spec: NetworkSpec) -> None:
         fine_tune(made, train_set.refined(2))
     with pytest.raises(ConfigError, match="trainable"):
         SpecNetwork(made, "some")
+
+
+def test_a_teacher_draws_the_scores_to_its_own(spec: NetworkSpec) -> None:
+    made, train_set = diversify(spec, "cortex FS", "all", seed=1), some_input(48, 2)
+
+    def error(network: NetworkSpec) -> float:
+        wanted, got = (np.asarray(simulate(s, some_input(30, 5)).scores) for s in (spec, network))
+        return float(np.square(got - wanted).sum())
+
+    config = FineTuning(epochs=4, batch_size=16, learning_rate=0.03, distillation=1.0, input_deletion=0.1)
+    taught = fine_tune(made, train_set, config, teacher=spec)
+    alone = fine_tune(made, train_set, replace(config, distillation=0.0))
+    assert error(taught) < 0.8 * error(made)
+    assert error(taught) < 0.5 * error(alone)  # labels alone draw the scores away
+    assert taught.provenance[-1]["teacher_sha256"] == spec.sha256
+    assert taught.sha256 == fine_tune(made, train_set, config, teacher=spec).sha256
+
+
+def test_teacher_and_distillation_belong_together(spec: NetworkSpec) -> None:
+    made, train_set = diversify(spec, "cortex FS", "all", seed=1), some_input(12, 2)
+    with pytest.raises(ConfigError, match="no teacher is given"):
+        fine_tune(made, train_set, FineTuning(distillation=1.0))
+    with pytest.raises(ConfigError, match="or neither"):
+        fine_tune(made, train_set, teacher=spec)
+    with pytest.raises(ConfigError, match="same input"):
+        fine_tune(made, train_set, FineTuning(distillation=1.0), teacher=replace(spec, dt_ms=0.5))
+    with pytest.raises(ConfigError, match="chance below 1"):
+        FineTuning(input_deletion=1.0)

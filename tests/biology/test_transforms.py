@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,26 @@ def test_conductances_carry_the_same_current_at_the_mean_potential(swapped: Netw
     assert np.allclose(got, wanted, rtol=1e-6, atol=0)  # weights are float32
     assert np.all(exc.weights >= 0)
     assert np.all(inh.weights >= 0)
+
+
+def test_inputs_may_stay_currents(swapped: NetworkSpec) -> None:
+    """Only synapses between cells become conductances; what the input does to a cell alone is as before, to the bit."""
+    made = to_conductances(swapped, inputs="current")
+    assert made.projection("input_E") == swapped.projection("input_E")
+    assert made["E"].receptors[-1] == ("g", "exponential_current")
+    assert made.projection("I_E").port == "g_inh"
+    stimulus = some_input(6, 3)
+
+    def alone(spec: NetworkSpec) -> NetworkSpec:
+        kept = [p.source == "input" or p.target == "out" for p in spec.projections]
+        pairs = zip(spec.projections, kept, strict=True)
+        quiet = tuple(p if keep else replace(p, weights=0 * np.asarray(p.weights)) for p, keep in pairs)
+        return replace(spec, projections=quiet)
+
+    assert simulate(alone(made), stimulus).spikes["E"].equals(simulate(alone(swapped), stimulus).spikes["E"])
+    oracle, recording = simulate(made, stimulus), Backend("numpy", layout="synapses").run(made, stimulus)
+    assert oracle.spikes["E"].n_events > 10
+    assert recording.spikes["E"].equals(oracle.spikes["E"])
 
 
 def test_every_rung_gives_equal_spikes_in_the_reference_and_in_brian2(swapped: NetworkSpec) -> None:
@@ -162,6 +184,7 @@ def test_ladder_without_and_with_calibration(spec: NetworkSpec) -> None:
         (with_delays(1.0, 2.0, projections="I_EE"), "I_EE"),
         (refine_dt(0.3), "whole multiple"),
         (to_conductances(), "diversify the network first"),
+        (to_conductances(inputs="currents"), "inputs"),
         (with_short_term_plasticity("inh"), "no pair of types"),
     ],
 )

@@ -1,9 +1,10 @@
 """How much of a trained network's accuracy remains when its cells become real ones.
 
-    python validation/biology/retained.py --dataset digits --encoding latency --seeds 0 1 2 --nets build/nets
+    python validation/biology/retained.py --dataset digits --encoding latency --seeds 0 1 2 3 4 --nets build/nets
 
-Trains 64-200(160 E / 40 I, recurrent)-10 networks (or loads them from ``--nets``), calibrates on the calibration set, and
-measures on the test set. One JSON file per network in ``measured/``; ``python validation/biology/summary.py`` makes the table.
+Trains inputs-200(160 E / 40 I, recurrent)-10 networks (or loads them from ``--nets``), calibrates on the calibration set, and
+measures on the test set. One JSON file per network in ``measured/``, replaced after each rung; a second call goes on where the
+first was stopped, from the networks that it keeps beside the trained ones. `summary.py` makes the table.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
+import compiled_replay
 import numpy as np
 import torch
 
@@ -42,6 +45,10 @@ RESULTS = Path(__file__).parent / "measured"
 EPOCHS = {"digits": 16, "fashion": 8}
 TUNING = FineTuning(epochs=1, learning_rate=0.004)
 SETTINGS = {"iterations": 4, "most_trials": 80}
+MIXES = {"cortex": "cortex FS/LTS", "CA3": "hippocampus CA3"}
+PARTS = ("inh cortex", "inh CA3", "all cortex", "all CA3", "biology cortex", "tune cortex")
+
+Transform = Callable[[NetworkSpec], NetworkSpec]
 
 
 def trained_network(name: str, path: str, encoding: str, seed: int, nets: Path) -> NetworkSpec:
@@ -59,78 +66,99 @@ def trained_network(name: str, path: str, encoding: str, seed: int, nets: Path) 
 
 
 class Measurement:
-    """The rungs of one network, written after each."""
+    """The rungs of one network: each is made once, kept as a file, measured on the test set and written down."""
 
-    def __init__(self, trained: NetworkSpec, test_set: Stimulus, out: Path, head: dict[str, Any]) -> None:
-        self.trained, self.test_set, self.out = trained, test_set, out
+    def __init__(self, trained: NetworkSpec, test_set: Stimulus, kept: Path, head: dict[str, Any]) -> None:
+        self.trained, self.test_set, self.kept, self.head = trained, test_set, kept, head
+        self.out = RESULTS / f"{head['dataset']}_{head['encoding']}_{head['seed']}.json"
+        before = json.loads(self.out.read_text()) if self.out.exists() else {}
+        same = before.get("trained_sha256") == trained.sha256
+        self.rows: dict[str, dict[str, Any]] = {row["rung"]: row for row in before["rungs"]} if same else {}
         self.base = simulate(trained, test_set)
-        self.rows: list[dict[str, Any]] = []
-        self.head = head
-        self.add("trained", trained, 0.0)
+        if "trained" not in self.rows:
+            self.add("trained", trained, 0.0)
+
+    def file_of(self, name: str) -> Path:
+        """Return where the network of a rung is kept."""
+        return self.kept / f"{self.out.stem}_{re.sub('[^a-zA-Z0-9.]+', '_', name)}.h5"
+
+    def make(self, name: str, transform: Transform, spec: NetworkSpec | None) -> NetworkSpec | None:
+        """Return the network of a rung, made by a transform unless it is known; None where it does not converge."""
+        if spec is None or "error" in self.rows.get(name, {}):
+            return None
+        if name in self.rows and self.file_of(name).exists():
+            return load_spec(self.file_of(name))
+        started = process_time()
+        try:
+            made = transform(spec)
+        except CalibrationError as error:
+            self.rows[name] = {"rung": name, "error": str(error)}
+            print(self.out.stem, name, error, flush=True)
+            self.write()
+            return None
+        seconds = process_time() - started
+        self.kept.mkdir(parents=True, exist_ok=True)
+        save_spec(made, self.file_of(name))
+        self.add(name, made, seconds)
+        return made
 
     def add(self, name: str, spec: NetworkSpec, seconds: float) -> None:
         """Measure a network on the test set and write the file."""
         factor = round(self.trained.dt_ms / spec.dt_ms)
         got = simulate(spec, self.test_set.refined(factor), np.float32)
         rates = {p: [got.rate_hz(p), self.base.rate_hz(p)] for p in got.counts}
-        self.rows.append({
+        self.rows[name] = {
             "rung": name, "accuracy": got.accuracy, "retained": got.accuracy / self.base.accuracy,
             "agreement": float(np.mean(got.decisions == self.base.decisions)), "rate_and_trained_hz": rates,
-            "seconds_to_make": round(seconds, 1),
-        })  # fmt: skip
-        print(self.out.stem, name, f"{got.accuracy:.3f} retained {got.accuracy / self.base.accuracy:.3f}", rates, flush=True)
+            "cpu_seconds_to_make": round(seconds, 1), "date": date.today().isoformat(),
+        }  # fmt: skip
+        told = {p: f"{a:.1f}/{b:.1f}" for p, (a, b) in rates.items()}
+        print(self.out.stem, name, f"{got.accuracy:.3f} retained {got.accuracy / self.base.accuracy:.3f}", told,
+              f"{seconds:.0f} s", flush=True)  # fmt: skip
         self.write()
-
-    def make(self, name: str, transform: Callable[[NetworkSpec], NetworkSpec], spec: NetworkSpec | None) -> NetworkSpec | None:
-        """Apply a transform, measure what comes out, and return it; None where it does not converge."""
-        if spec is None:
-            return None
-        started = perf_counter()
-        try:
-            made = transform(spec)
-        except CalibrationError as error:
-            self.rows.append({"rung": name, "error": str(error)})
-            self.write()
-            return None
-        self.add(name, made, perf_counter() - started)
-        return made
 
     def write(self) -> None:
         """Replace the result file."""
-        self.out.write_text(json.dumps({**self.head, "rungs": self.rows}, indent=1) + "\n")
+        part = self.out.with_suffix(".part")
+        part.write_text(json.dumps({**self.head, "rungs": list(self.rows.values())}, indent=1) + "\n")
+        part.replace(self.out)
 
 
-def measure(name: str, path: str, encoding: str, seed: int, nets: Path, parts: set[str]) -> None:
-    """Measure all rungs of one network."""
+def measurement(name: str, path: str, encoding: str, seed: int, nets: Path) -> tuple[Measurement, Stimulus, Stimulus]:
+    """Return the measurement of one network, with its training and calibration sets."""
     trained = trained_network(name, path, encoding, seed, nets)
     calibration, test_set = load_dataset(path, seed=seed, encoding=encoding, calibration=True)
     train_set, _ = load_dataset(path, seed=seed, encoding=encoding)
-    quoted = " ".join(f"\"{part}\"" for part in sorted(parts))
+    given = "" if name == "digits" else " --file fashion_mnist_3000.npz"
     head = {
-        "dataset": name, "encoding": encoding, "seed": seed, "test_trials": test_set.n_trials, "date": date.today().isoformat(),
-        "python": platform.python_version(), "versions": {p: version(p) for p in ("numpy", "torch", "brian2")},
-        "command": f"python validation/biology/retained.py --dataset {name} --encoding {encoding} --seeds {seed} "
-        f"--parts {quoted}",
+        "dataset": name, "encoding": encoding, "seed": seed, "test_trials": test_set.n_trials,
+        "trained_sha256": trained.sha256, "python": platform.python_version(),
+        "versions": {p: version(p) for p in ("numpy", "torch", "brian2")},
+        "command": f"python validation/biology/retained.py --dataset {name}{given} --encoding {encoding} --seeds {seed}",
         "settings": SETTINGS,
     }  # fmt: skip
-    run = Measurement(trained, test_set, RESULTS / f"{name}_{encoding}_{seed}.json", head)
-    fit = calibrate(calibration, trained=trained, test_set=test_set, **SETTINGS)
-    swaps = {"cortex": "cortex FS/LTS", "CA3": "hippocampus CA3"}
-    for word, mix in swaps.items():
+    return Measurement(trained, test_set, nets / "rungs", head), train_set, calibration
+
+
+def measure(run: Measurement, train_set: Stimulus, calibration: Stimulus, parts: set[str]) -> None:
+    """Measure all rungs of one network."""
+    trained, seed = run.trained, run.head["seed"]
+    fit = calibrate(calibration, trained=trained, test_set=run.test_set, **SETTINGS)
+    for word, mix in MIXES.items():
         if f"inh {word}" in parts:
             swap = diversify(mix=mix, seed=seed + 1)
             run.make(f"inhibitory {word}, first map", swap, trained)
             run.make(f"inhibitory {word}, calibrated", lambda s, swap=swap: fit(swap(s)), trained)
-    for word, mix in swaps.items():
-        if f"all {word}" not in parts:
+    for word, mix in MIXES.items():
+        if not {f"all {word}", f"biology {word}", f"tune {word}"} & parts:
             continue
         swap = diversify(mix=mix, population="all", seed=seed + 1)
         swapped = run.make(f"all {word}, calibrated", lambda s, swap=swap: fit(swap(s)), trained)
+        if f"tune {word}" in parts:
+            run.make(f"all {word}, readout refitted", lambda s: refit_readout(s, train_set, test_set=run.test_set), swapped)
+            run.make(f"all {word}, fine-tuned", lambda s: fine_tune(s, train_set, TUNING, test_set=run.test_set), swapped)
         if f"biology {word}" in parts:
             biology(run, swapped, calibration, trained, word)
-        if f"tune {word}" in parts:
-            run.make(f"all {word}, readout refitted", lambda s: refit_readout(s, train_set, test_set=test_set), swapped)
-            run.make(f"all {word}, fine-tuned", lambda s: fine_tune(s, train_set, TUNING, test_set=test_set), swapped)
 
 
 def biology(run: Measurement, swapped: NetworkSpec | None, calibration: Stimulus, trained: NetworkSpec, word: str) -> None:
@@ -153,14 +181,15 @@ def main() -> None:
     parser.add_argument("--encoding", choices=("latency", "poisson"), default="latency")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--nets", type=Path, default=Path("build/nets"))
-    words = ["inh cortex", "inh CA3", "all cortex", "biology cortex", "all CA3", "tune cortex"]
-    parser.add_argument("--parts", nargs="+", default=words)
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     given = parser.parse_args()
     torch.set_num_threads(1)
     RESULTS.mkdir(exist_ok=True)
+    compiled_replay.use()
     path = "digits" if given.dataset == "digits" else given.file
     for seed in given.seeds:
-        measure(given.dataset, path, given.encoding, seed, given.nets, set(given.parts))
+        run, train_set, calibration = measurement(given.dataset, path, given.encoding, seed, given.nets)
+        measure(run, train_set, calibration, set(given.parts))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,12 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.knobs import with_values
 from ei_brian.core.transform.pipe import pipeable
-from ei_brian.errors import SpecError
+from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["to_conductances"]
 
-EXC_PORT, INH_PORT, BACKGROUND = "g_exc", "g_inh", "background"
+EXC_PORT, INH_PORT, BACKGROUND, INPUT_PORT = "g_exc", "g_inh", "background", "g"
+INPUTS = ("conductance", "current")
 LEAST_DRIVING_FORCE_MV = 15.0
 MOST_TRIALS = 60
 
@@ -29,7 +30,7 @@ MOST_TRIALS = 60
 @pipeable
 def to_conductances(
     spec: NetworkSpec, calibration_set: Stimulus | None = None, *, reversal_exc_mv: float = 0.0, reversal_inh_mv: float = -70.0,
-    tau_exc_ms: float | None = None, tau_inh_ms: float | None = None,
+    tau_exc_ms: float | None = None, tau_inh_ms: float | None = None, inputs: str = "conductance",
 ) -> NetworkSpec:  # fmt: skip
     """Turn the synaptic currents of every swapped population into AMPA and GABA_A conductances.
 
@@ -47,30 +48,38 @@ def to_conductances(
         below it (as by potassium channels), since inhibition would else have no current.
     tau_exc_ms, tau_inh_ms : float, optional
         Decays of the conductances; those of the calibrated current unless given.
+    inputs : {"conductance", "current"}
+        What the projections from input populations become. Inputs of both signs are no synapses of real cells; as ``"current"``
+        they stay what an experimenter injects, and only synapses between cells are conductances.
 
     Raises
     ------
     SpecError
-        If no population has a synaptic current.
+        If no population has a synaptic current, or for an unknown ``inputs``.
     """
+    if inputs not in INPUTS:
+        raise SpecError(unknown_name("to_conductances.inputs", inputs, INPUTS))
     cells = [p for p in spec.cells if p.receptors == (("g", "exponential_current"),)]
     if not cells:
         raise SpecError("to_conductances: no population has a synaptic current; diversify the network first.")
     potential = _mean_potential(spec, cells, calibration_set)
     new: dict[str, Population] = {}
     projections, schedule = list(spec.projections), list(spec.schedule)
+    injected = {p.name for p in spec.inputs} if inputs == "current" else set()
     for old in cells:
         v = potential[old.name]
         reversal = np.minimum(reversal_inh_mv, v - LEAST_DRIVING_FORCE_MV)
         gain = np.broadcast_to(np.asarray(old.parameters["gain_g"]), (old.size,))
-        _replace_inputs(projections, schedule, old.name, gain / (reversal_exc_mv - v), gain / (v - reversal))
-        new[old.name] = _conductance_cells(old, reversal_exc_mv, reversal, tau_exc_ms, tau_inh_ms)
+        synapses = [p for p in projections if p.target == old.name and p.source not in injected]
+        _replace_inputs(projections, schedule, synapses, gain / (reversal_exc_mv - v), gain / (v - reversal))
+        keeps_current = any(p.target == old.name and p.source in injected for p in projections)
+        new[old.name] = _conductance_cells(old, reversal_exc_mv, reversal, tau_exc_ms, tau_inh_ms, keeps_current)
     populations = tuple(new.get(p.name, p) for p in spec.populations)
     made = replace(spec, populations=populations, projections=tuple(projections), schedule=tuple(schedule))
     used = [] if calibration_set is None else [calibration_set.sha256]
     return made.with_provenance(
         "to_conductances", populations=[p.name for p in cells], reversal_exc_mv=reversal_exc_mv, reversal_inh_mv=reversal_inh_mv,
-        mean_potential_mv={name: float(np.mean(v)) for name, v in potential.items()}, calibration_sha256=used,
+        inputs=inputs, mean_potential_mv={name: float(np.mean(v)) for name, v in potential.items()}, calibration_sha256=used,
     )  # fmt: skip
 
 
@@ -92,23 +101,27 @@ def _threshold_mv(cells: Population) -> FloatArray:
 
 
 def _conductance_cells(
-    old: Population, reversal_exc: float, reversal_inh: FloatArray, tau_exc: float | None, tau_inh: float | None
-) -> Population:
-    kept = {name: v for name, v in old.parameters.items() if not name.endswith("_g")}
+    old: Population, reversal_exc: float, reversal_inh: FloatArray, tau_exc: float | None, tau_inh: float | None,
+    keeps_current: bool,
+) -> Population:  # fmt: skip
+    kept = {name: v for name, v in old.parameters.items() if keeps_current or not name.endswith("_g")}
     tau = old.parameters["tau_g"]
     added = {
         f"tau_{EXC_PORT}": tau if tau_exc is None else tau_exc, f"tau_{INH_PORT}": tau if tau_inh is None else tau_inh,
-        f"E_{EXC_PORT}": reversal_exc, f"E_{INH_PORT}": reversal_inh, f"offset_{BACKGROUND}": old.parameters["offset_g"],
+        f"E_{EXC_PORT}": reversal_exc, f"E_{INH_PORT}": reversal_inh,
     }  # fmt: skip
-    receptors = ((EXC_PORT, "AMPA"), (INH_PORT, "GABA_A"), (BACKGROUND, "constant_current"))
+    last = (INPUT_PORT, "exponential_current") if keeps_current else (BACKGROUND, "constant_current")
+    if not keeps_current:
+        added[f"offset_{BACKGROUND}"] = old.parameters["offset_g"]
+    receptors = ((EXC_PORT, "AMPA"), (INH_PORT, "GABA_A"), last)
     return with_values(replace(old, receptors=receptors, parameters={**kept, **added}), {})
 
 
 def _replace_inputs(
-    projections: list[Projection], schedule: list[Phase], target: str, exc: FloatArray, inh: FloatArray
+    projections: list[Projection], schedule: list[Phase], synapses: list[Projection], exc: FloatArray, inh: FloatArray
 ) -> None:
-    """Replace, in both lists, every projection to ``target`` by its excitatory and inhibitory conductances."""
-    for projection in [p for p in projections if p.target == target]:
+    """Replace, in both lists, each of the projections ``synapses`` by its excitatory and inhibitory conductances."""
+    for projection in synapses:
         parts = [_one_sign(projection, EXC_PORT, exc, 1.0), _one_sign(projection, INH_PORT, inh, -1.0)]
         present = [part for part in parts if part.weight_values().any()] or parts[:1]
         names = [projection.name, f"{projection.name}_inh"][: len(present)]
