@@ -23,6 +23,7 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError, unknown_name
 from ei_brian.sim.builder import Built, build
 from ei_brian.sim.cuda.toolkit import check_gpu, gpu_facts
+from ei_brian.sim.excepthook import keep_own_errors_plain
 from ei_brian.sim.propagation.expressible import check_expressible
 from ei_brian.sim.runtime import run_part
 from ei_brian.sim.standalone.compiled_run import run_compiled
@@ -35,6 +36,8 @@ BACKENDS = ("reference", "numpy", "cython", "cpp_standalone", "cuda_standalone")
 LAYOUTS = ("auto", "shared", "synapses")
 RECORDS = ("spikes", "counts")
 SUMMATIONS = ("ordered", "atomic")
+
+keep_own_errors_plain()
 
 
 class Backend:

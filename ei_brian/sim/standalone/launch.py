@@ -96,7 +96,8 @@ def _start(program: Path, data: Path, share: Share) -> subprocess.Popen[bytes]:
     command = [str(program), str(data), str(share.folder), str(share.first), str(share.count)]
     with (share.folder / "stderr").open("wb") as words:
         return subprocess.Popen(
-            command, cwd=program.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words, start_new_session=True
+            command, cwd=program.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words, start_new_session=True,
+            restore_signals=False,  # a file over a limit of its size is an error of a write, as in Python, and not SIGXFSZ
         )
 
 

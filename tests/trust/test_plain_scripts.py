@@ -1,0 +1,54 @@
+"""What a user sees whose script does not catch an error, or whose disk is full."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from ei_brian.errors import BackendError
+from ei_brian.sim.backend import Backend
+from validation.trust.cases import lif, stimulus
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_own_errors_are_shown_as_python_shows_them() -> None:
+    shown = run("from ei_brian.sim.backend import Backend\nBackend('nothing')")
+    assert shown.returncode == 1
+    assert shown.stderr.strip().splitlines()[-1].startswith("ei_brian.errors.BackendError: Backend.name: 'nothing'")
+    assert "report" not in shown.stderr
+
+
+def test_other_errors_still_reach_brian2() -> None:
+    shown = run("import ei_brian.sim.backend\n1 / 0")
+    assert shown.returncode == 1
+    assert "Brian 2 encountered an unexpected error" in shown.stderr
+
+
+def test_a_hook_of_the_user_is_left_alone() -> None:
+    mine = "import sys, brian2\nsys.excepthook = lambda *error: print('mine')\n"
+    assert run(mine + "from ei_brian.sim.backend import Backend\nBackend('a')").stdout.strip() == "mine"
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_results_over_a_limit_of_file_size_are_one_clear_error() -> None:
+    """The data of the run fit, its spikes do not."""
+    spec, backend = lif(), Backend("cpp_standalone")
+    presented = stimulus(spec, 20, 30, rate=0.0)
+    backend.run(spec, presented)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(BackendError, match="cannot write results: File too large"):
+            backend.run(spec, presented, n_steps=5_000, traces=[("E", "v")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
