@@ -23,7 +23,7 @@ from ei_brian.core.transform.ladder import ladder, standard_rungs
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.core.transform.refine import refine_dt
 from ei_brian.core.transform.replay import jumps_of
-from ei_brian.errors import DataError, SpecError
+from ei_brian.errors import BackendError, DataError, SpecError
 from ei_brian.sim.backend import Backend
 
 
@@ -66,9 +66,45 @@ def everything(spec: NetworkSpec) -> NetworkSpec:
     return to_conductances(spec) | with_delays(1.0, 3.0, seed=2) | with_short_term_plasticity("inh") | refine_dt(0.5)
 
 
-@pytest.mark.parametrize("off", [with_delays(0.0, 0.0), refine_dt(1.0)])
-def test_off_is_absent_to_the_bit(swapped: NetworkSpec, off) -> None:
-    assert off(swapped).sha256 == swapped.sha256
+OFF = {
+    "cells": diversify(mix="none", population="all"),
+    "conductances": to_conductances(population="none"),
+    "delays": with_delays(0.0, 0.0),
+    "plasticity": with_short_term_plasticity("none"),
+    "dt": refine_dt(1.0),
+}
+
+
+@pytest.mark.parametrize("rung", OFF)
+def test_off_is_absent_to_the_bit(spec: NetworkSpec, rung: str) -> None:
+    """All rungs with one switched off are the others alone: hash, provenance and spikes."""
+    on = {
+        "cells": diversify(mix="cortex FS", population="all", seed=1),
+        "conductances": to_conductances(),
+        "delays": with_delays(1.0, 3.0, seed=2),
+        "plasticity": with_short_term_plasticity("inh", plasticity=TsodyksMarkram(0.2, 20.0, 300.0)),
+        "dt": refine_dt(0.5),
+    }
+    if rung == "cells":  # conductances need cells with a current
+        del on["conductances"]
+    switched, absent = spec, spec
+    for name, transform in on.items():
+        switched = OFF[name](switched) if name == rung else transform(switched)
+        absent = absent if name == rung else transform(absent)
+    assert switched.sha256 == absent.sha256
+    assert switched.provenance == absent.provenance
+    assert rung not in ("plasticity", "delays") or switched.sha256 != spec.sha256
+
+
+def test_plasticity_that_recovers_at_once_is_none_to_the_bit(swapped: NetworkSpec) -> None:
+    """With U = 1 and recovery far below a step, every spike has its full weight: the limit in which the rung is absent."""
+    limit = with_short_term_plasticity(swapped, "inh", plasticity=TsodyksMarkram(1.0, 1e-3, 1e-3))
+    stimulus = some_input(12, 3)
+    without, within = simulate(swapped, stimulus), simulate(limit, stimulus)
+    assert limit.sha256 != swapped.sha256
+    for name in ("E", "I"):
+        assert within.spikes[name].equals(without.spikes[name])
+    assert np.array_equal(within.scores, without.scores)
 
 
 def test_conductances_carry_the_same_current_at_the_mean_potential(swapped: NetworkSpec) -> None:
@@ -103,18 +139,42 @@ def test_inputs_may_stay_currents(swapped: NetworkSpec) -> None:
     assert recording.spikes["E"].equals(oracle.spikes["E"])
 
 
-def test_every_rung_gives_equal_spikes_in_the_reference_and_in_brian2(swapped: NetworkSpec) -> None:
+RUNGS = {
+    "inhibitory cells": lambda s: diversify(s, "cortex FS/LTS", "inh", seed=1),
+    "inhibitory cells of CA3": lambda s: diversify(s, "hippocampus CA3", "inh", seed=1),
+    "all cells": lambda s: diversify(s, "cortex FS", "all", seed=1),
+    "all cells of CA3": lambda s: diversify(s, "hippocampus CA3", "all", seed=1),
+    "conductances": lambda s: to_conductances(diversify(s, "cortex FS", "all", seed=1)),
+    "delays": lambda s: diversify(s, "cortex FS", "all", seed=1) | to_conductances() | with_delays(1.0, 3.0, seed=2),
+    "plasticity": lambda s: diversify(s, "cortex FS", "all", seed=1) | to_conductances() | with_short_term_plasticity("inh"),
+    "dt 0.5 ms": lambda s: diversify(s, "cortex FS", "all", seed=1) | to_conductances() | with_delays(1.0, 3.0) | refine_dt(0.5),
+}
+
+
+@pytest.mark.parametrize("layout", ["shared", "synapses"])
+@pytest.mark.parametrize("rung", RUNGS)
+def test_every_rung_gives_equal_spikes_in_both_layouts(spec: NetworkSpec, rung: str, layout: str) -> None:
+    made = RUNGS[rung](spec)
+    stimulus = some_input(10, 3).refined(round(spec.dt_ms / made.dt_ms))
+    oracle = simulate(made, stimulus)
+    recording = Backend("numpy", layout=layout).run(made, stimulus)
+    assert recording.backend["layout"] == layout
+    for name in ("E", "I"):
+        assert oracle.spikes[name].n_events > 5
+        assert recording.spikes[name].equals(oracle.spikes[name])
+    assert np.array_equal(recording.scores, oracle.scores)
+
+
+def test_all_rungs_together_are_equal_where_they_can_be_said(swapped: NetworkSpec) -> None:
+    """Plastic spikes with a delay: the shared layout gives the spikes of the reference, plain Synapses are refused by name."""
     made, stimulus = everything(swapped), some_input(12, 3).refined(2)
     oracle = simulate(made, stimulus)
     assert oracle.spikes["E"].n_events > 10
     recording = Backend("numpy", layout="shared").run(made, stimulus)
     for name in ("E", "I"):
         assert recording.spikes[name].equals(oracle.spikes[name])
-    plain = to_conductances(swapped) | with_delays(1.0, 3.0, seed=2)
-    stimulus = some_input(12, 3)
-    oracle, recording = simulate(plain, stimulus), Backend("numpy", layout="synapses").run(plain, stimulus)
-    for name in ("E", "I"):
-        assert recording.spikes[name].equals(oracle.spikes[name])
+    with pytest.raises(BackendError, match="use layout='shared'"):
+        Backend("numpy", layout="synapses").run(made, stimulus)
 
 
 def test_forced_drive_is_what_the_network_receives(swapped: NetworkSpec) -> None:
@@ -185,6 +245,7 @@ def test_ladder_without_and_with_calibration(spec: NetworkSpec) -> None:
         (refine_dt(0.3), "whole multiple"),
         (to_conductances(), "diversify the network first"),
         (to_conductances(inputs="currents"), "inputs"),
+        (to_conductances(population="exct"), "population"),
         (with_short_term_plasticity("inh"), "no pair of types"),
     ],
 )

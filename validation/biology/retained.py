@@ -45,8 +45,9 @@ RESULTS = Path(__file__).parent / "measured"
 EPOCHS = {"digits": 16, "fashion": 8}
 TUNING = FineTuning(epochs=1, learning_rate=0.004)
 SETTINGS = {"iterations": 4, "most_trials": 80}
+SYNAPSES = {"biology": ("conductances", "conductance"), "mixed": ("conductances between cells", "current")}
 MIXES = {"cortex": "cortex FS/LTS", "CA3": "hippocampus CA3"}
-PARTS = ("inh cortex", "inh CA3", "all cortex", "all CA3", "biology cortex", "tune cortex")
+PARTS = ("inh cortex", "inh CA3", "all cortex", "all CA3", "biology cortex", "mixed cortex", "tune cortex")
 
 Transform = Callable[[NetworkSpec], NetworkSpec]
 
@@ -150,27 +151,29 @@ def measure(run: Measurement, train_set: Stimulus, calibration: Stimulus, parts:
             run.make(f"inhibitory {word}, first map", swap, trained)
             run.make(f"inhibitory {word}, calibrated", lambda s, swap=swap: fit(swap(s)), trained)
     for word, mix in MIXES.items():
-        if not {f"all {word}", f"biology {word}", f"tune {word}"} & parts:
+        if not {f"{part} {word}" for part in ("all", "biology", "mixed", "tune")} & parts:
             continue
         swap = diversify(mix=mix, population="all", seed=seed + 1)
         swapped = run.make(f"all {word}, calibrated", lambda s, swap=swap: fit(swap(s)), trained)
         if f"tune {word}" in parts:
             run.make(f"all {word}, readout refitted", lambda s: refit_readout(s, train_set, test_set=run.test_set), swapped)
             run.make(f"all {word}, fine-tuned", lambda s: fine_tune(s, train_set, TUNING, test_set=run.test_set), swapped)
-        if f"biology {word}" in parts:
-            biology(run, swapped, calibration, trained, word)
+        for part, (named, inputs) in SYNAPSES.items():
+            if f"{part} {word}" in parts:
+                biology(run, swapped, calibration, f"all {word}, {named}, delays, plasticity", inputs)
 
 
-def biology(run: Measurement, swapped: NetworkSpec | None, calibration: Stimulus, trained: NetworkSpec, word: str) -> None:
+def biology(run: Measurement, swapped: NetworkSpec | None, calibration: Stimulus, name: str, inputs: str) -> None:
     """Measure conductances, delays, plasticity and the fine time step on top of a network whose cells are swapped."""
-    fit = calibrate(calibration, trained=trained, **SETTINGS)
-    fine = calibrate(calibration, trained=trained, iterations=2, most_trials=60)
+    fit = calibrate(calibration, trained=run.trained, **SETTINGS)
+    fine = calibrate(calibration, trained=run.trained, iterations=2, most_trials=60)
 
     def all_three(spec: NetworkSpec) -> NetworkSpec:
-        return fit(spec | to_conductances(calibration) | with_delays(1.0, 2.0, seed=1) | with_short_term_plasticity("inh"))
+        made = spec | to_conductances(calibration, inputs=inputs) | with_delays(1.0, 2.0, seed=1)
+        return fit(with_short_term_plasticity(made, "inh"))
 
-    plastic = run.make(f"all {word}, conductances, delays, plasticity", all_three, swapped)
-    run.make(f"all {word}, conductances, delays, plasticity, 0.1 ms", lambda s: fine(refine_dt(s, 0.1)), plastic)
+    plastic = run.make(name, all_three, swapped)
+    run.make(f"{name}, 0.1 ms", lambda s: fine(refine_dt(s, 0.1)), plastic)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from ei_brian.core.reference import simulate
 from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.diversify import populations_of
 from ei_brian.core.transform.knobs import with_values
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.errors import SpecError, unknown_name
@@ -29,8 +30,9 @@ MOST_TRIALS = 60
 
 @pipeable
 def to_conductances(
-    spec: NetworkSpec, calibration_set: Stimulus | None = None, *, reversal_exc_mv: float = 0.0, reversal_inh_mv: float = -70.0,
-    tau_exc_ms: float | None = None, tau_inh_ms: float | None = None, inputs: str = "conductance",
+    spec: NetworkSpec, calibration_set: Stimulus | None = None, *, population: str = "all", inputs: str = "conductance",
+    reversal_exc_mv: float = 0.0, reversal_inh_mv: float = -70.0, tau_exc_ms: float | None = None,
+    tau_inh_ms: float | None = None,
 ) -> NetworkSpec:  # fmt: skip
     """Turn the synaptic currents of every swapped population into AMPA and GABA_A conductances.
 
@@ -43,23 +45,28 @@ def to_conductances(
         A network with swapped, best calibrated, cells; left out behind ``|``.
     calibration_set : Stimulus, optional
         Input on which the mean potential of each cell is measured; without it the resting potential serves.
+    population : str
+        Whose synapses: a role, the name of a population, ``"all"``, or ``"none"``, which leaves the network as it is.
+    inputs : {"conductance", "current"}
+        What the projections from input populations become. Inputs of both signs are no synapses of real cells; as ``"current"``
+        they stay what an experimenter injects, and only synapses between cells are conductances.
     reversal_exc_mv, reversal_inh_mv : float
         Reversal potentials. Where a cell's mean potential is less than 15 mV above the inhibitory one, the reversal is put 15 mV
         below it (as by potassium channels), since inhibition would else have no current.
     tau_exc_ms, tau_inh_ms : float, optional
         Decays of the conductances; those of the calibrated current unless given.
-    inputs : {"conductance", "current"}
-        What the projections from input populations become. Inputs of both signs are no synapses of real cells; as ``"current"``
-        they stay what an experimenter injects, and only synapses between cells are conductances.
 
     Raises
     ------
     SpecError
-        If no population has a synaptic current, or for an unknown ``inputs``.
+        If no population has a synaptic current, or for unknown names.
     """
     if inputs not in INPUTS:
         raise SpecError(unknown_name("to_conductances.inputs", inputs, INPUTS))
-    cells = [p for p in spec.cells if p.receptors == (("g", "exponential_current"),)]
+    if population == "none":
+        return spec
+    named = populations_of(spec, population, "to_conductances")
+    cells = [p for p in named if p.receptors == (("g", "exponential_current"),)]
     if not cells:
         raise SpecError("to_conductances: no population has a synaptic current; diversify the network first.")
     potential = _mean_potential(spec, cells, calibration_set)

@@ -43,7 +43,7 @@ def diversify(
         A network of leaky integrate-and-fire cells, of this package or imported; left out behind ``|``. Cells of an imported
         network are excitatory or inhibitory once `split_by_sign` has made them so; before it, name a population.
     mix : str or mapping of cell type to share
-        A named mixture (`mixtures.MIXTURES`), one cell type, or shares that sum to one.
+        A named mixture (`mixtures.MIXTURES`), one cell type, or shares that sum to one; ``"none"`` leaves the network as it is.
     population : str
         A role (``"inh"``, ``"exc"``), the name of a population, or ``"all"`` for every cell but inputs and readout.
     jitter : float
@@ -65,6 +65,8 @@ def diversify(
     if not 0 <= jitter <= LARGEST_JITTER:
         raise SpecError(f"diversify.jitter: {jitter!r}; allowed is 0 to {LARGEST_JITTER}.")
     chosen = populations_of(spec, population, "diversify")
+    if mix == "none":
+        return spec
     made = spec
     for target, stream in zip(chosen, np.random.SeedSequence(seed).spawn(len(spec.populations)), strict=False):
         role = "exc" if target.role == "exc" else "inh"

@@ -30,7 +30,8 @@ def with_short_term_plasticity(
     spec : NetworkSpec
         A network; left out behind ``|``.
     projections : str
-        ``"inh"`` or ``"exc"``: those between cells from sources of that role; ``"recurrent"``: both; or the name of one.
+        ``"inh"`` or ``"exc"``: those between cells from sources of that role; ``"recurrent"``: both; the name of one; or
+        ``"none"``, which leaves the network as it is.
     plasticity : TsodyksMarkram, optional
         The same for all. Without it each projection has that of its pair of cell types (`models.plasticity_pairs`), averaged
         over the cells of both populations: plasticity belongs to a source neuron, and one set of numbers to a projection.
@@ -40,6 +41,8 @@ def with_short_term_plasticity(
     SpecError
         For unknown projections, inputs as sources, and cell types of which no pair is known.
     """
+    if projections == "none":
+        return spec
     made, used = [], {}
     chosen = {p.name for p in chosen_projections(spec, projections, "with_short_term_plasticity")}
     for projection in spec.projections:
