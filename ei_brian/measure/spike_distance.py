@@ -78,7 +78,7 @@ def _pyspike(function: str, spikes: Spikes, trial: int) -> Floats:
     try:
         import pyspike
     except ImportError as error:
-        raise DataError(f"{function} needs PySpike: pip install pyspike.") from error
+        raise DataError(f"{function} needs PySpike: pip install 'ei_brian[analysis]'.") from error
     edges = (0.0, spikes.n_steps * spikes.dt_ms)
     trains: list[Any] = [pyspike.SpikeTrain(times, edges) for times in _times_ms(spikes, trial)]
     return np.asarray(getattr(pyspike, function)(trains), dtype=np.float64)

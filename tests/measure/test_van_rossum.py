@@ -118,14 +118,25 @@ def test_victor_purpura_by_hand() -> None:
         victor_purpura_matrix(Spikes.from_dense(dense, 1.0), 0.1, 1)
 
 
-def test_isi_and_spike_distance_by_hand() -> None:
-    """Regular trains of intervals 10 and 20 from 10 ms to 90 ms: 1 - 10/20 = 0.5 throughout; equal trains are 0 apart."""
+def test_isi_distance_by_hand() -> None:
+    """Regular trains of intervals 10 and 20 ms, the same up to both ends: 1 - 10/20 = 0.5 throughout; equal trains are 0 apart."""
     pytest.importorskip("pyspike")
     dense = np.zeros((1, 100, 3))
     dense[0, 9::10, 0] = dense[0, 9::20, 1] = dense[0, 9::10, 2] = 1
-    spikes = Spikes.from_dense(dense, 1.0)
-    isi = isi_distance(spikes, 0)
-    assert isi[0, 2] == 0
-    assert abs(isi[0, 1] - 0.5) < 0.11  # the first and last 10 ms have intervals that are cut
-    assert spike_distance(spikes, 0)[0, 2] == 0
-    assert 0 < spike_distance(spikes, 0)[0, 1] < 0.5
+    matrix = isi_distance(Spikes.from_dense(dense, 1.0), 0)
+    assert matrix[0, 1] == pytest.approx(0.5, rel=1e-12)
+    assert matrix[0, 2] == 0
+    assert np.array_equal(matrix, matrix.T)
+    with pytest.raises(DataError, match="trial"):
+        isi_distance(Spikes.from_dense(dense, 1.0), 1)
+
+
+def test_spike_distance_by_hand() -> None:
+    """Spikes at 20, 60 and at 30, 70 ms: intervals 40 and 40, every spike 10 from the nearest: (10*40 + 10*40) / (2*40*40) = 1/4."""
+    pytest.importorskip("pyspike")
+    dense = np.zeros((1, 100, 3))
+    dense[0, [19, 59], 0] = dense[0, [29, 69], 1] = dense[0, [19, 59], 2] = 1
+    matrix = spike_distance(Spikes.from_dense(dense, 1.0), 0)
+    assert matrix[0, 1] == pytest.approx(0.25, rel=1e-12)
+    assert matrix[0, 2] == 0
+    assert isi_distance(Spikes.from_dense(dense, 1.0), 0)[0, 1] == 0

@@ -162,6 +162,28 @@ def distance_and_success(rows: Sequence[Row], path: Path) -> None:
     _save(figure, path)
 
 
+def distance_and_robustness(rows: Sequence[Row], path: Path) -> None:
+    """Draw the share of accuracy that noise at test time leaves against the distances between spike trains."""
+    kinds = list(dict.fromkeys(row["noise"] for row in rows))
+    figure = Figure(figsize=(7.6, 2.5 * len(kinds) + 0.5), layout="constrained")
+    grid = figure.subplots(len(kinds), 2, sharex=True, sharey="row", squeeze=False)
+    for line, kind in zip(grid, kinds, strict=True):
+        for axes, (column, cells) in zip(line, (("van_rossum_inh", "inhibitory"), ("van_rossum_exc", "excitatory")), strict=True):
+            own = [row for row in rows if row["noise"] == kind and row[column] is not None]
+            for percent in ratios(own):
+                x, y = ([row[name] for row in own if row["percent"] == percent] for name in (column, "kept"))
+                marker, colour = MARKERS[int(percent)], COLOURS[int(percent)]
+                axes.scatter(x, y, s=9, alpha=0.6, color=colour, marker=marker, label=name_of(percent), linewidths=0)
+            axes.set_title(f"{cells}, {kind.replace('_', ' ')} {own[0]['level']:g}, n = {len(own)}", fontsize=9)
+            _tidy(axes)
+        line[0].set_ylabel("share of accuracy kept")
+    for axes in grid[-1]:
+        axes.set_xlabel("mean van Rossum distance between two cells")
+    figure.suptitle("One point a network trained without noise; left among inhibitory, right among excitatory cells", fontsize=10)
+    grid[0, 1].legend(title="E:I", fontsize=8, frameon=False, markerscale=2)
+    _save(figure, path)
+
+
 def test_time_noise(folder: Path, path: Path) -> None:
     """Draw accuracy against each kind of noise at test time in Brian2, LIF solid and diverse interneurons dashed."""
     found = curves(read_table(folder))

@@ -114,7 +114,7 @@ def activity(rows: Sequence[Row]) -> list[str]:
             name = "all" if percent is None else name_of(percent)
             lines.append(
                 f"| {noise:g} | {name} | {rate.mean():.0f} | {spikes.mean():.0f} | {accuracy.mean():.3f} | "
-                f"{_spearman(rate, accuracy)} | {len(kept)} |"
+                f"{spearman(rate, accuracy)} | {len(kept)} |"
             )
     quiet, noisy = (f(levels(rows, "update_noise")) for f in (min, max))
     said = []
@@ -130,7 +130,7 @@ def _in_words(rho: float) -> str:
     return strength + ("" if abs(rho) < 0.2 else ", less activity going with more accuracy" if rho < 0 else ", more with more")
 
 
-def _spearman(x: np.ndarray, y: np.ndarray) -> str:
+def spearman(x: np.ndarray, y: np.ndarray) -> str:
     """Return Spearman's rho with its percentile bootstrap interval, in words."""
     if len(x) < 8 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return "–"
@@ -210,8 +210,8 @@ def distances(rows: Sequence[Row]) -> list[str]:
             ):  # fmt: skip
                 group = [r for r in kept if r[column] is not None]
                 x, y, z = (np.array([r[c] for r in group], dtype=float) for c in (column, "accuracy", rate))
-                given = _partial(x, y, z)
-                cells += [_spearman(x, y) if group else "–", "–" if np.isnan(given) else f"{given:+.2f}"]
+                given = partial_rank(x, y, z)
+                cells += [spearman(x, y) if group else "–", "–" if np.isnan(given) else f"{given:+.2f}"]
                 counts.append(str(len(group)))
                 if percent is not None and np.isfinite(given):
                     partial[kind].append((stats.spearmanr(x, y).statistic, given))
@@ -221,7 +221,9 @@ def distances(rows: Sequence[Row]) -> list[str]:
 
 
 def _in_short(partial: dict[str, list[tuple[float, float]]]) -> list[str]:
-    said = []
+    said: list[str] = []
+    if not all(partial.values()):
+        return ["- Too few networks of one ratio for a rank correlation (8 are needed)."]
     for kind, pairs in partial.items():
         plain, given = np.array(pairs).T
         said.append(
@@ -240,7 +242,7 @@ def _in_short(partial: dict[str, list[tuple[float, float]]]) -> list[str]:
     return said
 
 
-def _partial(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float:
+def partial_rank(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float:
     """Return the rank correlation of x and y with the ranks of a third number held fixed (nan for too few or constant ones)."""
     if len(x) < 8 or min(np.ptp(x), np.ptp(y), np.ptp(given)) == 0:
         return float("nan")

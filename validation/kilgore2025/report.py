@@ -5,21 +5,31 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import figures
 import findings
+import robustness
 from rows import Row, write_rows
 
 if TYPE_CHECKING:
     from training import Config
 
 
-def write_report(
-    config: Config, rows: list[Row], table: Path | None, checked: str, report: Path, times: str, arguments: str
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What was simulated at test time: the table of the curves and its words, the rows of all networks and theirs."""
+
+    table: Path
+    words: str
+    rows: list[Row]
+    rows_words: str
+
+
+def write_report(config: Config, rows: list[Row], simulated: Simulated | None, report: Path, times: str, arguments: str) -> None:
     """Write text, figures and tables."""
     report.mkdir(parents=True, exist_ok=True)
     success = findings.Success.of(rows, config.analysis.success_margin)
@@ -27,17 +37,20 @@ def write_report(
     figures.accuracy_by_activity(rows, report / "accuracy_by_activity.png")
     figures.accuracy_by_update_noise(rows, findings.BIOLOGY_HZ, report / "accuracy_by_update_noise.png")
     figures.distance_and_success(rows, report / "distance_and_success.png")
-    if table is not None:
-        figures.test_time_noise(table, report / "test_time_noise.png")
-        (report / "test_time.csv").write_bytes(table.read_bytes())
+    if simulated is not None:
+        figures.test_time_noise(simulated.table, report / "test_time_noise.png")
+        figures.distance_and_robustness(simulated.rows, report / "distance_and_robustness.png")
+        (report / "test_time.csv").write_bytes(simulated.table.read_bytes())
+        write_rows(report / "robustness.csv", simulated.rows)
     write_rows(report / "networks.csv", rows)
     parts = [
         *_head(config, rows, times, arguments),
         *findings.reliability(rows, success), "![accuracy and success](accuracy_by_initial_rate.png)", "",
         *findings.activity(rows), "![accuracy against activity](accuracy_by_activity.png)", "",
         *findings.update_noise(rows), "![accuracy against noise on updates](accuracy_by_update_noise.png)", "",
-        *_test_time(table, checked),
+        *_test_time(simulated),
         *findings.distances(rows), "![van Rossum distance](distance_and_success.png)", "",
+        *_robustness(simulated),
     ]  # fmt: skip
     (report / "RESULTS.md").write_text("\n".join(parts))
 
@@ -54,7 +67,7 @@ def _head(config: Config, rows: list[Row], times: str, arguments: str) -> list[s
         "This is not a copy of its numbers: data, sizes and settings are our own (`config.toml`), and much smaller. What the paper "
         "found is quoted from its abstract and results.",
         "",
-        f"- data: {config.data.name}; {config.data.n_steps} steps of {config.data.dt_ms:g} ms; latency code",
+        f"- data: {_data(config)}; {config.data.n_steps} steps of {config.data.dt_ms:g} ms; latency code",
         f"- networks: {network.hidden} recurrent hidden cells under Dale's law, current-based LIF, tau_mem {network.tau_mem_ms:g} ms, "
         f"tau_syn {network.tau_syn_ms:g} ms, readout {network.readout}; {training.epochs} epochs of Adam "
         f"({training.learning_rate:g}), no penalty on rates",
@@ -76,7 +89,22 @@ def _version(name: str) -> str:
     return version(name)
 
 
-def _test_time(table: Path | None, checked: str) -> list[str]:
-    if table is None:
+def _test_time(simulated: Simulated | None) -> list[str]:
+    if simulated is None:
         return ["## Noise at test time, in Brian2", "", "Left out of this run (`--training-only`).", ""]
-    return [*findings.test_time(table, checked), "![noise at test time](test_time_noise.png)", ""]
+    return [*findings.test_time(simulated.table, simulated.words), "![noise at test time](test_time_noise.png)", ""]
+
+
+def _robustness(simulated: Simulated | None) -> list[str]:
+    if simulated is None:
+        return []
+    return [
+        *robustness.text(simulated.rows, simulated.rows_words),
+        "![van Rossum distance and robustness](distance_and_robustness.png)", "",
+    ]  # fmt: skip
+
+
+def _data(config: Config) -> str:
+    train, test = config.data.load()
+    name = Path(config.data.name).name.removesuffix(".npz")
+    return f"{name}, {train.n_trials} training and {test.n_trials} test images of {train.n_units} pixels"

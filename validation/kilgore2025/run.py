@@ -9,11 +9,13 @@ import argparse
 import os
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
 from networks import measure_all
-from report import write_report
+from report import Simulated, write_report
+from robustness import run_robustness
 from test_time import run_test_time
 from training import Config, train_all
 
@@ -25,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few networks, under 5 minutes")
     parser.add_argument("--config", type=Path, default=HERE / "config.toml")
+    parser.add_argument("--data", default=None, help="file or folder of the images, instead of what the configuration names")
     parser.add_argument("--output", "-o", type=Path, default=None, help="where results are kept between calls")
     parser.add_argument("--report", type=Path, default=None, help="where text, figures and tables are written")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -32,19 +35,26 @@ def main() -> None:
     parser.add_argument("--training-only", action="store_true", help="leave the noise at test time out")
     options = parser.parse_args()
     config = Config.read(options.config, options.quick)
+    if options.data:
+        config = replace(config, data=replace(config.data, name=options.data))
     if options.seeds:
         config = replace(config, training=replace(config.training, seeds=tuple(options.seeds)))
     folder = options.output or HERE / "results" / ("quick" if options.quick else "full")
     report = options.report or folder / "report"
-    started = perf_counter()
+    marks = [perf_counter()]
     train_all(config, folder, options.workers)
-    trained = perf_counter()
+    marks.append(perf_counter())
     rows = measure_all(config, folder)
-    table, checked = (None, "") if options.training_only else run_test_time(config, folder, options.workers)
-    simulated = perf_counter()
-    times = f"{trained - started:.0f} s training, {simulated - trained:.0f} s measures and Brian2 in this call"
-    write_report(config, rows, table, checked, report, times, " ".join(sys.argv[1:]))
-    print(f"wrote {report / 'RESULTS.md'}: {times}")
+    marks.append(perf_counter())
+    simulated = None
+    if not options.training_only:
+        curves = run_test_time(config, folder, options.workers)
+        simulated = Simulated(*curves, *run_robustness(config, folder, rows, options.workers))
+    marks.append(perf_counter())
+    training, measures, brian2 = (after - before for before, after in pairwise(marks))
+    times = f"{training:.0f} s training, {measures:.0f} s measures, {brian2:.0f} s calibration and Brian2 in this call"
+    write_report(config, rows, simulated, report, times, " ".join(sys.argv[1:]))
+    print(f"wrote {report / 'RESULTS.md'}: {times}; {perf_counter() - marks[0]:.0f} s in all")
 
 
 if __name__ == "__main__":

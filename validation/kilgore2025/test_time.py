@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 from training import Config
 
 from ei_brian.config.sweep_run import BackendSettings, simulation_work
+from ei_brian.core.noise import Noise
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.data.datasets import load_dataset
 from ei_brian.data.encode import Latency
-from ei_brian.errors import EIBrianError
 from ei_brian.learn.export import export
+from ei_brian.sim.structure import structure_of
 from ei_brian.storage import load_spec, save_spec
-from ei_brian.study.plan import NoiseLevels, Plan, Variant
+from ei_brian.study.condition import Condition, canonical
+from ei_brian.study.outcome import Work
+from ei_brian.study.plan import NoiseLevels, Plan, Variant, noise_fields
 from ei_brian.study.pool import Pool
 from ei_brian.study.sweep import sweep
 from ei_brian.study.table import Row, read_table
 
 
 def run_test_time(config: Config, folder: Path, workers: int) -> tuple[Path, str]:
-    """Simulate every variant at every level of noise; return the table, and in words how it was checked in Brian2."""
+    """Simulate every variant at every level of noise; return the table, and in words where and how it was checked."""
     settings = config.brian2
-    plan = make_plan(config, folder)
+    plan = make_plan(config, folder, workers)
     conditions = plan.conditions()
-    prepare = partial(simulation_work, plan, BackendSettings(settings.backend))
-    table = sweep(conditions, folder / "test_time", Pool(prepare, workers)).table
+    table, programs = simulate(plan, settings.backend, folder / "test_time", workers)
     checked = conditions[:: settings.check_every]
     prepare = partial(simulation_work, plan, BackendSettings(settings.check_backend))
     check = sweep(checked, folder / "check", Pool(prepare, workers)).table
@@ -37,9 +43,38 @@ def run_test_time(config: Config, folder: Path, workers: int) -> tuple[Path, str
     if different:
         raise SystemExit(f"{settings.check_backend} differs from {settings.backend}: {different[0]}")
     return table, (
-        f"Computed with the numpy oracle; every {settings.check_every}th condition ({len(checked)} of {len(conditions)}) was run "
-        f"again in Brian2 ({settings.check_backend} target): accuracies, rates and spike counts are the same to the last bit."
+        f"{plan.stimulus.n_trials} test trials. Simulated in Brian2 ({settings.backend}): {programs}. Every "
+        f"{settings.check_every}th condition ({len(checked)} of {len(conditions)}) was computed again by the numpy oracle "
+        f"({settings.check_backend}): accuracies, rates and spike counts are the same to the last bit."
     )
+
+
+def simulate(plan: Plan, backend: str, folder: Path, workers: int) -> tuple[Path, str]:
+    """Compute every condition of a plan; return the table, and in words what it took.
+
+    Programs are made first, each once, so that no worker waits for another's.
+    """
+    conditions, started = plan.conditions(), perf_counter()
+    firsts: dict[str, Condition] = {}
+    for condition in (one for one in conditions if one.replicate == 0):
+        fields, _ = noise_fields(condition)
+        firsts.setdefault(structure_of(plan.spec_of(condition), Noise(**fields) if fields else None).key, condition)
+    prepare = partial(simulation_work, plan, BackendSettings(backend))
+    made = _whole(sweep(list(firsts.values()), folder, Pool(prepare, workers)))
+    built = perf_counter()
+    done = _whole(sweep(conditions, folder, Pool(prepare, workers)))
+    seconds = perf_counter() - built
+    rate = f" ({done.n_computed / seconds:.0f} a second)" if done.n_computed else ""
+    return done.table, (
+        f"{done.n_conditions} conditions on {len(firsts)} programs; in this call {made.n_computed} programs were compiled or "
+        f"found in {built - started:.0f} s, and {done.n_computed} conditions more computed in {seconds:.0f} s{rate}"
+    )
+
+
+def _whole(summary: Any) -> Any:
+    for condition, error in summary.failed:
+        raise SystemExit(f"{condition.variant}, {condition.noise} {condition.level:g}: {error}")
+    return summary
 
 
 def _numbers(row: Row) -> Row:
@@ -51,47 +86,70 @@ def _place(row: Row) -> tuple[object, ...]:
     return tuple(row[name] for name in ("variant", "replicate", "noise", "level", "seed"))
 
 
-def make_plan(config: Config, folder: Path) -> Plan:
+def make_plan(config: Config, folder: Path, workers: int) -> Plan:
     """Return the plan: per ratio the trained network of each seed, and the same with diverse interneurons."""
+    settings = config.brian2
+    trained = {p: trained_networks(config, folder, p, settings.initial_rate_hz) for p in config.network.excitatory_percent}
+    variants = [Variant(f"{percent}:{100 - percent} LIF", tuple(specs)) for percent, specs in trained.items()]
+    chosen = {percent: trained[percent] for percent in settings.diverse_percent}
+    for percent, specs in _diverse(config, folder, chosen, workers).items():
+        variants.append(Variant(f"{percent}:{100 - percent} {settings.mixture}", specs))
+    noises = tuple(NoiseLevels(kind, levels) for kind, levels in settings.levels.items())
+    return plan_of(config, tuple(variants), noises)
+
+
+def plan_of(config: Config, variants: tuple[Variant, ...], noises: tuple[NoiseLevels, ...]) -> Plan:
+    """Return a plan on the test trials that are simulated."""
     settings = config.brian2
     _, test = config.data.load()
     stimulus = test.select(0, min(settings.n_trials, test.n_trials))
-    trained = {percent: _trained(config, folder, percent) for percent in config.network.excitatory_percent}
-    variants = [Variant(f"{percent}:{100 - percent} LIF", tuple(specs)) for percent, specs in trained.items()]
-    for percent in settings.diverse_percent:
-        specs = [_diverse(config, folder, spec, seed) for seed, spec in enumerate(trained[percent])]
-        if all(spec is not None for spec in specs):
-            variants.append(Variant(f"{percent}:{100 - percent} {settings.mixture}", tuple(spec for spec in specs if spec)))
-    noises = tuple(NoiseLevels(kind, levels) for kind, levels in settings.levels.items())
-    return Plan(tuple(variants), noises, (settings.noise_seed,), stimulus, BackendSettings(settings.backend).versions())
+    return Plan(variants, noises, (settings.noise_seed,), stimulus, BackendSettings(settings.backend).versions())
 
 
-def _trained(config: Config, folder: Path, percent: int) -> list[NetworkSpec]:
-    """Return the networks of all seeds that were trained without noise from the chosen initial rate."""
+def trained_networks(config: Config, folder: Path, percent: int, initial_rate_hz: float) -> list[NetworkSpec]:
+    """Return the networks of all seeds that were trained without noise from an initial rate."""
     _, test = config.data.load()
     specs = []
     for stack in config.stacks():
         if stack.update_noise == 0:
             nets, _ = stack.load(folder / "networks", test.n_units, test.n_classes)
-            index = stack.variants.index((percent, config.brian2.initial_rate_hz))
-            specs.append(export(nets[index], f"digits_{percent}_seed{stack.seed}"))
+            index = stack.variants.index((percent, initial_rate_hz))
+            specs.append(export(nets[index], f"ei_{percent}_seed{stack.seed}"))
     return specs
 
 
-def _diverse(config: Config, folder: Path, spec: NetworkSpec, seed: int) -> NetworkSpec | None:
-    """Return the network with calibrated Izhikevich interneurons, made once; None where the calibration does not converge."""
-    path = folder / "diverse" / f"{spec.sha256}.h5"
-    if path.exists():
-        return load_spec(path)
+def _diverse(
+    config: Config, folder: Path, trained: Mapping[int, list[NetworkSpec]], workers: int
+) -> dict[int, tuple[NetworkSpec, ...]]:
+    """Return the networks with calibrated Izhikevich interneurons, each made once; no ratio of which one does not converge."""
+    places = {percent: [folder / "diverse" / f"{spec.sha256}.h5" for spec in specs] for percent, specs in trained.items()}
+    wanted = {}
+    for percent, specs in trained.items():
+        for seed, spec in enumerate(specs):
+            if not places[percent][seed].exists():
+                told = {"spec": spec.sha256, "mixture": config.brian2.mixture, "seed": seed, "data": asdict(config.data)}
+                condition = Condition(f"{percent}:{100 - percent}", seed, "none", 0.0, seed, canonical(told))
+                wanted[condition.key] = (condition, spec, places[percent][seed])
+    if wanted:
+        work = partial(_calibration_work, config, {key: (spec, path) for key, (_, spec, path) in wanted.items()})
+        conditions = [condition for condition, _, _ in wanted.values()]
+        for condition, error in sweep(conditions, folder / "calibration", Pool(work, workers)).failed:
+            print(f"{condition.variant}, seed {condition.seed}: {error}")
+    whole = {percent: paths for percent, paths in places.items() if all(path.exists() for path in paths)}
+    return {percent: tuple(load_spec(path) for path in paths) for percent, paths in whole.items()}
+
+
+def _calibration_work(config: Config, wanted: Mapping[str, tuple[NetworkSpec, Path]]) -> Work:
     data = config.data
     code = Latency(data.window_ms, data.grey_threshold)
     calibration, test = load_dataset(data.name, data.dt_ms, n_steps=data.n_steps, encoding=code, calibration=True)
-    swapped = diversify(spec, mix=config.brian2.mixture, population="inh", seed=seed)
-    try:
+
+    def work(condition: Condition) -> dict[str, Any]:
+        spec, path = wanted[condition.key]
+        swapped = diversify(spec, mix=config.brian2.mixture, population="inh", seed=condition.seed)
         made = calibrate(swapped, calibration, test_set=test)
-    except EIBrianError as error:
-        print(f"{spec.name}: {error}")
-        return None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_spec(made, path)
-    return made
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_spec(made, path)
+        return {"calibrated": 1}
+
+    return work

@@ -102,6 +102,20 @@ class Brian2Config:
 
 
 @dataclass(frozen=True, slots=True)
+class RobustnessConfig:
+    """One level of each kind of noise at test time, for all networks that were trained without noise."""
+
+    membrane_white: float
+    spike_failure: float
+    weight_spread: float
+
+    @property
+    def levels(self) -> dict[str, float]:
+        """The level of each kind of noise."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisConfig:
     """When a network counts as trained, and how distances between spike trains are taken."""
 
@@ -112,7 +126,8 @@ class AnalysisConfig:
 
 
 PARTS = {
-    "data": DataConfig, "network": NetworkConfig, "training": SweepConfig, "brian2": Brian2Config, "analysis": AnalysisConfig,
+    "data": DataConfig, "network": NetworkConfig, "training": SweepConfig, "brian2": Brian2Config,
+    "robustness": RobustnessConfig, "analysis": AnalysisConfig,
 }  # fmt: skip
 
 
@@ -124,6 +139,7 @@ class Config:
     network: NetworkConfig
     training: SweepConfig
     brian2: Brian2Config
+    robustness: RobustnessConfig
     analysis: AnalysisConfig
 
     @classmethod
@@ -156,7 +172,7 @@ class Stack:
     def condition(self) -> Condition:
         """The stack as a condition of a study: its identity is all that decides the weights."""
         settings = asdict(self)
-        for part in ("brian2", "analysis"):
+        for part in ("brian2", "robustness", "analysis"):
             del settings["config"][part]
         for varied in ("seeds", "update_noise"):
             del settings["config"]["training"][varied]
