@@ -119,7 +119,7 @@ def test_victor_purpura_by_hand() -> None:
 
 
 def test_isi_distance_by_hand() -> None:
-    """Regular trains of intervals 10 and 20 ms, the same up to both ends: 1 - 10/20 = 0.5 throughout; equal trains are 0 apart."""
+    """Regular trains of intervals 10 and 20 ms up to both ends: 1 - 10/20 = 0.5 throughout; equal trains are 0 apart."""
     pytest.importorskip("pyspike")
     dense = np.zeros((1, 100, 3))
     dense[0, 9::10, 0] = dense[0, 9::20, 1] = dense[0, 9::10, 2] = 1
@@ -132,7 +132,7 @@ def test_isi_distance_by_hand() -> None:
 
 
 def test_spike_distance_by_hand() -> None:
-    """Spikes at 20, 60 and at 30, 70 ms: intervals 40 and 40, every spike 10 from the nearest: (10*40 + 10*40) / (2*40*40) = 1/4."""
+    """20, 60 and 30, 70 ms: intervals 40 and 40, every spike 10 from the nearest: (10*40 + 10*40) / (2*40*40) = 1/4."""
     pytest.importorskip("pyspike")
     dense = np.zeros((1, 100, 3))
     dense[0, [19, 59], 0] = dense[0, [29, 69], 1] = dense[0, [19, 59], 2] = 1
