@@ -60,7 +60,7 @@ class Balance:
 
 
 def balance(currents: InputCurrents, window_ms: float = 20.0, longest_lag_ms: float = 20.0) -> Balance:
-    """Return the balance of excitatory and inhibitory currents per neuron.
+    """Return the balance of excitatory and inhibitory currents per neuron: ratios and correlations dimensionless, lags in ms.
 
     Parameters
     ----------

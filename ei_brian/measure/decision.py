@@ -49,13 +49,18 @@ def _labels(recording: Recording) -> npt.NDArray[np.int64]:
 
 
 def accuracy(recording: Recording, confidence: float = 0.95) -> Proportion:
-    """Return the share of trials that are decided right, with its Wilson interval."""
+    """Return the share of trials that are decided right, dimensionless, with its score interval.
+
+    References
+    ----------
+    Wilson 1927, J. Am. Stat. Assoc. 22:209, doi 10.1080/01621459.1927.10502953 (the interval).
+    """
     labels = _labels(recording)
     return wilson(int(np.sum(recording.decisions == labels)), recording.n_trials, confidence)
 
 
 def confusion_matrix(recording: Recording) -> npt.NDArray[np.int64]:
-    """Return the number of trials of class ``i`` that were decided as ``j``, shape (class, class)."""
+    """Return the number of trials of class ``i`` that were decided as ``j``, shape (class, class), counts; by definition."""
     labels, decisions = _labels(recording), recording.decisions
     n_classes = int(max(labels.max(), decisions.max())) + 1 if recording.scores is None else recording.scores.shape[1]
     n_classes = max(n_classes, int(labels.max()) + 1)
@@ -76,6 +81,11 @@ def decision_latency_ms(spec: NetworkSpec, recording: Recording) -> npt.NDArray[
     Notes
     -----
     For ``first spike`` this is the time of the first spike of the winning neuron.
+
+    References
+    ----------
+    Thorpe, Delorme & Van Rullen 2001, Neural Netw. 14:715, doi 10.1016/S0893-6080(01)00083-1, for decisions by the first spike;
+    for the other readouts the definition is ours.
     """
     if spec.readout is None:
         raise DataError(f"network {spec.name}: has no readout, so it decides nothing.")

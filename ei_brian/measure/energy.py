@@ -14,7 +14,7 @@ __all__ = ["fan_out", "spikes_per_decision", "synaptic_events_per_decision"]
 
 
 def spikes_per_decision(recording: Recording) -> npt.NDArray[np.int64]:
-    """Return the number of spikes of all simulated neurons in each trial, shape (trial,)."""
+    """Return the number of spikes of all simulated neurons in each trial, shape (trial,), a count; by definition."""
     total = np.zeros(recording.n_trials, dtype=np.int64)
     for counts in recording.counts.values():
         total += counts.sum(axis=1)
@@ -22,7 +22,7 @@ def spikes_per_decision(recording: Recording) -> npt.NDArray[np.int64]:
 
 
 def fan_out(projection: Projection) -> npt.NDArray[np.int64]:
-    """Return how many synapses each neuron of the source has in a projection, shape (n_source,)."""
+    """Return how many synapses of weight not 0 each neuron of the source has, shape (n_source,), a count; by definition."""
     table = projection.weights != 0
     return np.asarray(table.sum(axis=0), dtype=np.int64).ravel()
 

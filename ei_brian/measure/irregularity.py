@@ -15,7 +15,7 @@ Index = npt.NDArray[np.int64]
 
 
 def intervals_ms(spikes: Spikes) -> tuple[Floats, Index, Index]:
-    """Return every interval between successive spikes of a neuron within a trial.
+    """Return every interval between successive spikes of a neuron within a trial, by definition.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def local_variation(spikes: Spikes, least: int = 1) -> Floats:
 
     References
     ----------
-    Shinomoto, Shima & Tanji 2003, Neural Comput. 15:2823, eq. 2.2, doi 10.1162/089976603322518759.
+    Shinomoto, Shima & Tanji 2003, Neural Comput. 15:2823, doi 10.1162/089976603322518759.
     """
     intervals, trial, unit = intervals_ms(spikes)
     same = (trial[1:] == trial[:-1]) & (unit[1:] == unit[:-1])

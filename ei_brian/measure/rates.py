@@ -29,7 +29,7 @@ class RateSummary:
 
 
 def rates_hz(recording: Recording, population: str) -> npt.NDArray[np.float64]:
-    """Return the rate of each neuron over all trials, shape (neuron,), in Hz."""
+    """Return the rate of each neuron over all trials, shape (neuron,), in Hz: spikes per second, by definition."""
     if population not in recording.counts:
         raise DataError(unknown_name("recording.counts", population, recording.counts))
     if not recording.n_trials:
@@ -38,12 +38,12 @@ def rates_hz(recording: Recording, population: str) -> npt.NDArray[np.float64]:
 
 
 def silent_fraction(recording: Recording, population: str) -> float:
-    """Return the share of neurons that never spiked in any trial."""
+    """Return the share of neurons that never spiked in any trial, dimensionless; by definition."""
     return float(np.mean(rates_hz(recording, population) == 0))
 
 
 def saturated_fraction(recording: Recording, population: str, share: float = 0.5) -> float:
-    """Return the share of neurons that fire at no less than ``share`` of the largest rate there is, one spike per step."""
+    """Return the share of neurons, dimensionless, that fire no less than ``share`` of one spike per step; the bound is ours."""
     return float(np.mean(rates_hz(recording, population) >= share * 1e3 / recording.dt_ms))
 
 
@@ -56,14 +56,20 @@ def _summary(rates: npt.NDArray[np.float64], ceiling_hz: float) -> RateSummary:
 
 
 def rate_summary(recording: Recording, population: str, saturated_share: float = 0.5) -> RateSummary:
-    """Return mean, standard deviation, median, 5th and 95th percentile of the rates, and silent and saturated shares."""
+    """Return mean, standard deviation, median, 5th and 95th percentile of the rates in Hz, and silent and saturated shares.
+
+    By definition; what counts as saturated is ours.
+    """
     return _summary(rates_hz(recording, population), saturated_share * 1e3 / recording.dt_ms)
 
 
 def rate_summary_by_type(
     spec: NetworkSpec, recording: Recording, population: str, saturated_share: float = 0.5
 ) -> dict[str, RateSummary]:
-    """Return `rate_summary` of each cell type of a population; under the name of its model where it has no types."""
+    """Return `rate_summary` (Hz) of each cell type of a population; under the name of its model where it has no types.
+
+    By definition; what counts as saturated is ours.
+    """
     rates, members = rates_hz(recording, population), spec[population]
     types = np.array(members.cell_types or [members.model] * members.size)
     ceiling = saturated_share * 1e3 / recording.dt_ms

@@ -23,6 +23,11 @@ def area_under_curve(levels: npt.ArrayLike, accuracies: npt.ArrayLike) -> float:
     """Return the mean accuracy over the range of levels, by trapezoids; the unit of the accuracy.
 
     1 for a network that noise does not touch, if it was always right.
+
+    References
+    ----------
+    Averages over severities as Hendrycks & Dietterich 2019, ICLR, arXiv:1903.12261, do; trapezoids, because levels may be
+    unevenly spaced, are ours.
     """
     x, y = _curve(levels, accuracies)
     return float(np.trapezoid(y, x) / (x[-1] - x[0]))
@@ -32,7 +37,7 @@ def level_at_half(levels: npt.ArrayLike, accuracies: npt.ArrayLike, chance: floa
     """Return the level at which half of the accuracy above chance is left, in the unit of the levels.
 
     The first crossing of ``(accuracy at the first level + chance) / 2``, between two levels by a straight line; inf where the
-    curve stays above it, nan where the network was never better than chance.
+    curve stays above it, nan where the network was never better than chance. The definition is ours.
     """
     x, y = _curve(levels, accuracies)
     if y[0] <= chance:

@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def binned(spikes: Spikes, bin_ms: float) -> Floats:
-    """Return spike counts in bins, shape (trial, bin, unit); steps that do not fill a bin at the end are left out.
+    """Return spike counts in bins, shape (trial, bin, unit), by definition; steps that do not fill a bin at the end are left out.
 
     Raises
     ------
@@ -46,7 +46,8 @@ def golomb_chi(activity: npt.ArrayLike) -> Floats:
 
     References
     ----------
-    Golomb & Rinzel 1993, Phys. Rev. E 48:4810, doi 10.1103/PhysRevE.48.4810; Golomb 2007, Scholarpedia 2:1347.
+    Golomb & Rinzel 1993, Phys. Rev. E 48:4810, doi 10.1103/PhysRevE.48.4810; Golomb 2007, Scholarpedia 2:1347,
+    doi 10.4249/scholarpedia.1347.
     """
     x = np.asarray(activity, dtype=np.float64)
     if x.ndim != 3:
@@ -78,7 +79,14 @@ def pairwise_correlation(spikes: Spikes, bin_ms: float) -> Floats:
 
 
 def mean_pairwise_correlation(spikes: Spikes, bin_ms: float) -> float:
-    """Return the mean of `pairwise_correlation` over pairs of different neurons that both change; nan without a pair."""
+    """Return the mean of `pairwise_correlation` over pairs of different neurons that both change; nan without a pair.
+
+    Dimensionless.
+
+    References
+    ----------
+    Cohen & Kohn 2011, Nat. Neurosci. 14:811, doi 10.1038/nn.2842.
+    """
     matrix = pairwise_correlation(spikes, bin_ms)
     pairs = matrix[np.triu_indices(spikes.n_units, 1)]
     pairs = pairs[~np.isnan(pairs)]

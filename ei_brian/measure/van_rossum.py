@@ -55,7 +55,12 @@ def _distances(gram: Floats) -> Floats:
 
 
 def van_rossum_matrix(spikes: Spikes, tau_ms: float) -> Floats:
-    """Return the distance of each pair of neurons in each trial, shape (trial, unit, unit)."""
+    """Return the distance of each pair of neurons in each trial, shape (trial, unit, unit), dimensionless.
+
+    References
+    ----------
+    van Rossum 2001, Neural Comput. 13:751, doi 10.1162/089976601300014321.
+    """
     out = np.empty((spikes.n_trials, spikes.n_units, spikes.n_units))
     at_once = max(1, 4_000_000 // ((spikes.n_steps + 1) * spikes.n_units))
     for start in range(0, spikes.n_trials, at_once):
@@ -66,7 +71,7 @@ def van_rossum_matrix(spikes: Spikes, tau_ms: float) -> Floats:
 
 
 def mean_van_rossum(spikes: Spikes, tau_ms: float) -> float:
-    """Return the mean distance over all pairs of different neurons and all trials; nan for a single neuron.
+    """Return the mean distance, dimensionless, over all pairs of different neurons and all trials; nan for a single neuron.
 
     How differently the neurons of a population fire: the measure that Kilgore et al. 2025 (doi 10.1038/s41598-025-03408-7)
     relate to networks that train well.
@@ -82,7 +87,9 @@ def mean_van_rossum(spikes: Spikes, tau_ms: float) -> float:
 
 
 def van_rossum_between(first: Spikes, second: Spikes, tau_ms: float) -> Floats:
-    """Return the distance of each neuron's train in one recording from that in another, shape (trial, unit).
+    """Return the distance of each neuron's train in one recording from that in another, shape (trial, unit), dimensionless.
+
+    By van Rossum 2001, doi 10.1162/089976601300014321.
 
     Raises
     ------
@@ -98,7 +105,9 @@ def van_rossum_between(first: Spikes, second: Spikes, tau_ms: float) -> Floats:
 
 
 def multi_neuron_van_rossum(spikes: Spikes, tau_ms: float, mixing: float = 0.0) -> Floats:
-    """Return the distance of each pair of trials, all neurons together, shape (trial, trial).
+    """Return the distance of each pair of trials, all neurons together, shape (trial, trial), dimensionless.
+
+    By Houghton & Sen 2008, doi 10.1162/neco.2007.10-06-350, computed on the grid in the sense of Houghton & Kreuz 2012.
 
     With ``delta_p`` the difference of neuron p's filtered trains,
     ``D**2 = (1 - c) * sum_p |delta_p|**2 + c * |sum_p delta_p|**2``.

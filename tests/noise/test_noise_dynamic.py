@@ -54,17 +54,34 @@ def test_white_noise_is_normal_independent_and_of_its_size() -> None:
 
 
 @pytest.mark.parametrize("correlation", [0.25, 1.0])
-def test_common_share_is_the_correlation_of_two_neurons(correlation: float) -> None:
-    """By Fisher's z of two neurons over trials and steps, for white noise; the common number is also that of population I."""
-    v = quiet(Noise(membrane_white=0.02, correlation=correlation), ["v"]).traces["E", "v"]
+@pytest.mark.parametrize("kind", ["membrane_white", "membrane_ou"])
+def test_common_share_is_the_correlation_of_two_neurons(kind: str, correlation: float) -> None:
+    """By Fisher's z of two neurons over trials and steps; of the coloured noise one step of each trial, which are independent."""
+    v = quiet(Noise(**{kind: 0.02}, correlation=correlation), ["v"]).traces["E", "v"]
     decayed = np.concatenate([np.zeros_like(v[:, :1]), v[:, :-1]], 1) * np.exp(-DT / 10)
-    kicks = (v - decayed).reshape(-1, SIZE)
+    kicks = (v - decayed)[:, -1] if kind == "membrane_ou" else (v - decayed).reshape(-1, SIZE)
     found = np.corrcoef(kicks[:, 3], kicks[:, 20])[0, 1]
     if correlation == 1.0:
         assert found > 1 - 1e-9
     else:
         z = (np.arctanh(found) - np.arctanh(correlation)) * np.sqrt(kicks.shape[0] - 3)
         assert abs(z) < stats.norm.isf(ALPHA / 2)
+
+
+@pytest.mark.parametrize("kind", ["membrane_white", "membrane_ou"])
+def test_common_noise_is_that_of_other_populations_too(kind: str) -> None:
+    """All of it in common, the kicks of E and I differ by nothing but their distance to threshold, which is the same here."""
+    populations = tuple(
+        Population(name, SIZE, role, "lif_exponential", parameters={"v_threshold": THRESHOLD, "tau_mem": 10.0})
+        for name, role in (("E", "exc"), ("I", "inh"))
+    )
+    spec = NetworkSpec((Population("inp", 2, "input"), *populations), (), DT)
+    nothing = Stimulus(Spikes([], [], [], TRIALS, STEPS, 2, DT))
+    states = [("E", "v"), ("I", "v")]
+    shared = simulate(spec, nothing, noise=Noise(**{kind: 0.02}, correlation=1.0), seed=7, traces=states).traces
+    own = simulate(spec, nothing, noise=Noise(**{kind: 0.02}), seed=7, traces=states).traces
+    assert np.array_equal(shared["E", "v"], shared["I", "v"])
+    assert not np.array_equal(own["E", "v"], own["I", "v"])
 
 
 def test_ornstein_uhlenbeck_is_stationary_from_the_first_step_with_its_time_constant() -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import sparse
+from scipy import sparse, stats
 
 from ei_brian.core.models import MODELS
+from ei_brian.core.noise.cell_noise import dead_cells
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.static import apply_static
 from ei_brian.core.noise.weight_noise import quantised
@@ -19,7 +20,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError
-from tests.noise.bounds import is_normal_sample, within_binomial
+from tests.noise.bounds import ALPHA, is_normal_sample, within_binomial
 from tests.noise.noise_networks import izhikevich_network, lif_network, stimulus
 
 SEED = 991
@@ -53,12 +54,12 @@ def test_weight_stuck_share() -> None:
 
 
 def test_weight_drift_exponents() -> None:
+    """Normal, cut at 0: the share there is Phi(-1/0.4), the rest has the law of the upper part (Kolmogorov-Smirnov)."""
     exponent = -np.log10(weights(noisy(Noise(weight_drift=3.0, weight_drift_exponent=0.1))) / weights(wide())) / 3.0
     assert (exponent >= -1e-15).all()
-    below = np.mean(exponent < 1e-12)
-    assert abs(below - 0.00621) < 0.002  # Phi(-2.5); 5 standard deviations of 40,000 draws
-    assert is_normal_sample(exponent[exponent > 0.1], 0.1, 0.04) is False  # the upper half alone is not
-    assert abs(np.median(exponent) - 0.1) < 5 * 1.2533 * 0.04 / np.sqrt(exponent.size)
+    cut = exponent < 1e-12
+    assert within_binomial(int(cut.sum()), cut.size, stats.norm.cdf(-2.5))
+    assert stats.kstest(exponent[~cut], stats.truncnorm(-2.5, np.inf, loc=0.1, scale=0.04).cdf).pvalue > ALPHA
 
 
 @pytest.mark.parametrize("bits", [2, 3, 8])
@@ -126,6 +127,19 @@ def test_tau_spread() -> None:
     assert is_normal_sample(np.log(np.asarray(got["tau_mem"]) / 15.0), 0.0, 0.2)
     assert is_normal_sample(np.log(np.asarray(got["tau_syn"]) / 3.0), 0.0, 0.2)
     assert abs(np.corrcoef(got["tau_mem"], got["tau_syn"])[0, 1]) < 5 / np.sqrt(4000)
+
+
+@pytest.mark.parametrize(
+    ("noise", "role", "share"),
+    [
+        (Noise(cell_death=0.2), "exc", 0.2), (Noise(exc_death=0.3), "exc", 0.3), (Noise(inh_death=0.3), "inh", 0.3),
+        (Noise(exc_death=0.3), "inh", 0.0), (Noise(inh_death=0.3), "exc", 0.0),
+        (Noise(cell_death=0.2, exc_death=0.3), "exc", 1 - 0.8 * 0.7),
+    ],
+)  # fmt: skip
+def test_share_of_dead_cells(noise: Noise, role: str, share: float) -> None:
+    dead = dead_cells(Population("E", 20_000, role, "lif_exponential"), noise, SEED)
+    assert within_binomial(int(dead.sum()), dead.size, share)
 
 
 def test_death_by_population() -> None:

@@ -46,15 +46,15 @@ ROCHA = "de la Rocha, Doiron, Shea-Brown, Josic & Reyes 2007, Nature 448:802, do
 BRUNEL = "Brunel 2000, J. Comput. Neurosci. 8:183, doi 10.1023/A:1008925309027"
 CONDUCTION = "Cox, Denk, Tank & Svoboda 2000, PNAS 97:9724, doi 10.1073/pnas.170278697"
 KATZ = "del Castillo & Katz 1954, J. Physiol. 124:560, doi 10.1113/jphysiol.1954.sp005129"
-
 STEIN = "Stein, Gossen & Jones 2005, Nat. Rev. Neurosci. 6:389, doi 10.1038/nrn1668"
 MAINEN = "Mainen & Sejnowski 1995, Science 268:1503, doi 10.1126/science.7770778"
+AMBROGIO = "Ambrogio et al. 2014, IEEE Trans. Electron Devices 61:2912, doi 10.1109/TED.2014.2330200"
 JOSHI = "Joshi et al. 2020, Nat. Commun. 11:2473, doi 10.1038/s41467-020-16108-9"
 CHEN = "Chen et al. 2015, IEEE Trans. Comput. 64:180, doi 10.1109/TC.2014.12"
 GHOLAMI = "Gholami et al. 2022, in: Low-Power Computer Vision, ch. 13, doi 10.1201/9781003162810-13"
 PELGROM = "Pelgrom, Duinmaijer & Welbers 1989, IEEE J. Solid-State Circuits 24:1433, doi 10.1109/JSSC.1989.572629"
 BARRETT = "Barrett, Deneve & Machens 2016, eLife 5:e12454, doi 10.7554/eLife.12454"
-SWADLOW = "Swadlow 1985, J. Neurophysiol. 54:1346, doi 10.1152/jn.1985.54.5.1346"
+SWADLOW = "Swadlow & Waxman 2012, Scholarpedia 7:1451, doi 10.4249/scholarpedia.1451"
 
 _ALL = (
     NoiseKind(
@@ -115,7 +115,7 @@ _ALL = (
     ),
     NoiseKind(
         "weight_spread", "standard deviation of log w", "device variability, one draw per synapse: w * exp(s*xi - s*s/2), which "
-        "keeps the mean and the sign", JOSHI, high=3.0, dynamic=False,
+        "keeps the mean and the sign", AMBROGIO, high=3.0, dynamic=False,
     ),
     NoiseKind(
         "weight_stuck", "probability", "each synapse is stuck at weight 0 by itself", CHEN, high=1.0, dynamic=False,
