@@ -20,14 +20,15 @@ def main() -> None:
     except EIBrianError as error:
         _say(f"{type(error).__name__}: {error}")
         sys.exit(EXIT_MISTAKE)
-    except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-        _say(f"{error.strerror}: {error.filename}" if error.strerror else str(error))
-        sys.exit(EXIT_MISTAKE)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_NO)
+    except OSError as error:  # a folder that is missing, a disk that is full
+        where = f": {error.filename}" if error.filename else ""
+        _say(f"{error.strerror}{where}" if error.strerror else str(error))
+        sys.exit(EXIT_MISTAKE)
 
 
 def _say(text: str) -> None:

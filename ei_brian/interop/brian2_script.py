@@ -16,7 +16,7 @@ import numpy as np
 from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.errors import DataError
+from ei_brian.errors import DataError, StorageError
 from ei_brian.interop.script_parts import Places, group_text, input_text, needs_exponential, places_of, synapses_text
 from ei_brian.interop.script_run import EXPONENTIAL, HEAD, RUN, TAKEN, readout_text
 
@@ -136,11 +136,16 @@ def _spiking(spec: NetworkSpec) -> str:
 def _write(file: Path, text: str, numbers: Mapping[str, Any]) -> None:
     compile(text, file.name, "exec")  # a script that is no Python is never written
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    unfinished = file.with_name(f".{file.stem}.{os.getpid()}.{digest}.npz")
+    unfinished = [file.with_name(f".{file.stem}.{os.getpid()}.{digest}{ending}") for ending in (".npz", ".py")]
     try:
-        np.savez_compressed(unfinished, **numbers)
-        os.replace(unfinished, file.with_suffix(".npz"))
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, file)
+        np.savez_compressed(unfinished[0], **numbers)
+        unfinished[1].write_text(text, encoding="utf-8")
+        os.replace(unfinished[0], file.with_suffix(".npz"))
+        os.replace(unfinished[1], file)
+    except OSError as error:
+        raise StorageError(
+            f"{file}: cannot be written ({error.strerror or error}); give a folder that exists, can be written and has room."
+        ) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        for part in unfinished:
+            part.unlink(missing_ok=True)

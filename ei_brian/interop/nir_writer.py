@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.errors import DataError
+from ei_brian.errors import DataError, StorageError
 from ei_brian.interop.assemble import MAX_DENSE_WEIGHTS
 from ei_brian.interop.frameworks import framework
 from ei_brian.interop.nir_own import graph_metadata, population_metadata, projection_metadata
@@ -61,8 +62,14 @@ def to_nir(spec: NetworkSpec, path: str | Path, *, nominal_dt_ms: float | None =
     file = Path(path)
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        nir.write(unfinished, graph)
+        whole = io.BytesIO()  # HDF5 itself does not survive a disk that is full
+        nir.write(whole, graph)
+        unfinished.write_bytes(whole.getvalue())
         os.replace(unfinished, file)
+    except OSError as error:
+        raise StorageError(
+            f"{file}: cannot be written ({error.strerror or error}); give a folder that exists, can be written and has room."
+        ) from error
     finally:
         unfinished.unlink(missing_ok=True)
 

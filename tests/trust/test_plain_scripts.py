@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +19,8 @@ from validation.trust.cases import lif, stimulus
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def run(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **options)
 
 
 def test_own_errors_are_shown_as_python_shows_them() -> None:
@@ -36,6 +39,28 @@ def test_other_errors_still_reach_brian2() -> None:
 def test_a_hook_of_the_user_is_left_alone() -> None:
     mine = "import sys, brian2\nsys.excepthook = lambda *error: print('mine')\n"
     assert run(mine + "from ei_brian.sim.backend import Backend\nBackend('a')").stdout.strip() == "mine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from ei_brian.interop import script\nscript(spec, 'net.py')",
+        "from ei_brian.interop import to_nir\nto_nir(spec, 'net.nir')",
+        "spec.save('net.h5')",
+    ],
+    ids=["script", "nir", "model"],
+)
+def test_writers_over_a_limit_of_file_size_leave_one_clear_error_and_nothing_else(code: str, tmp_path: Path) -> None:
+    if "nir" in code:
+        pytest.importorskip("nir")
+    limited = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))\n"
+    made = "from validation.trust.cases import lif\nspec = lif()\n"
+    paths = os.pathsep.join(filter(None, (os.getcwd(), os.environ.get("PYTHONPATH"))))
+    shown = run(limited + made + code, cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths})
+    assert shown.stderr.strip().splitlines()[-1].startswith("ei_brian.errors.StorageError: "), shown.stderr[-500:]
+    assert shown.returncode == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @needs_compiler
