@@ -75,7 +75,8 @@ def _head(config: Config, rows: list[Row], times: str, arguments: str) -> list[s
         f"{len(training.update_noise)} levels of noise on the updates × {seeds} seeds; accuracy is that after the last epoch",
         f"- command: `python validation/kilgore2025/run.py {arguments}`; "
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; {versions}; Python {platform.python_version()}, {platform.machine()}, "
-        f"{os.cpu_count()} cores; {times}",
+        f"{os.cpu_count()} cores",
+        f"- time: {times}",
         "",
         *([f"**{seeds} seeds are too few for any verdict**: this is to see that everything runs.", ""] if seeds < 5 else []),
     ]

@@ -6,8 +6,10 @@ It may be stopped at any moment; the same command goes on from there.
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +21,7 @@ from robustness import run_robustness
 from test_time import run_test_time
 from training import Config, train_all
 
+STAGES = ("training", "measures", "calibration and Brian2")
 HERE = Path(__file__).resolve().parent
 
 
@@ -51,10 +54,19 @@ def main() -> None:
         curves = run_test_time(config, folder, options.workers)
         simulated = Simulated(*curves, *run_robustness(config, folder, rows, options.workers))
     marks.append(perf_counter())
-    training, measures, brian2 = (after - before for before, after in pairwise(marks))
-    times = f"{training:.0f} s training, {measures:.0f} s measures, {brian2:.0f} s calibration and Brian2 in this call"
+    times = _times(folder, [after - before for before, after in pairwise(marks)])
     write_report(config, rows, simulated, report, times, " ".join(sys.argv[1:]))
-    print(f"wrote {report / 'RESULTS.md'}: {times}; {perf_counter() - marks[0]:.0f} s in all")
+    print(f"wrote {report / 'RESULTS.md'}: {perf_counter() - marks[0]:.0f} s in all; {times}")
+
+
+def _times(folder: Path, seconds: Sequence[float]) -> str:
+    """Add the seconds of this call to the list of the folder; return all calls in words."""
+    parts = ", ".join(f"{value:.0f} s {part}" for value, part in zip(seconds, STAGES, strict=True))
+    with (folder / "calls.txt").open("a") as file:
+        file.write(f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC: {sum(seconds):.0f} s ({parts})\n")
+    calls = (folder / "calls.txt").read_text().splitlines()
+    later = f"; text and figures written again {len(calls) - 1} times" if len(calls) > 1 and sum(seconds) < 60 else ""
+    return f"{calls[0]}{later}" if later or len(calls) == 1 else "; ".join(calls)
 
 
 if __name__ == "__main__":

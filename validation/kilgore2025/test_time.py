@@ -63,12 +63,14 @@ def simulate(plan: Plan, backend: str, folder: Path, workers: int) -> tuple[Path
     made = _whole(sweep(list(firsts.values()), folder, Pool(prepare, workers)))
     built = perf_counter()
     done = _whole(sweep(conditions, folder, Pool(prepare, workers)))
-    seconds = perf_counter() - built
-    rate = f" ({done.n_computed / seconds:.0f} a second)" if done.n_computed else ""
-    return done.table, (
-        f"{done.n_conditions} conditions on {len(firsts)} programs; in this call {made.n_computed} programs were compiled or "
-        f"found in {built - started:.0f} s, and {done.n_computed} conditions more computed in {seconds:.0f} s{rate}"
-    )
+    seconds, words = perf_counter() - built, folder / "words.txt"
+    if done.n_computed:
+        words.write_text(
+            f"{done.n_conditions} conditions on {len(firsts)} programs; {made.n_computed} programs were compiled or found, and run "
+            f"once, in {built - started:.0f} s, the other {done.n_computed} conditions computed in {seconds:.0f} s on {workers} cores "
+            f"({done.n_computed / seconds:.0f} a second)"
+        )
+    return done.table, words.read_text()
 
 
 def _whole(summary: Any) -> Any:
