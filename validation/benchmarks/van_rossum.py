@@ -1,14 +1,20 @@
 """Van Rossum distances of all pairs of 200 neurons in 1,000 trials: this package against elephant.
 
-Run as ``python -m validation.benchmarks.van_rossum``; one thread. Elephant is given the spike trains ready-made (neo objects) and
+Run as ``python -m validation.benchmarks.van_rossum``, which writes ``van_rossum.md``; one thread. Elephant is given the spike
+trains ready-made (neo objects) and
 runs on the first ``--trials`` trials only, because all of them would take it about an hour; its time is scaled to 1,000.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import os
+import platform
 import sys
 import time
+from importlib.metadata import version
+from pathlib import Path
 
 import neo
 import numpy as np
@@ -33,6 +39,7 @@ def main() -> int:
     """Run from the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=5, help="trials that elephant runs on")
+    parser.add_argument("--output", "-o", type=Path, default=Path(__file__).with_suffix(".md"))
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     spikes = Spikes.from_dense(rng.random((N_TRIALS, N_STEPS, N_NEURONS)) < RATE_HZ * 1e-3, 1.0)
@@ -50,10 +57,26 @@ def main() -> int:
         differ = off & (ours[trial] > 0)
         largest = max(largest, float(np.abs(matrix - ours[trial])[differ].max()))
     factor = theirs / options.trials * N_TRIALS / seconds
-    print(f"{N_NEURONS} neurons, {N_TRIALS} trials of {N_STEPS} steps, {spikes.n_events} spikes, tau {TAU_MS:g} ms")
-    print(f"ei_brian: {seconds:.2f} s for {N_TRIALS} trials")
-    print(f"elephant: {theirs / options.trials:.3f} s a trial ({options.trials} run)")
-    print(f"factor {factor:.0f} (promised {FASTER:g}); largest difference {largest:.1e} (promised {EQUAL:g})")
+    text = "\n".join([
+        "# Van Rossum distances of all pairs of neurons",
+        "",
+        f"{N_NEURONS} neurons, {N_TRIALS} trials of {N_STEPS} steps, {spikes.n_events} spikes, tau {TAU_MS:g} ms, one thread.",
+        "",
+        "| way | time |",
+        "| --- | ---: |",
+        f"| `van_rossum_matrix` | {seconds:.2f} s for all {N_TRIALS} trials |",
+        f"| elephant {version('elephant')} ({options.trials} trials run, spike trains ready-made) | "
+        f"{theirs / options.trials:.2f} s a trial, {theirs / options.trials * N_TRIALS:.0f} s for {N_TRIALS} |",
+        f"| **factor** (promised: {FASTER:g}) | **{factor:.0f}** |",
+        "",
+        f"Largest difference between the two: {largest:.1e} (promised: {EQUAL:g}).",
+        "",
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, numpy {version('numpy')}, Python {platform.python_version()}, load "
+        f"average {os.getloadavg()[0]:.1f}. Command: `python -m validation.benchmarks.van_rossum --trials {options.trials}`",
+        "",
+    ])  # fmt: skip
+    options.output.write_text(text)
+    print(text)
     return 0 if factor >= FASTER and largest <= EQUAL else 1
 
 
