@@ -19,7 +19,7 @@ from ei_brian.core.transform.curves import calibration_curves, traces_of_types
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.knobs import with_population, with_values
 from ei_brian.core.transform.trained import trained_network
-from ei_brian.errors import CalibrationError, DataError, SpecError, StorageError
+from ei_brian.errors import CalibrationError, ConfigError, DataError, SpecError, StorageError
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +117,27 @@ def test_overlap_with_the_test_set_is_refused(swapped: NetworkSpec) -> None:
     calibration = some_input(10, 1)
     with pytest.raises(DataError, match="5 of 5 trials are also in the calibration set"):
         calibrate(swapped, calibration, test_set=calibration.select(2, 7))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"iterations": -1}, "calibrate.iterations: -1"),
+        ({"iterations": 1.5}, "calibrate.iterations: 1.5"),
+        ({"most_trials": 0}, "calibrate.most_trials: 0"),
+        ({"filter_ms": 0.0}, "calibrate.filter_ms: 0.0"),
+        ({"filter_ms": float("nan")}, "calibrate.filter_ms: nan"),
+        ({"rate_tolerance": float("nan")}, "calibrate.rate_tolerance: nan"),
+    ],
+)
+def test_settings_out_of_range_are_refused(swapped: NetworkSpec, settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        calibrate(swapped, some_input(4, 1), **settings)  # type: ignore[arg-type]
+
+
+def test_an_empty_calibration_set_is_refused(swapped: NetworkSpec) -> None:
+    with pytest.raises(DataError, match="has no trials"):
+        calibrate(swapped, some_input(4, 1).select(0, 0))
 
 
 def test_no_network_where_it_does_not_converge(swapped: NetworkSpec) -> None:

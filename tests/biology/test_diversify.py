@@ -14,7 +14,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.diversify import diversify
-from ei_brian.errors import SpecError
+from ei_brian.errors import ConfigError, SpecError
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,7 @@ def test_the_whole_network_still_answers(spec: NetworkSpec, stimulus: Stimulus, 
         ({"FSS": 1.0}, "inh", "'FSS' is not known. Did you mean 'FS'"),
         ({"FS": 0.5, "LTS": 0.4}, "inh", "sum to 0.9"),
         ({"FS": 1.5, "LTS": -0.5}, "inh", "positive"),
+        ({}, "inh", "no types given"),
         ({"FS": 0.5, "Basket": 0.5}, "inh", "different models"),
         ("cortex FS/LST", "inh", "Did you mean 'cortex FS/LTS'"),
         ("FS", "ihn", "Did you mean 'inh'"),
@@ -99,3 +100,9 @@ def test_bad_mixtures_are_refused(spec: NetworkSpec, mix: str, population: str, 
 def test_cells_without_a_trained_drive_are_refused(spec: NetworkSpec) -> None:
     with pytest.raises(SpecError, match="trained drive"):
         spec | diversify("FS") | diversify("LTS")
+
+
+def test_a_seed_that_is_none_is_refused(spec: NetworkSpec) -> None:
+    for seed in (-1, 1.5, True):
+        with pytest.raises(ConfigError, match="whole number"):
+            diversify(spec, "FS", seed=seed)  # type: ignore[arg-type]

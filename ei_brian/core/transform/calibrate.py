@@ -25,7 +25,7 @@ from ei_brian.core.transform.pipe import pipeable
 from ei_brian.core.transform.replay import jumps_of
 from ei_brian.core.transform.trained import trained_network
 from ei_brian.core.transform.trials import refuse_overlap, trial_hashes
-from ei_brian.errors import CalibrationError, SpecError
+from ei_brian.errors import CalibrationError, ConfigError, DataError, SpecError
 
 __all__ = ["calibrate"]
 
@@ -80,10 +80,13 @@ def calibrate(
     CalibrationError
         If a population's rate stays further from the trained one than the tolerance (and than 1 Hz): no network is returned.
     DataError
-        If calibration and test set share trials.
+        If calibration and test set share trials, or the former has none.
     SpecError
         If the network has no swapped cells, or its trained original is not known.
+    ConfigError
+        For settings out of range.
     """
+    _check_settings(calibration_set, iterations, most_trials, filter_ms, rate_tolerance)
     hashes = trial_hashes(calibration_set)
     if test_set is not None:
         refuse_overlap(hashes, test_set)
@@ -103,6 +106,19 @@ def calibrate(
         result=seen.as_data(), iterations=iterations, kinetics=kinetics, filter_ms=filter_ms,
         trained_sha256=original.sha256,
     )  # fmt: skip
+
+
+def _check_settings(
+    calibration_set: Stimulus, iterations: int, most_trials: int, filter_ms: float, rate_tolerance: float
+) -> None:
+    if not calibration_set.n_trials:
+        raise DataError(f"stimulus {calibration_set.name}: has no trials; calibration needs some.")
+    for name, count, least in (("iterations", iterations, 0), ("most_trials", most_trials, 1)):
+        if not isinstance(count, (int, np.integer)) or count < least:
+            raise ConfigError(f"calibrate.{name}: {count!r}; allowed are whole numbers >= {least}.")
+    for name, value in (("filter_ms", filter_ms), ("rate_tolerance", rate_tolerance)):
+        if not (np.isfinite(value) and value > 0):
+            raise ConfigError(f"calibrate.{name}: {value!r}; allowed are finite numbers > 0.")
 
 
 def _evenly(stimulus: Stimulus, most: int) -> Stimulus:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.noise.seed import checked_seed
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.pipe import pipeable
@@ -50,6 +51,8 @@ def with_delays(
     ------
     SpecError
         For a range that is not 0 <= low <= high, and unknown names.
+    ConfigError
+        For a seed that is not a whole number from 0 to 2**64 - 1.
     """
     if not (np.isfinite([low_ms, high_ms]).all() and 0 <= low_ms <= high_ms):
         raise SpecError(f"with_delays: {low_ms!r} to {high_ms!r} ms; give 0 <= low <= high.")
@@ -58,7 +61,7 @@ def with_delays(
     if high_ms == 0:
         return spec
     chosen = {p.name for p in chosen_projections(spec, projections, "with_delays")}
-    streams = np.random.SeedSequence(seed).spawn(len(spec.projections))
+    streams = np.random.SeedSequence(checked_seed(seed)).spawn(len(spec.projections))
     made = []
     for projection, stream in zip(spec.projections, streams, strict=True):
         if projection.name in chosen:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ei_brian.core.models import neuron_model
 from ei_brian.core.models.cell_types import cell_type
+from ei_brian.core.noise.seed import checked_seed
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.spec import NetworkSpec
@@ -56,6 +57,8 @@ def diversify(
     ------
     SpecError
         For unknown types or populations, shares that do not sum to one, and cells that have no trained drive.
+    ConfigError
+        For a seed that is not a whole number from 0 to 2**64 - 1.
 
     Examples
     --------
@@ -68,7 +71,7 @@ def diversify(
     if mix == "none":
         return spec
     made = spec
-    for target, stream in zip(chosen, np.random.SeedSequence(seed).spawn(len(spec.populations)), strict=False):
+    for target, stream in zip(chosen, np.random.SeedSequence(checked_seed(seed)).spawn(len(spec.populations)), strict=False):
         role = "exc" if target.role == "exc" else "inh"
         shares = mixture(mix, role, "diversify")
         cells, maps = _swapped(target, shares, jitter, np.random.default_rng(stream), spec.dt_ms)

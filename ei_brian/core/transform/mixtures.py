@@ -75,6 +75,8 @@ def mixture(mix: str | Mapping[str, float], role: str, where: str) -> dict[str, 
         if mix not in known:
             raise SpecError(unknown_name(f"{where}.mix", mix, known))
         return {mix: 1.0}
+    if not mix:
+        raise SpecError(f"{where}.mix: no types given; give shares that sum to 1, or 'none' to leave the network as it is.")
     for name, share in mix.items():
         cell_type(name, f"{where}.mix")
         if not (math.isfinite(share) and share > 0):
