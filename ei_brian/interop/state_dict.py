@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from struct import error as StructError
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,17 @@ from ei_brian.errors import ConfigError, DataError, StorageError, unknown_name
 from ei_brian.interop.assemble import assemble
 from ei_brian.interop.frameworks import CELLS, cell_kinds, cell_of
 from ei_brian.interop.graph import Array, Graph, Node, chain, check_finite
+from ei_brian.interop.pickle_words import check_words
 from ei_brian.storage.whole_file import read_bytes
 
 __all__ = ["MAX_BYTES", "from_state_dict", "graph_of", "read_architecture", "read_state_dict"]
 
 MAX_BYTES = 4 * 2**30
 MAX_TOML_BYTES = 2**20
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError, RuntimeError, OverflowError, IndexError,
+    MemoryError, StructError,
+)  # fmt: skip  # what zipfile says of files that are not whole
 UNFIT = (KeyError, IndexError, TypeError, ValueError, OverflowError)  # of a layer that lacks an array, or has another shape
 TOP = {"framework", "framework_version", "dt_ms", "input_shape", "name", "readout", "layers"}
 
@@ -101,7 +107,7 @@ def _check_archive(file: Path, data: bytes) -> None:
             limit = 100 * len(data) if file.suffix == ".npz" else len(data)
             total = sum(part.file_size for part in parts)
             broken = archive.testzip() if total <= min(limit, MAX_BYTES) else None
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise StorageError(
             f"{file.name}: not a whole archive of torch.save or numpy.savez ({error}); save model.state_dict() again with "
             "torch >= 1.6."
@@ -129,6 +135,10 @@ def _read_npz(file: Path, data: bytes) -> dict[str, Array]:
 def _read_torch(file: Path, data: bytes) -> dict[str, Array]:
     import torch
 
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for part in archive.namelist():
+            if part.endswith("data.pkl"):
+                check_words(file.name, archive.read(part))
     unpickling: type[Exception] = torch.serialization.pickle.UnpicklingError  # type: ignore[attr-defined]
     try:
         stored = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import torch
 
-from ei_brian.errors import EIBrianError
+from ei_brian.errors import EIBrianError, StorageError
 from ei_brian.interop.nir_graph import from_nir
-from ei_brian.interop.state_dict import from_state_dict
+from ei_brian.interop.state_dict import from_state_dict, read_state_dict
 
 SECONDS, BYTES = 1.0, 200 * 2**20
 DESCRIBED = {
@@ -213,7 +213,7 @@ PT_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a number in it": (saved({"fc.weight": 3}), "int"), "nested": (saved({"a": {"b": torch.eye(2)}}), "dict"),
     "more values than stored": (saved({"fc.weight": torch.zeros(1).expand(2**20, 2**20)}), "more than it stores"),
     "nan": (saved({"fc.weight": torch.full((3, 3), float("nan"))}), "not finite"),
-    "sparse": (saved({"fc.weight": torch.eye(3).to_sparse()}), "plain tensor"),
+    "sparse": (saved({"fc.weight": torch.eye(3).to_sparse()}), "not that of a state dict"),
     "complex": (saved({"fc.weight": torch.eye(3, dtype=torch.complex64)}), "complex"),
     "text": (lambda path: text(path), "archive"), "pickled arrays": (pickled_arrays, "plain arrays"),
     "other shape": (saved({"fc.weight": torch.eye(4)}), "width"), "no weight": (saved({"lif.x": torch.eye(3)}), "weight"),
@@ -232,3 +232,18 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
     path = saved({"fc.weight": Runs(trace)})(tmp_path / "net.pt")
     check_refused(lambda: from_state_dict(path, DESCRIBED), "state dict")
     assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (1809, "packed in a way"), (3235, "calls what is no function"), (5242, "not a whole archive"), (7628, "the word NEWOBJ"),
+    ],
+)  # fmt: skip
+def test_mutants_that_once_escaped_or_made_torch_open_more_files(number: int, reason: str, tmp_path: Path) -> None:
+    from validation.trust.state_dict_mutants import StateDictMutants
+
+    path = tmp_path / "net.pt"
+    path.write_bytes(StateDictMutants()(number)[1])
+    with pytest.raises(StorageError, match=reason):
+        read_state_dict(path)
