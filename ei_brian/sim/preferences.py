@@ -20,6 +20,7 @@ from ei_brian.sim.cache_root import cache_root
 
 __all__ = ["COMPILER_FLAGS", "preferences"]
 
+RUNTIME_TARGETS = ("numpy", "cython")
 COMPILER_FLAGS = ("-w", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-std=c++17")
 
 
@@ -39,6 +40,8 @@ def preferences(target: str, dtype: npt.DTypeLike, flags: Sequence[str] = COMPIL
         "codegen.cpp.extra_compile_args_gcc": list(flags),
         "codegen.runtime.cython.cache_dir": _cython_cache(),
     }
+    if target in RUNTIME_TARGETS:  # Ctrl-C would else end a run early as if it were whole
+        wanted["core.stop_on_keyboard_interrupt"] = False
     before = {name: prefs[name] for name in wanted}
     implementations = DEFAULT_FUNCTIONS["int"].implementations
     int_before = implementations[NumpyCodeGenerator].get_code(None)

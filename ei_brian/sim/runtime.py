@@ -17,6 +17,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
+from ei_brian.errors import BackendError
 from ei_brian.sim.builder import Built, build
 from ei_brian.sim.driver import value_matrix
 from ei_brian.sim.preferences import preferences
@@ -56,11 +57,22 @@ def run_part(
         started = perf_counter()
         built = build(spec, stimulus, layout, traces, dtype, noise, seed, first_trial)
         ready = perf_counter()
-        built.network.run(n_steps * spec.dt_ms * brian2.ms, namespace={})
+        try:
+            built.network.run(n_steps * spec.dt_ms * brian2.ms, namespace={})
+        finally:
+            brian2.Network._globally_running = False  # Brian2 forgets it when a run is interrupted, and takes the next Ctrl-C
         finished = perf_counter()
+        _check_whole(built, n_steps, spec.dt_ms)
         recording = _recording(spec, stimulus, built, n_steps, ready - started, finished - ready)
         kept = {key: _trace(spec, key, monitor, built.n_trials, noise) for key, monitor in built.state_monitors.items()}
         return replace(recording, traces=kept, noise=noise, seed=seed)
+
+
+def _check_whole(built: Built, n_steps: int, dt_ms: float) -> None:
+    """Refuse a run that was stopped: Brian2 returns from it as from a whole one."""
+    done = round(float(np.asarray(built.network.t_)) / (dt_ms * 1e-3))
+    if done != n_steps:
+        raise BackendError(f"run: stopped after {done} of {n_steps} steps; nothing of it was kept. Run it again.")
 
 
 def _recording(
