@@ -9,7 +9,7 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -112,8 +112,7 @@ class DaskScheduler:
     def __init__(self, client: Any, prepare: Callable[[], Work]) -> None:
         self.client = client
         self.token = secrets.token_hex(16)
-        self.prepare = _Prepare(prepare)
-        self.sent = client.scatter(self.prepare, broadcast=True, hash=False)
+        client.register_plugin(import_module("ei_brian.study.dask_plugin").Preparation(self.token, prepare), name=self.token)
         self.running: dict[Any, Condition] = {}
         self.suspects: deque[Condition] = deque()  # went down with a worker; each runs alone, to see whose fault it was
         self.alone = ""
@@ -128,7 +127,7 @@ class DaskScheduler:
 
     def submit(self, condition: Condition) -> None:
         """Send a condition."""
-        future = self.client.submit(_compute, self.token, self.sent, condition, pure=False, retries=1)
+        future = self.client.submit(_compute, self.token, condition, pure=False, retries=1)
         self.running[future] = condition
 
     def wait(self, seconds: float) -> list[Outcome]:
@@ -150,6 +149,8 @@ class DaskScheduler:
     def close(self) -> None:
         """Cancel what runs and let go of the cluster."""
         self.client.cancel(list(self.running))
+        with suppress(OSError, TimeoutError):  # the cluster may be gone already
+            self.client.unregister_worker_plugin(self.token)
         self.client.close()
 
     def _outcome(self, future: Any) -> Outcome | None:
@@ -166,7 +167,6 @@ class DaskScheduler:
             pass
         if error is None and self.forgotten[condition.key] < MOST_FORGOTTEN:
             self.forgotten[condition.key] += 1
-            self.sent = self.client.scatter(self.prepare, broadcast=True, hash=False)  # it went with the last worker
             self.submit(condition)
             return None
         if error is not None and self.alone != condition.key:
@@ -176,19 +176,7 @@ class DaskScheduler:
         return Outcome(condition.key, error=" ".join(f"WorkerDied: {error or 'the cluster forgot it each time'}".split()))
 
 
-@dataclass(frozen=True)
-class _Prepare:
-    """What makes the work, sent to each worker once."""
-
-    prepare: Callable[[], Work]
-
-
-_WORK: dict[str, Work] = {}
-
-
-def _compute(token: str, sent: _Prepare, condition: Condition) -> Outcome:
+def _compute(token: str, condition: Condition) -> Outcome:
     """Run on a worker of the cluster."""
-    if token not in _WORK:
-        _WORK.clear()
-        _WORK[token] = sent.prepare()
-    return attempt(_WORK[token], condition)
+    work: Work = import_module("ei_brian.study.dask_plugin").prepared(token)
+    return attempt(work, condition)

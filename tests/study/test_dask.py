@@ -50,8 +50,8 @@ class TestJobs:
             def __init__(self, cluster: object) -> None:
                 told.append(cluster)
 
-            def scatter(self, data: object, **_: object) -> object:
-                return data
+            def register_plugin(self, plugin: object, name: str) -> None:
+                told.append(type(plugin).__name__)
 
         monkeypatch.setitem(sys.modules, "dask_jobqueue", types.SimpleNamespace(SLURMCluster=SLURMCluster))
         monkeypatch.setattr(distributed, "Client", Client)
