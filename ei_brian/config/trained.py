@@ -112,7 +112,7 @@ def _measured(run: TrainingRun, net: EINetwork, test_set: Stimulus, history: His
 
 
 def data_of(spec: NetworkSpec) -> DataSettings:
-    """Return the data settings that a model was trained with, from its provenance.
+    """Return the data settings that a model was last measured with, from its provenance.
 
     Raises
     ------
@@ -120,6 +120,7 @@ def data_of(spec: NetworkSpec) -> DataSettings:
         If the model does not say.
     """
     for line in reversed(spec.provenance):
-        if line.get("action") == ACTION:
-            return from_mapping(DataSettings, line["configuration"]["data"], f"provenance of {spec.name}: data")
+        configuration = line.get("configuration")
+        if isinstance(configuration, Mapping) and "data" in configuration:
+            return from_mapping(DataSettings, configuration["data"], f"provenance of {spec.name}: data")
     raise DataError(f"network {spec.name}: its provenance names no data set; give one with --data.")

@@ -36,7 +36,7 @@ def example_traces(spec: NetworkSpec, stimulus: Stimulus, trial: int) -> list[Tr
             steps = spikes.step[spikes.unit == cell]
             words = f"{kind} cell {cell} of {name}" if population.cell_types else f"cell {cell} of {name} (integrate-and-fire)"
             v = recording.traces[name, state][0, :, cell]
-            found.append(Trace(words, unit, v, steps, spec.dt_ms, population.role == "inh"))
+            found.append(Trace(words, unit, v, steps, spec.dt_ms, kind))
     return found
 
 

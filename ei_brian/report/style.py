@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["DARK", "INKS", "LIGHT", "Draw", "Ink", "png", "tidy"]
+__all__ = ["DARK", "INKS", "LIGHT", "Draw", "Ink", "kind_colours", "png", "tidy"]
 
 WIDTH_IN, DPI = 5.8, 160
 
@@ -53,6 +53,13 @@ def _settings(ink: Ink) -> Any:
         "axes.labelcolor": ink.text, "axes.edgecolor": ink.text, "xtick.color": ink.text, "ytick.color": ink.text,
         "axes.titlecolor": ink.text, "grid.color": ink.faint, "axes.linewidth": 0.8, "lines.linewidth": 1.6,
     }  # fmt: skip
+
+
+def kind_colours(kinds: Iterable[str], ink: Ink) -> dict[str, str]:
+    """Return a colour for each cell type or role, the same in every figure of the same types."""
+    special = sorted(set(kinds) - {"exc", "inh"})
+    free = [colour for colour in ink.types if colour != ink.exc]
+    return {"exc": ink.exc, "inh": ink.inh} | {kind: free[k % len(free)] for k, kind in enumerate(special)}
 
 
 def png(draw: Draw, height_in: float, ink: Ink) -> bytes:

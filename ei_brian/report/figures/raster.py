@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.report.style import Draw, Ink
+from ei_brian.report.style import Draw, Ink, kind_colours
 
 __all__ = ["active_ms", "kinds_of", "raster"]
 
@@ -46,7 +46,7 @@ def active_ms(recording: Recording, trial: int | None = None) -> float:
 
 def _panel(ax: Axes, spec: NetworkSpec, recording: Recording, trial: int, ink: Ink) -> None:
     first = 0
-    colours = _colours(spec, list(recording.spikes), ink)
+    colours = kind_colours((kind for name in recording.spikes for kind in kinds_of(spec, name)), ink)
     for name, spikes in recording.spikes.items():
         kinds = np.array(kinds_of(spec, name))
         rank = np.empty(kinds.size, dtype=int)
@@ -65,10 +65,3 @@ def _panel(ax: Axes, spec: NetworkSpec, recording: Recording, trial: int, ink: I
         first += kinds.size
     ax.set_ylim(-1, first)
     ax.set_ylabel("cell")
-
-
-def _colours(spec: NetworkSpec, names: Sequence[str], ink: Ink) -> dict[str, str]:
-    found = list(dict.fromkeys(kind for name in names for kind in kinds_of(spec, name)))
-    special = [kind for kind in found if kind not in ("exc", "inh")]
-    free = [colour for colour in ink.types if colour != ink.exc]
-    return {"exc": ink.exc, "inh": ink.inh} | {kind: free[k % len(free)] for k, kind in enumerate(special)}
