@@ -1,5 +1,4 @@
-"""Makes what is missing in this folder: a model for every configuration and recipe, a card for every model, and the tables in
-README.md and on the page of the documentation.
+"""Makes what is missing in this folder: a model for every configuration and recipe, a card for every model, and README.md.
 
     python models/build.py            # what is missing
     python models/build.py NAME …     # these anew
@@ -30,18 +29,9 @@ Each file holds names and numbers only (HDF5, no code, no equations); `ei-brian 
 `ei-brian validate models/NAME.h5` runs it through Brian2. Each has a card (`.md`) with data, configuration, accuracy, rates and
 hash. This table and the cards are made by `python models/build.py`.
 
-"""
-PAGE_HEAD = """# Model zoo
-
-Trained networks lie in `models/`, each with a card (data, configuration, command, accuracy, rates, hash) beside it. Get one by
-`ei.load("models/NAME.h5")`; look into it by `ei-brian info models/NAME.h5`; run it by `ei-brian validate models/NAME.h5`. All but
-the Fashion-MNIST network carry the name of a data set that comes with the package.
-
-"""
-TABLE_HEAD = """| model | cells (E / I) | test accuracy | hidden rate | made by |
+| model | cells (E / I) | test accuracy | hidden rate | made by |
 | --- | --- | ---: | ---: | --- |
 """
-PAGE = HERE.parent / "docs" / "models.md"
 
 
 def command_of(path: Path) -> str:
@@ -51,14 +41,14 @@ def command_of(path: Path) -> str:
     return f"python models/{path.stem}.py"
 
 
-def row(path: Path, spec: NetworkSpec, title: str) -> str:
-    """Return the line of the table for a model; ``title`` is what stands in its first column."""
+def row(path: Path, spec: NetworkSpec) -> str:
+    """Return the line of the table for a model."""
     sizes = {role: sum(p.size for p in spec.cells if p.role == role) for role in ("exc", "inh", "mixed")}
     cells = f"{sizes['exc'] or sizes['mixed']} / {sizes['inh']}"
     figures = figures_of(spec)
     accuracy = percent(figures["test_accuracy"]) if "test_accuracy" in figures else ""
     rate = f"{figures['hidden_rate_hz']:.1f} Hz" if "hidden_rate_hz" in figures else ""
-    return f"| {title} | {cells} | {accuracy} | {rate} | `{command_of(path)}` |"
+    return f"| [{path.stem}]({path.stem}.md) | {cells} | {accuracy} | {rate} | `{command_of(path)}` |"
 
 
 def make(names: list[str]) -> None:
@@ -74,18 +64,16 @@ def make(names: list[str]) -> None:
 
 
 def main(names: list[str]) -> None:
-    """Make models, write cards and tables."""
+    """Make models, write cards and the table."""
     make(names)
-    linked, plain = [], []
+    rows = []
     for path in sorted(HERE.glob("*.h5")):
         spec = load_spec(path)
         seeds = HERE / f"{path.stem}.seeds.md"
         card = model_card(spec, command_of(path), seeds.read_text() if seeds.is_file() else "")
         write_bytes(path.with_suffix(".md"), card.encode())
-        linked.append(row(path, spec, f"[{path.stem}]({path.stem}.md)"))
-        plain.append(row(path, spec, f"`{path.stem}`"))
-    write_bytes(HERE / "README.md", (HEAD + TABLE_HEAD + "\n".join(linked) + "\n").encode())
-    write_bytes(PAGE, (PAGE_HEAD + TABLE_HEAD + "\n".join(plain) + "\n").encode())
+        rows.append(row(path, spec))
+    write_bytes(HERE / "README.md", (HEAD + "\n".join(rows) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -28,10 +28,8 @@ def test_card_and_table_belong_to_the_file(path: Path) -> None:
     card, table = path.with_suffix(".md").read_text(), (MODELS / "README.md").read_text()
     assert spec.name == path.stem
     assert spec.sha256 in card
-    page = (MODELS.parent / "docs" / "models.md").read_text()
     accuracy = percent(figures_of(spec)["test_accuracy"])
     assert any(line.startswith(f"| [{path.stem}]({path.stem}.md)") and accuracy in line for line in table.splitlines())
-    assert any(line.startswith(f"| `{path.stem}`") and accuracy in line for line in page.splitlines())
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.stem.startswith("digits")], ids=lambda path: path.stem)

@@ -1,9 +1,9 @@
-"""Claim: digits are learned to at least 95 % (mean of five seeds) under Dale's law, 80:20, hidden cells at 1 to 25 Hz.
+"""Claim: digits are learned to at least 95 % by each of five seeds under Dale's law, 80:20, hidden cells at 1 to 25 Hz.
 
 Trains the committed configuration with five seeds and writes one line per seed to ``validation/digits_accuracy.csv``; seeds that
-stand there already are not trained again (delete the file to start over). The range over seeds is printed beside the mean: with
-359 test images one seed has a standard error of one point by its test set alone. Rates are claimed for every seed. About a minute
-for each on two cores.
+stand there already are not trained again (delete the file to start over). With 359 test images one seed has a standard error of
+one point by its test set alone. The settings of the training (input deletion and jitter) were chosen by five-fold
+cross-validation among the training images, not on the test set. About a minute and a half for each on one core.
 
     python validation/digits_accuracy.py
 """
@@ -59,8 +59,8 @@ def main(keep: Path | None) -> int:
     accuracy, rate = (np.array([float(row[name]) for row in rows]) for name in ("test_accuracy", "hidden_rate_hz"))
     print(f"test accuracy: mean {accuracy.mean():.1%}, {accuracy.min():.1%} to {accuracy.max():.1%}, {len(rows)} seeds")
     print(f"hidden rate: mean {rate.mean():.1f} Hz, {rate.min():.1f} to {rate.max():.1f} Hz")
-    holds = accuracy.mean() >= LEAST_ACCURACY and RATES_HZ[0] <= rate.min() and rate.max() <= RATES_HZ[1]
-    print(f"claim (mean at least {LEAST_ACCURACY:.0%}, every rate within {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz): "
+    holds = accuracy.min() >= LEAST_ACCURACY and RATES_HZ[0] <= rate.min() and rate.max() <= RATES_HZ[1]
+    print(f"claim (every seed at least {LEAST_ACCURACY:.0%}, every rate within {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz): "
           f"{'holds' if holds else 'does not hold'}")  # fmt: skip
     return 0 if holds else 1
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ei_brian.cli.options import AsJson, BackendName, ModelFile, Precision, Seed, Threads
 from ei_brian.cli.output import check_can_write, note, print_json
+
+if TYPE_CHECKING:
+    from ei_brian.core.recording import Recording
 
 __all__ = ["command"]
 
@@ -43,17 +46,29 @@ def command(
     recording = simulator.run(spec, test_set, noise=injected, seed=seed if injected else None)
     if output is not None:
         save_recording(recording, output)
-    rates = {name: recording.rate_hz(name) for name in recording.counts}
-    accuracy = recording.accuracy if spec.readout is not None and recording.labels is not None else None
+    shown = _facts(recording, None if output is None else str(output))
     if as_json:
-        times = {"build_seconds": recording.build_seconds, "run_seconds": recording.run_seconds}
-        written = None if output is None else str(output)
-        print_json({"trials": recording.n_trials, "accuracy": accuracy, "rates_hz": rates, **times, "recording": written})
-        return
-    if accuracy is not None:
-        print(f"accuracy {accuracy:.1%} of {recording.n_trials} trials")
-    for name, rate in rates.items():
-        print(f"rate of {name}: {rate:.1f} Hz")
-    print(f"built in {recording.build_seconds:.1f} s, run in {recording.run_seconds:.2f} s")
-    if output is not None:
-        print(f"wrote {output}")
+        print_json(shown)
+    else:
+        print("\n".join(_lines(shown)))
+
+
+def _facts(recording: Recording, written: str | None) -> dict[str, Any]:
+    """Return what the verb says about a recording, as plain values."""
+    decided = recording.scores is not None and recording.labels is not None
+    return {
+        "trials": recording.n_trials,
+        "accuracy": recording.accuracy if decided else None,
+        "rates_hz": {name: recording.rate_hz(name) for name in recording.counts},
+        "build_seconds": recording.build_seconds,
+        "run_seconds": recording.run_seconds,
+        "recording": written,
+    }
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    """Return the same in words."""
+    lines = [] if facts["accuracy"] is None else [f"accuracy {facts['accuracy']:.1%} of {facts['trials']} trials"]
+    lines += [f"rate of {name}: {rate:.1f} Hz" for name, rate in facts["rates_hz"].items()]
+    lines.append(f"built in {facts['build_seconds']:.1f} s, run in {facts['run_seconds']:.2f} s")
+    return lines if facts["recording"] is None else [*lines, f"wrote {facts['recording']}"]
