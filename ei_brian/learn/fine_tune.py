@@ -12,11 +12,13 @@ from tqdm import tqdm
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.trials import calibration_trials, refuse_overlap, trial_hashes
-from ei_brian.errors import ConfigError, DataError
+from ei_brian.errors import CalibrationError, ConfigError, DataError
 from ei_brian.learn.input_variation import vary_events
 from ei_brian.learn.spec_network import SpecActivity, SpecNetwork
 
 __all__ = ["FineTuning", "fine_tune", "refit_readout"]
+
+SMALL_LOSS = 0.2  # so small that chance decides between two batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class FineTuning:
 
     epochs: int = 3
     batch_size: int = 64
-    learning_rate: float = 0.02
+    learning_rate: float = 0.004
     score_scale: float = 10.0
     rate_penalty: float = 0.5
     gradient_limit: float = 1.0
@@ -102,6 +104,8 @@ def fine_tune(
     ------
     DataError
         If the stimulus does not fit or has no labels, or the sets overlap with each other or with the calibration set.
+    CalibrationError
+        If the loss rose instead of falling.
     ConfigError
         For distillation without a teacher, a teacher without distillation, or varied input that is made of currents.
     """
@@ -194,7 +198,7 @@ def _train(
     n_batches = -(-len(labels) // config.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs * n_batches)
     generator = torch.Generator().manual_seed(config.seed)
-    cost = _Cost(config, teacher, given is None)
+    cost, losses = _Cost(config, teacher, given is None), list[float]()
     with tqdm(total=config.epochs * n_batches, desc="fine-tuning", unit="batch", disable=not progress) as bar:
         for _ in range(config.epochs):
             for batch in torch.randperm(len(labels), generator=generator).split(config.batch_size):
@@ -209,8 +213,20 @@ def _train(
                 optimizer.step()
                 schedule.step()
                 net.enforce_dale()
-                bar.set_postfix(loss=f"{loss.item():.3f}")
+                losses.append(loss.item())
+                bar.set_postfix(loss=f"{losses[-1]:.3f}")
                 bar.update()
+    _refuse_divergence(losses, config)
+
+
+def _refuse_divergence(losses: list[float], config: FineTuning) -> None:
+    """Refuse a training whose loss, over its last tenth, is above twice that of the first batch, before any step."""
+    first, last = losses[0], float(np.mean(losses[-max(1, len(losses) // 10) :]))
+    if not last <= max(2 * first, SMALL_LOSS):
+        raise CalibrationError(
+            f"fine-tuning: the loss rose from {first:.3g} to {last:.3g}; no network is returned. Lower the learning rate "
+            f"(now {config.learning_rate:g} of each projection's weights), or calibrate the cells first."
+        )
 
 
 class _Cost:

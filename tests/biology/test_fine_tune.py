@@ -19,7 +19,7 @@ from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
-from ei_brian.errors import ConfigError, DataError
+from ei_brian.errors import CalibrationError, ConfigError, DataError
 from ei_brian.learn.fine_tune import FineTuning, fine_tune, refit_readout
 from ei_brian.learn.spec_network import SpecNetwork, simulate_spec_torch
 
@@ -89,6 +89,12 @@ def test_fine_tuning_lowers_the_loss_and_exports_exactly(spec: NetworkSpec) -> N
     assert tuned.provenance[-1]["action"] == "fine-tune"
     spikes, _ = simulate_spec_torch(SpecNetwork(tuned), train_set)
     assert spikes["E"].equals(simulate(tuned, train_set).spikes["E"])
+
+
+def test_a_training_that_diverges_returns_no_network(spec: NetworkSpec) -> None:
+    made = diversify(spec, "cortex FS", "all", seed=1)
+    with pytest.raises(CalibrationError, match=r"the loss rose from .* to .*Lower the learning rate \(now 3 "):
+        fine_tune(made, some_input(96, 2), FineTuning(epochs=4, batch_size=16, learning_rate=3.0))
 
 
 def test_refitting_the_readout_changes_nothing_else(spec: NetworkSpec) -> None:
