@@ -17,8 +17,9 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.sim.driver import GroupSource, InputSource, ReleaseDraw, drawing, propagation
 from ei_brian.sim.neuron_group import neuron_group, set_values
-from ei_brian.sim.propagation.expressible import check_expressible
-from ei_brian.sim.propagation.synapses import set_weights, synapses
+from ei_brian.sim.propagation.delayed_plasticity import delayed_plastic_synapses
+from ei_brian.sim.propagation.expressible import check_expressible, keeps_own_plasticity
+from ei_brian.sim.propagation.synapses import connect, set_weights, synapses
 from ei_brian.sim.slots import Slots, slots_for
 from ei_brian.sim.stimulus_group import graded_input, spike_input
 from ei_brian.sim.structure import Structure, structure_of
@@ -137,7 +138,7 @@ def _synapses(
     spec: NetworkSpec, stimulus: Stimulus, built: Built, structure: Structure, slots: Slots, dt: Quantity,
     dtype: npt.DTypeLike,
 ) -> None:  # fmt: skip
-    check_expressible(structure, stimulus.values is not None)
+    check_expressible(structure, stimulus.values is not None, in_process=True)
     first_slot = slots.names[1]
     sources: dict[str, Any] = dict(built.groups)
     for name, start in _starts(spec).items():
@@ -152,8 +153,12 @@ def _synapses(
         size = "value" if stimulus.values is not None and projection.source in _starts(spec) else shape.release
         unit = {state.name: state.unit for state in spec[projection.target].declared_states()}[projection.port]
         place = slots.of("propagate", projection.name)
-        made = synapses(
-            projection, sources[projection.source], built.groups[projection.target], unit, built.n_trials, size, place, dt
-        )
+        ends = sources[projection.source], built.groups[projection.target]
+        if keeps_own_plasticity(structure, shape):
+            made = delayed_plastic_synapses(projection, *ends, structure.group(projection.source), shape.release, unit, place, dt)
+            connect(made, projection, built.n_trials, dt)
+            made.x_own = 1
+        else:
+            made = synapses(projection, *ends, unit, built.n_trials, size, place, dt)
         set_weights(made, projection, unit_scale(unit), built.n_trials, dtype)
         built.network.add(made)

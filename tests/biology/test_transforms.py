@@ -165,16 +165,57 @@ def test_every_rung_gives_equal_spikes_in_both_layouts(spec: NetworkSpec, rung: 
     assert np.array_equal(recording.scores, oracle.scores)
 
 
-def test_all_rungs_together_are_equal_where_they_can_be_said(swapped: NetworkSpec) -> None:
-    """Plastic spikes with a delay: the shared layout gives the spikes of the reference, plain Synapses are refused by name."""
+@pytest.mark.parametrize("layout", ["shared", "synapses"])
+def test_all_rungs_together_are_equal_in_both_layouts(swapped: NetworkSpec, layout: str) -> None:
+    """Plastic spikes with a delay too: in plain Synapses each synapse then keeps the plasticity of its source for itself."""
     made, stimulus = everything(swapped), some_input(12, 3).refined(2)
     oracle = simulate(made, stimulus)
     assert oracle.spikes["E"].n_events > 10
-    recording = Backend("numpy", layout="shared").run(made, stimulus)
+    recording = Backend("numpy", layout=layout).run(made, stimulus)
     for name in ("E", "I"):
         assert recording.spikes[name].equals(oracle.spikes[name])
+    assert np.array_equal(recording.scores, oracle.scores)
+
+
+def test_plastic_spikes_that_come_before_the_last_has_arrived() -> None:
+    """Bursts faster than the delay: the size of a spike is that of its own time, not of its arrival."""
+    cells = (
+        Population("input", 1, "input"),
+        Population("A", 1, "exc", "lif_delta"),
+        Population("B", 2, "exc", "izhikevich_2003", (("g", "AMPA"), ("background", "constant_current"))),
+    )
+    spec = NetworkSpec(
+        cells,
+        (
+            Projection("input", "A", np.array([[5.0]], dtype=np.float32), port="v"),
+            Projection(
+                "A", "B", np.array([[0.4], [0.2]], dtype=np.float32), port="g", delay_steps=np.array([[7], [3]], dtype=np.int32),
+                plasticity=TsodyksMarkram(0.3, 20.0, 100.0),
+            ),
+        ),
+        1.0,
+    )  # fmt: skip
+    step = np.array([1, 3, 5, 7, 20, 22, 40], dtype=np.int32)
+    nothing = np.zeros_like(step)
+    stimulus = Stimulus(Spikes(nothing, step, nothing, 1, 60, 1, 1.0))
+    traces = [("B", "g")]
+    oracle = simulate(spec, stimulus, traces=traces)
+    assert oracle.spikes["A"].n_events == step.size
+    for layout in ("shared", "synapses"):
+        got = Backend("numpy", layout=layout).run(spec, stimulus, traces=traces)
+        assert np.array_equal(got.traces[("B", "g")], oracle.traces[("B", "g")])
+
+
+@pytest.mark.slow
+def test_delayed_plastic_spikes_in_cython(swapped: NetworkSpec) -> None:
+    made, stimulus = everything(swapped), some_input(6, 3).refined(2)
+    recording, oracle = Backend("cython", layout="synapses").run(made, stimulus), simulate(made, stimulus)
+    assert recording.spikes["E"].equals(oracle.spikes["E"])
+
+
+def test_compiled_synapses_refuse_delayed_plastic_spikes_by_name(swapped: NetworkSpec) -> None:
     with pytest.raises(BackendError, match="use layout='shared'"):
-        Backend("numpy", layout="synapses").run(made, stimulus)
+        Backend("cpp_standalone", layout="synapses").run(everything(swapped), some_input(2, 3).refined(2))
 
 
 def test_forced_drive_is_what_the_network_receives(swapped: NetworkSpec) -> None:

@@ -43,11 +43,14 @@ from ei_brian.storage import load_spec, save_spec
 
 RESULTS = Path(__file__).parent / "measured"
 EPOCHS = {"digits": 16, "fashion": 8}
-TUNING = FineTuning(epochs=1, learning_rate=0.004)
+TUNING = FineTuning(epochs=4, batch_size=128, learning_rate=0.003, distillation=10.0)
 SETTINGS = {"iterations": 4, "most_trials": 80}
 SYNAPSES = {"biology": ("conductances", "conductance"), "mixed": ("conductances between cells", "current")}
 MIXES = {"cortex": "cortex FS/LTS", "CA3": "hippocampus CA3"}
-PARTS = ("inh cortex", "inh CA3", "all cortex", "all CA3", "biology cortex", "mixed cortex", "tune cortex")
+PARTS = (
+    "inh cortex", "inh CA3", "all cortex", "all CA3", "tune cortex", "biology cortex", "fine biology cortex", "mixed cortex",
+    "fine mixed cortex", "tune mixed cortex",
+)  # fmt: skip
 
 Transform = Callable[[NetworkSpec], NetworkSpec]
 
@@ -148,7 +151,8 @@ def measure(run: Measurement, train_set: Stimulus, calibration: Stimulus, parts:
     for word, mix in MIXES.items():
         if f"inh {word}" in parts:
             swap = diversify(mix=mix, seed=seed + 1)
-            run.make(f"inhibitory {word}, first map", swap, trained)
+            if seed == 0:
+                run.make(f"inhibitory {word}, first map", swap, trained)
             run.make(f"inhibitory {word}, calibrated", lambda s, swap=swap: fit(swap(s)), trained)
     for word, mix in MIXES.items():
         if not {f"{part} {word}" for part in ("all", "biology", "mixed", "tune")} & parts:
@@ -157,14 +161,23 @@ def measure(run: Measurement, train_set: Stimulus, calibration: Stimulus, parts:
         swapped = run.make(f"all {word}, calibrated", lambda s, swap=swap: fit(swap(s)), trained)
         if f"tune {word}" in parts:
             run.make(f"all {word}, readout refitted", lambda s: refit_readout(s, train_set, test_set=run.test_set), swapped)
-            run.make(f"all {word}, fine-tuned", lambda s: fine_tune(s, train_set, TUNING, test_set=run.test_set), swapped)
+            run.make(f"all {word}, fine-tuned", lambda s: tuned(run, s, train_set), swapped)
         for part, (named, inputs) in SYNAPSES.items():
             if f"{part} {word}" in parts:
-                biology(run, swapped, calibration, f"all {word}, {named}, delays, plasticity", inputs)
+                extra = {kind for kind in ("fine", "tune") if f"{kind} {part} {word}" in parts}
+                biology(run, swapped, (train_set, calibration), f"all {word}, {named}, delays, plasticity", inputs, extra)
 
 
-def biology(run: Measurement, swapped: NetworkSpec | None, calibration: Stimulus, name: str, inputs: str) -> None:
+def tuned(run: Measurement, spec: NetworkSpec, train_set: Stimulus) -> NetworkSpec:
+    """Return the network with all weights trained through its own cells, towards the scores of the trained one."""
+    return fine_tune(spec, train_set, TUNING, teacher=run.trained, test_set=run.test_set)
+
+
+def biology(
+    run: Measurement, swapped: NetworkSpec | None, sets: tuple[Stimulus, Stimulus], name: str, inputs: str, extra: set[str]
+) -> None:
     """Measure conductances, delays, plasticity and the fine time step on top of a network whose cells are swapped."""
+    train_set, calibration = sets
     fit = calibrate(calibration, trained=run.trained, **SETTINGS)
     fine = calibrate(calibration, trained=run.trained, iterations=2, most_trials=60)
 
@@ -173,7 +186,12 @@ def biology(run: Measurement, swapped: NetworkSpec | None, calibration: Stimulus
         return fit(with_short_term_plasticity(made, "inh"))
 
     plastic = run.make(name, all_three, swapped)
-    run.make(f"{name}, 0.1 ms", lambda s: fine(refine_dt(s, 0.1)), plastic)
+    if "fine" in extra:
+        run.make(f"{name}, 0.1 ms", lambda s: fine(refine_dt(s, 0.1)), plastic)
+    if "tune" in extra:
+        better = run.make(f"{name}, fine-tuned", lambda s: tuned(run, s, train_set), plastic)
+        if "fine" in extra:
+            run.make(f"{name}, fine-tuned, 0.1 ms", lambda s: fine(refine_dt(s, 0.1)), better)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from brian2.groups.group import Group
 from ei_brian.core.projection import Projection
 from ei_brian.core.units import base_unit
 
-__all__ = ["set_weights", "synapse_table", "synapses"]
+__all__ = ["connect", "set_weights", "synapse_table", "synapses"]
 
 
 def synapse_table(projection: Projection) -> tuple[Any, Any, Any, Any]:
@@ -54,7 +54,6 @@ def synapses(
     dt : Quantity
         Time step.
     """
-    pre, post, _, delay = synapse_table(projection)
     # not "w", which is a state of AdEx: Brian2 2.10 refuses a synaptic variable of that name
     factor = f"*{size}_pre" if size else ""
     made = Synapses(
@@ -62,12 +61,18 @@ def synapses(
         name=projection.name, dt=dt, namespace={},
     )  # fmt: skip
     made.pre.when, made.pre.order = place
+    connect(made, projection, n_copies, dt)
+    return made
+
+
+def connect(made: Synapses, projection: Projection, n_copies: int, dt: Quantity) -> None:
+    """Make the synapses of a projection in each of ``n_copies`` copies side by side, with their delays."""
+    pre, post, _, delay = synapse_table(projection)
     copy = np.arange(n_copies)[:, None]
     n_target, n_source = projection.weights.shape
     made.connect(i=(pre + copy * n_source).ravel(), j=(post + copy * n_target).ravel())
     if projection.max_delay:
         made.delay = np.tile(delay, n_copies) * dt
-    return made
 
 
 def set_weights(made: Synapses, projection: Projection, scale: float, n_copies: int, dtype: npt.DTypeLike) -> None:
