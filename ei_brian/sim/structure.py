@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,11 @@ class Structure:
             tuple(Phase(**phase) for phase in data["schedule"]),
             data["dt_ms"],
         )
+
+    def without_tables(self) -> Structure:
+        """Return the structure where the tables of projections are data: dense or sparse, with any delays, it is the same."""
+        projections = tuple(replace(projection, sparse=False, delays="each") for projection in self.projections)
+        return replace(self, projections=projections)
 
     def group(self, name: str) -> GroupStructure:
         """Return the group of that name."""

@@ -19,6 +19,7 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.sim.standalone.case import Case, Use
 from ei_brian.sim.standalone.compiled_run import run_compiled
 from tests.conftest import random_stimulus
 from tests.noise.noise_networks import lif_network
@@ -32,11 +33,10 @@ N_LARGE = 1100  # more than two tiles of targets, and more than one block of den
 
 def emulated(spec: NetworkSpec, stimulus: Stimulus, dtype: str = "float64", **changes: Any) -> Recording:
     """Run the device code of a network on the CPU, four trials at a time."""
-    arguments: dict[str, Any] = {"noise": None, "seed": None, "traces": (), "layout": "shared", **changes}
-    return run_compiled(
-        spec, stimulus, dtype=np.dtype(dtype), batch=4, threads=1, record="spikes", n_steps=stimulus.n_steps, progress=False,
-        target="emulated", **arguments,
-    )  # fmt: skip
+    noise, seed = changes.pop("noise", None), changes.pop("seed", None)
+    layout = changes.pop("layout", "shared")
+    use = Use(np.dtype(dtype), layout, batch=4, target="emulated", **changes)
+    return run_compiled([Case(spec, stimulus, stimulus.n_steps, noise, seed)], use)[0]
 
 
 def assert_equal(got: Recording, expected: Recording) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from ei_brian.core.noise import Noise
 from ei_brian.core.readout import Readout
@@ -73,6 +74,17 @@ def test_numbers_do_not_change_the_key(factor: float, delay: int, level: float, 
     assert key(spec) == key(with_projection(spec, 1, delay_steps=delays))
     assert key(spec, noise=Noise(membrane_white=0.5)) == key(spec, noise=Noise(membrane_white=level))
     assert key(spec, noise=Noise(weight_spread=min(level, 1.0))) == key(spec)
+
+
+def test_dense_or_sparse_and_delays_or_none_do_not_change_the_key() -> None:
+    """For shared weights; in plain Synapses the delays are part of the program."""
+    spec = plain_network()
+    dense = next(index for index, projection in enumerate(spec.projections) if not projection.sparse)
+    weights = np.asarray(spec.projections[dense].weights)
+    delays = np.random.default_rng(0).integers(0, 5, weights.shape).astype(np.int32)
+    changed = [{"weights": sparse.csr_array(weights)}, {"delay_steps": 0}, {"delay_steps": 3}, {"delay_steps": delays}]
+    assert {key(with_projection(spec, dense, **change)) for change in changed} == {key(spec)}
+    assert key(with_projection(spec, dense, delay_steps=7), layout="synapses") != key(spec, layout="synapses")
 
 
 def test_another_table_of_the_same_size_does_not_change_the_key() -> None:

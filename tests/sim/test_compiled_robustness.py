@@ -17,7 +17,7 @@ import pytest
 from ei_brian.errors import BackendError
 from ei_brian.sim.standalone import toolchain
 from ei_brian.sim.standalone.launch import Share, _believe, launch, shares
-from ei_brian.sim.standalone.outputs import read_counts, read_scores, read_spikes, read_trace
+from ei_brian.sim.standalone.outputs import Span, read_counts, read_events, read_scores, read_traces
 from tests.sim.networks import biological_network
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,7 +124,7 @@ def test_the_first_failure_ends_the_run(tmp_path: Path) -> None:
     told: list[int] = []
     began = time.monotonic()
     with pytest.raises(BackendError, match=r"results could not be written. no room"):
-        launch(program, tmp_path / "data", shares(20, 7, 2, tmp_path), {}, told.append)
+        launch(program, tmp_path / "data", shares([20], 7, 2, tmp_path), {}, told.append)
     assert time.monotonic() - began < 60
     assert told == [7]
     assert not processes_in(tmp_path)
@@ -145,11 +145,14 @@ def test_shares_hold_every_trial_once_in_whole_batches() -> None:
     for n_trials in (1, 6, 7, 8, 50, 1000):
         for batch in (1, 7, 64):
             for threads in (1, 2, 3, 16):
-                parts = shares(n_trials, batch, threads, Path("folder"))
-                assert 1 <= len(parts) <= threads
-                assert [part.first for part in parts] == [0, *np.cumsum([part.count for part in parts])[:-1]]
-                assert sum(part.count for part in parts) == n_trials
-                assert all(part.count and part.first % batch == 0 for part in parts)
+                for trials in ([n_trials], [3, n_trials, 1]):
+                    parts = shares(trials, batch, threads, Path("folder"))
+                    starts = [0, *np.cumsum(trials)[:-1]]
+                    begun = {first + k for first, n in zip(starts, trials, strict=True) for k in range(0, n, batch)}
+                    assert 1 <= len(parts) <= threads
+                    assert [part.first for part in parts] == [0, *np.cumsum([part.count for part in parts])[:-1]]
+                    assert sum(part.count for part in parts) == sum(trials)
+                    assert all(part.count and part.first in begun for part in parts)
 
 
 @pytest.fixture
@@ -203,10 +206,10 @@ def test_results_of_a_wrong_size_are_refused(share: Share, change: Callable[[byt
     reads: list[Callable[[], object]] = [
         lambda: read_counts([share], "out", size),
         lambda: read_scores([share], size, np.dtype("float64")),
-        lambda: read_trace([share], spec, ("out", "v"), "1", 7, steps, np.dtype("float64")),
+        lambda: read_traces([share], ("out", "v"), size, [Span(0, 7, steps)], 7, np.dtype("float64")),
     ]
     if change is None or change(bytes(12)):  # no event at all is a result too; its number is compared with the counts
-        reads.append(lambda: read_spikes([share], spec, "F", 7, steps))
+        reads.append(lambda: read_events([share], "F"))
     for read in reads:
         with pytest.raises(BackendError, match=r"result [\w.]+"):
             read()

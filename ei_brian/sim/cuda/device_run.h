@@ -99,6 +99,7 @@ template <class T> struct DeviceRun : Session<T> {
 
   void open(const std::vector<std::string>& args, int batch_, int n_inputs_) {
     S::begin(args, batch_, n_inputs_);
+    if (S::conditions.size() != 1) fail(3, "section conditions: %zu; this program runs one", S::conditions.size());
     bound = on_device<int64_t>(size_t(batch) * (n_steps + 1));
     not_finite = on_device<unsigned long long>(1);
   }

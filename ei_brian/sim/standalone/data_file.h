@@ -63,6 +63,7 @@ template <> inline const char* kind_of<int64_t>() { return "<i8"; }
 struct DataFile {
   const char* base = nullptr;
   std::vector<Section> sections;
+  int condition = 0;  // whose values are looked up: a section "2:name" is that of condition 2, one without a number of all
 
   void open(const char* path) {
     const int file = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -86,9 +87,13 @@ struct DataFile {
     }
   }
   Section* find(const std::string& name) {
-    for (Section& s : sections)
-      if (name == s.name) return &s;
-    return nullptr;
+    const std::string own = std::to_string(condition) + ":" + name;
+    Section* common = nullptr;
+    for (Section& s : sections) {
+      if (own == s.name) return &s;
+      if (name == s.name) common = &s;
+    }
+    return common;
   }
   template <class T> const T* get(const std::string& name, size_t* count) {
     Section* s = find(name);

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import FrameType
 
@@ -33,11 +33,15 @@ class Share:
     folder: Path
 
 
-def shares(n_trials: int, batch: int, threads: int, folder: Path) -> tuple[Share, ...]:
-    """Return an even split of the trials in whole batches; never more shares than batches."""
-    batches = -(-n_trials // batch)
-    parts = min(threads, batches)
-    edges = [min(batches * k // parts * batch, n_trials) for k in range(parts + 1)]
+def shares(trials: Sequence[int], batch: int, threads: int, folder: Path) -> tuple[Share, ...]:
+    """Return an even split of the trials of all conditions in whole batches; never more shares than batches.
+
+    ``trials`` are the numbers of trials by condition. A batch holds trials of one condition only.
+    """
+    starts = [0, *accumulate(trials)]
+    batches = [first for start, stop in pairwise(starts) for first in range(start, stop, batch)]
+    parts = min(threads, len(batches))
+    edges = [*(batches[len(batches) * k // parts] for k in range(parts)), starts[-1]]
     return tuple(
         Share(start, stop - start, folder / f"part_{k}")
         for k, (start, stop) in enumerate(pairwise(edges))

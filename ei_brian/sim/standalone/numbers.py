@@ -19,7 +19,7 @@ from ei_brian.errors import BackendError
 from ei_brian.sim.propagation.synapses import synapse_table
 from ei_brian.sim.tables import tables_of
 
-__all__ = ["numbers_of"]
+__all__ = ["joined_numbers", "numbers_of"]
 
 Array = npt.NDArray[Any]
 
@@ -48,6 +48,24 @@ def numbers_of(
     for population_name, state in traces:
         arrays[f"trace.{population_name}.{state}"] = np.zeros(1, dtype=np.int32)
     return arrays
+
+
+def joined_numbers(conditions: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return the arrays of a run of several conditions: what is equal in all under its name, the rest as ``2:name``."""
+    arrays: dict[str, Array] = {"conditions": np.array([len(conditions)], dtype=np.int64)}
+    for name in dict.fromkeys(name for numbers in conditions for name in numbers):
+        each = [numbers.get(name) for numbers in conditions]
+        first = each[0]
+        if first is not None and all(array is not None and _equal(array, first) for array in each):
+            arrays[name] = first
+        else:
+            arrays |= {f"{index}:{name}": array for index, array in enumerate(each) if array is not None}
+    return arrays
+
+
+def _equal(one: Array, other: Array) -> bool:
+    """Compare to the bit: 0.0 and -0.0 differ."""
+    return one is other or (one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes())
 
 
 def _fitting(name: str, values: Array, dtype: np.dtype[Any]) -> Array:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ei_brian.core.spec import NetworkSpec
-from ei_brian.core.spikes import Spikes
-from ei_brian.core.units import unit_scale
 from ei_brian.errors import BackendError
 from ei_brian.sim.standalone.launch import Share
 
-__all__ = ["check_events", "read_counts", "read_scores", "read_spikes", "read_trace"]
+__all__ = ["Span", "check_events", "read_counts", "read_events", "read_scores", "read_traces"]
 
 Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where the trials of one condition stand among all trials of a run, and how many steps each has."""
+
+    first: int
+    stop: int
+    n_steps: int
 
 
 def _read(path: Path, dtype: npt.DTypeLike, wanted: int | None) -> Array:
@@ -37,8 +44,8 @@ def read_counts(parts: Sequence[Share], name: str, size: int) -> npt.NDArray[np.
     return np.concatenate(each).astype(np.int64)
 
 
-def read_spikes(parts: Sequence[Share], spec: NetworkSpec, name: str, n_trials: int, n_steps: int) -> Spikes:
-    """Return the spikes of a population."""
+def read_events(parts: Sequence[Share], name: str) -> tuple[Array, Array, Array]:
+    """Return trial, step and unit of the spikes of a population, sorted."""
     columns: list[Array] = []
     for part in parts:
         events = _read(part.folder / f"{name}.events", "<i4", None)
@@ -51,10 +58,10 @@ def read_spikes(parts: Sequence[Share], spec: NetworkSpec, name: str, n_trials: 
     trial, step, unit = (np.concatenate([events[:, k] for events in columns]) for k in range(3))
     for column in (trial, step, unit):
         column.flags.writeable = False  # so that Spikes need not copy it
-    return Spikes(trial, step, unit, n_trials, n_steps, spec[name].size, spec.dt_ms)
+    return trial, step, unit
 
 
-def check_events(spikes: Mapping[str, Spikes], counts: Mapping[str, npt.NDArray[np.int64]]) -> None:
+def check_events(n_events: Mapping[str, int], counts: Mapping[str, npt.NDArray[np.int64]]) -> None:
     """Compare the number of spikes with what the program counted: a list of events has no size of its own to check.
 
     Raises
@@ -62,10 +69,10 @@ def check_events(spikes: Mapping[str, Spikes], counts: Mapping[str, npt.NDArray[
     BackendError
         If they differ.
     """
-    for name, train in spikes.items():
+    for name, listed in n_events.items():
         counted = int(counts[name].sum())
-        if train.n_events != counted:
-            raise BackendError(f"result {name}.events: {train.n_events} spikes, {counted} counted; nothing of this run was kept.")
+        if listed != counted:
+            raise BackendError(f"result {name}.events: {listed} spikes, {counted} counted; nothing of this run was kept.")
 
 
 def read_scores(parts: Sequence[Share], size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:
@@ -74,15 +81,20 @@ def read_scores(parts: Sequence[Share], size: int, dtype: np.dtype[Any]) -> npt.
     return np.concatenate(each).astype(np.float64)
 
 
-def read_trace(
-    parts: Sequence[Share], spec: NetworkSpec, key: tuple[str, str], unit: str, batch: int, n_steps: int, dtype: np.dtype[Any]
-) -> Array:
-    """Return a state at the end of each step in its declared unit, shape (trial, step, unit)."""
-    size, each = spec[key[0]].size, []
+def read_traces(
+    parts: Sequence[Share], key: tuple[str, str], size: int, spans: Sequence[Span], batch: int, dtype: np.dtype[Any]
+) -> list[Array]:
+    """Return a state at the end of each step in SI units, shape (trial, step, unit), of each condition."""
+    found: list[list[Array]] = [[] for _ in spans]
     for part in parts:
-        values = _read(part.folder / f"trace.{key[0]}.{key[1]}", dtype, part.count * n_steps * size)
-        for start in range(0, part.count, batch):
-            active = min(batch, part.count - start)
-            chunk = values[start * n_steps * size : (start + active) * n_steps * size]
-            each.append(chunk.reshape(n_steps, active, size).transpose(1, 0, 2))
-    return np.concatenate(each) / dtype.type(unit_scale(unit))
+        mine = [(k, max(s.first, part.first), min(s.stop, part.first + part.count), s.n_steps) for k, s in enumerate(spans)]
+        mine = [(k, start, stop, steps) for k, start, stop, steps in mine if start < stop]
+        wanted = sum((stop - start) * steps * size for _, start, stop, steps in mine)
+        values, at = _read(part.folder / f"trace.{key[0]}.{key[1]}", dtype, wanted), 0
+        for k, start, stop, n_steps in mine:
+            for begin in range(start, stop, batch):
+                active = min(batch, stop - begin)
+                chunk = values[at : at + n_steps * active * size]
+                at += chunk.size
+                found[k].append(chunk.reshape(n_steps, active, size).transpose(1, 0, 2))
+    return [np.concatenate(each) for each in found]

@@ -118,7 +118,7 @@ def plan_of(
         propagate="\n".join([*functions, *spikes.values()]), end="" if shared else _end_of_synapses(structure, dialect),
     )  # fmt: skip
     declared = [f"double {name}(double unused);" for name in ("ei_start", *propagate.values(), *thresholds.values(), "ei_end")]
-    included = [f'#include "{dialect.header}"'] if dialect is CUDA else []
+    included = [f'#include "{dialect.header if dialect is CUDA else "ei/spike_list.h"}"']
     header = "\n".join([HEADER, *included, *declared, *spikes]) + "\n"
     return Plan(header, source, "ei_start", "ei_end", propagate, thresholds)
 

@@ -65,6 +65,8 @@ def request_for(
     graded = layout == "synapses" and stimulus.values is not None
     flags = gpu_flags() if target == "cuda_standalone" else COMPILER_FLAGS
     structure, score = structure_of(spec, noise), _score(spec, noise)
+    if layout == "shared":
+        structure = structure.without_tables()
     return Request(structure, dtype.name, batch, layout, graded, score, flags, target, in_order)
 
 

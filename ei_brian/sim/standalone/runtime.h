@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 #include "counter.h"
-#include "session.h"
+#include "rows.h"
 
 namespace ei {
 
@@ -20,47 +20,13 @@ template <class T> struct Group {
   bool keep_events = false;
   std::vector<int32_t> counts, events;
   FILE *event_file = nullptr, *count_file = nullptr;
-  std::vector<std::vector<int32_t>> past;  // spikes of earlier steps, for projections with a delay
-  std::vector<std::vector<T>> past_sizes;
-  const T* release = nullptr;
 };
 
-template <class T> struct Constant { std::string name; T* at; int copies, size; const T* values; bool scalar; };
-template <class T> struct State { std::string name; T* at; int size; const T* values; bool scalar; };
+// values by condition, as they stand in the data file
+template <class T> struct Constant { std::string name; T* at; size_t copies, size; std::vector<const T*> values; };
+template <class T> struct State { std::string name; T* at; int size; std::vector<const T*> values; std::vector<bool> scalar; };
 template <class T> struct Draw { T* at; int size; bool normal, shared; uint32_t stream; };
 template <class T> struct Trace { const T* at; int size; FILE* file; };
-#if defined(__AVX512F__)
-constexpr int VECTOR_BYTES = 64, TILE_VECTORS = 16;
-#elif defined(__AVX__)
-constexpr int VECTOR_BYTES = 32, TILE_VECTORS = 8;
-#else
-constexpr int VECTOR_BYTES = 16, TILE_VECTORS = 8;
-#endif
-template <class T> struct Vector {
-  typedef T type __attribute__((vector_size(VECTOR_BYTES)));
-  static constexpr int WIDTH = VECTOR_BYTES / sizeof(T), TILE = TILE_VECTORS;
-};
-template <class T> constexpr size_t padded(size_t n) { return (n * sizeof(T) + 63) / 64 * 64 / sizeof(T); }
-
-inline void* large(size_t bytes) {  // on huge pages where the system has them
-  constexpr size_t PAGE = size_t(2) << 20;
-  void* at = nullptr;
-  if (posix_memalign(&at, bytes >= PAGE / 4 ? PAGE : 64, std::max<size_t>(bytes, 64)) != 0) fail(4, "no memory for %zu bytes", bytes);
-#ifdef MADV_HUGEPAGE
-  if (bytes >= PAGE / 4) madvise(at, (bytes + PAGE - 1) / PAGE * PAGE, MADV_HUGEPAGE);
-#endif
-  return at;
-}
-
-template <class T> const T* padded_rows(const T* rows, size_t n_rows, size_t n) {  // each row on cache lines of its own
-  const size_t stride = padded<T>(n);
-  T* made = static_cast<T*>(large(n_rows * stride * sizeof(T)));
-  for (size_t row = 0; row < n_rows; row++) {
-    std::copy(rows + row * n, rows + (row + 1) * n, made + row * stride);
-    std::fill(made + row * stride + n, made + (row + 1) * stride, T(0));
-  }
-  return made;
-}
 
 template <class T> struct Projection {
   std::string name;
@@ -69,8 +35,11 @@ template <class T> struct Projection {
   T* port;
   const T* release;       // scales each spike, or null
   int history;            // index of its own history of spikes, -1 where no table has a delay
-  std::vector<Table<T>> tables;
+  std::vector<Table<T>> tables;  // of the present condition
   Release<T> noise;
+  std::vector<std::vector<Table<T>>> given;  // by condition, as they stand in the data file
+  std::vector<Release<T>> noises;
+  std::vector<PaddedRows<T>> padded_rows;
 };
 
 template <class T> struct History { int keep; std::vector<std::vector<int32_t>> spikes; std::vector<std::vector<T>> sizes; };
@@ -78,10 +47,11 @@ template <class T> struct History { int keep; std::vector<std::vector<int32_t>> 
 template <class T, bool NOISY = true> struct Run : Session<T> {
   using S = Session<T>;
   using S::data, S::batch, S::n_steps, S::step, S::active, S::n_inputs, S::first_trial, S::n_trials, S::done, S::key0, S::key1, S::score_file;
-  using S::event_first, S::event_step, S::event_unit, S::event_value, S::create, S::write, S::close;
+  using S::event_first, S::event_step, S::event_unit, S::event_value, S::create, S::write, S::close, S::condition, S::conditions;
   int longest_input_delay = 0;
+  int64_t chunk_first = 0;  // number of the first trial of the chunk within its condition
   std::vector<Group<T>> groups;
-  std::vector<Constant<T>> constants;
+  std::vector<Constant<T>> constants, synapses;
   std::vector<State<T>> states;
   std::vector<Draw<T>> draws;
   std::vector<Trace<T>> traces;
@@ -110,14 +80,18 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
     return int(groups.size()) - 1;
   }
   void add_constant(const char* name, T* at, int size, bool scalar) {
-    Constant<T> made{name, at, scalar ? 1 : batch, scalar ? 1 : size, data.template get_exactly<T>(name, scalar ? 1 : size), scalar};
-    for (int copy = 0; copy < made.copies; copy++) std::copy(made.values, made.values + made.size, at + size_t(copy) * made.size);
+    Constant<T> made{name, at, scalar ? size_t(1) : size_t(batch), scalar ? size_t(1) : size_t(size), {}};
+    S::each_condition([&] { made.values.push_back(data.template get_exactly<T>(name, made.size)); });
     constants.push_back(made);
   }
   void add_state(const char* name, T* at, int size) {
-    bool scalar;
-    const T* values = S::initial(name, size, &scalar);
-    states.push_back(State<T>{name, at, size, values, scalar});
+    State<T> made{name, at, size, {}, {}};
+    S::each_condition([&] {
+      bool scalar;
+      made.values.push_back(S::initial(name, size, &scalar));
+      made.scalar.push_back(scalar);
+    });
+    states.push_back(made);
     if (S::keeps_trace(name)) traces.push_back(Trace<T>{at, size, create(std::string("trace.") + name)});
   }
   void add_draw(T* at, int size, bool normal, bool shared, uint32_t stream) { draws.push_back(Draw<T>{at, size, normal, shared, stream}); }
@@ -128,17 +102,14 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
     p.name = name; p.source = source; p.input_start = input_start; p.n_source = n_source; p.n_target = n_target; p.port = port;
     p.release = release; p.history = -1;
     int longest = 0;
-    p.tables = S::tables(name, n_source, n_target);
-    for (Table<T>& table : p.tables) {
-      if (!table.first) table.rows = padded_rows(table.rows, n_source, n_target);
-      longest = std::max(longest, table.delay);
-    }
-    p.noise = S::release(name);
-    if (p.noise.on) {
-      if (!NOISY) fail(3, "section %s.noise: this program draws no numbers", name);
-      buffer.resize(std::max(buffer.size(), size_t(n_target)));
-      buffer2.resize(buffer.size());
-    }
+    S::each_condition([&] {
+      p.given.push_back(S::tables(name, n_source, n_target));
+      p.noises.push_back(S::release(name));
+      for (const Table<T>& table : p.given.back()) longest = std::max(longest, table.delay);
+      if (p.noises.back().on && !NOISY) fail(3, "section %s.noise: this program draws no numbers", name);
+    });
+    buffer.resize(std::max(buffer.size(), size_t(n_target)));
+    buffer2.resize(buffer.size());
     if (source < 0) longest_input_delay = std::max(longest_input_delay, longest);
     else if (longest > 0) {
       p.history = int(histories.size());
@@ -151,7 +122,23 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
   void ready() {
     begin_of.assign(longest_input_delay + 1, std::vector<int64_t>(batch, 0));
     end_of = begin_of;
+    load();
     S::start_clock();
+  }
+  void load() {  // the numbers of the present condition that stay as they are
+    for (const Constant<T>& constant : constants)
+      for (size_t copy = 0; copy < constant.copies; copy++)
+        std::copy(constant.values[condition], constant.values[condition] + constant.size, constant.at + copy * constant.size);
+    for (const Constant<T>& weights : synapses)
+      for (size_t copy = 0; copy < weights.copies; copy++)
+        std::copy(weights.values[condition], weights.values[condition] + weights.size, weights.at + copy * weights.size);
+    for (Projection<T>& p : projections) {
+      p.noise = p.noises[condition];
+      p.tables = p.given[condition];
+      p.padded_rows.resize(std::max(p.padded_rows.size(), p.tables.size()));
+      for (size_t k = 0; k < p.tables.size(); k++)
+        if (!p.tables[k].first) p.tables[k].rows = p.padded_rows[k].fill(p.tables[k].rows, p.n_source, p.n_target);
+    }
   }
 
   // ---- the phases of a step ----
@@ -159,34 +146,46 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
     if (step == 0) begin_chunk();
     std::vector<int64_t>&begin = begin_of[step % begin_of.size()], &end = end_of[step % end_of.size()];
     for (int trial = 0; trial < active; trial++) {
-      const int64_t last = event_first[first_trial + done + trial + 1];
-      int64_t at = cursor[trial];
-      begin[trial] = at;
-      while (at < last && event_step[at] == step) at++;
-      end[trial] = cursor[trial] = at;
+      const int64_t last = event_first[chunk_first + trial + 1];
+      begin[trial] = cursor[trial];
+      end[trial] = cursor[trial] = end_of_step(cursor[trial], last);
     }
     if constexpr (NOISY) draw();
+  }
+  int64_t end_of_step(int64_t at, int64_t last) const {  // of the events from `at` on, which are sorted and of this step or later ones
+    while (at + 16 <= last && event_step[at + 15] == step) at += 16;
+    for (int width = 8; width > 0; width /= 2)  // fewer than 16 are left
+      at += at + width <= last && event_step[at + width - 1] == step ? width : 0;
+    return at;
   }
   void draw() {
     for (const Draw<T>& draw : draws)
       for (int trial = 0; trial < active; trial++) {
         T* out = draw.at + size_t(trial) * draw.size;
         const int n = draw.shared ? 1 : draw.size;
-        const uint32_t number = uint32_t(first_trial + done + trial);
+        const uint32_t number = uint32_t(chunk_first + trial);
         if (draw.normal) normals<T>(out, n, uint32_t(step), number, draw.stream, key0, key1);
         else uniforms<T>(out, n, uint32_t(step), number, draw.stream, key0, key1);
         if (draw.shared) std::fill(out + 1, out + draw.size, out[0]);
       }
   }
   void begin_chunk() {
-    active = int(std::min<int64_t>(batch, n_trials - done));
+    const int64_t trial_of_run = first_trial + done;
+    if (trial_of_run >= conditions[condition].stop) {
+      check_constants();
+      S::enter(trial_of_run);
+      load();
+    }
+    chunk_first = trial_of_run - conditions[condition].first;
+    active = int(std::min({int64_t(batch), n_trials - done, conditions[condition].stop - trial_of_run}));
     for (const State<T>& state : states)
       for (int copy = 0; copy < batch; copy++) {
         T* at = state.at + size_t(copy) * state.size;
-        if (state.scalar) std::fill(at, at + state.size, state.values[0]);
-        else std::copy(state.values, state.values + state.size, at);
+        const T* values = state.values[condition];
+        if (state.scalar[condition]) std::fill(at, at + state.size, values[0]);
+        else std::copy(values, values + state.size, at);
       }
-    for (int trial = 0; trial < active; trial++) cursor[trial] = event_first[first_trial + done + trial];
+    for (int trial = 0; trial < active; trial++) cursor[trial] = event_first[chunk_first + trial];
     for (Group<T>& group : groups) { std::fill(group.counts.begin(), group.counts.end(), 0); group.events.clear(); }
   }
   void end() {
@@ -197,19 +196,22 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
   }
   void record(Group<T>& group) {
     const int n = group.spikes[size_t(group.size) * batch];
-    int trial = 0, next = group.size;
-    for (int k = 0; k < n; k++) {
-      const int id = group.spikes[k];
-      while (id >= next) { trial++; next += group.size; }
-      if (trial >= active) break;
-      group.counts[id]++;
-      if (group.keep_events) { group.events.push_back(trial); group.events.push_back(step); group.events.push_back(id - next + group.size); }
+    const int size = group.size, known = int(std::lower_bound(group.spikes, group.spikes + n, size * active) - group.spikes);
+    for (int k = 0; k < known; k++) group.counts[group.spikes[k]]++;
+    if (!group.keep_events) return;
+    const size_t before = group.events.size();
+    group.events.resize(before + size_t(known) * 3);
+    int32_t* to = group.events.data() + before;
+    int trial = 0, first = 0;
+    for (int k = 0; k < known; k++, to += 3) {
+      while (group.spikes[k] >= first + size) { trial++; first += size; }
+      to[0] = trial; to[1] = step; to[2] = group.spikes[k] - first;
     }
   }
   void end_chunk() {
     for (const State<T>& state : states)
       for (size_t k = 0; k < size_t(active) * state.size; k++)
-        if (!std::isfinite(state.at[k])) fail(5, "%s: not finite at the end of trial %lld", state.name.c_str(), (long long)(first_trial + done + int64_t(k) / state.size));
+        if (!std::isfinite(state.at[k])) fail(5, "%s: not finite at the end of trial %lld", state.name.c_str(), (long long)(chunk_first + int64_t(k) / state.size));
     for (Group<T>& group : groups) {
       if (!group.spikes) continue;
       write(group.count_file, group.counts.data(), sizeof(int32_t) * size_t(active) * group.size);
@@ -231,11 +233,14 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
     }
     write(group.event_file, sorted.data(), sizeof(int32_t) * sorted.size());
   }
-  void finish() {
+  void check_constants() const {
     for (const Constant<T>& constant : constants)
-      for (int copy = 0; copy < constant.copies; copy++)
-        if (std::memcmp(constant.at + size_t(copy) * constant.size, constant.values, sizeof(T) * constant.size) != 0)
+      for (size_t copy = 0; copy < constant.copies; copy++)
+        if (std::memcmp(constant.at + copy * constant.size, constant.values[condition], sizeof(T) * constant.size) != 0)
           fail(5, "%s: changed during the run", constant.name.c_str());
+  }
+  void finish() {
+    check_constants();
     for (Group<T>& group : groups) { close(group.event_file); close(group.count_file); }
     for (Trace<T>& trace : traces) close(trace.file);
     S::end();
@@ -302,50 +307,13 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
   }
   template <int ND> void add(const Projection<T>& p, const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes, int trial) {
     if constexpr (NOISY) if (p.noise.on) return add_released<ND>(p, table, target, ids, base, n, sizes, trial);
-    if (table.first) return add_sparse(table, target, ids, base, n, sizes);
-    if (sizes) add_dense<ND, true>(table, target, ids, base, n, sizes);
-    else add_dense<ND, false>(table, target, ids, base, n, sizes);
-  }
-  // rows are added in their order, so that the sum of a neuron rounds as it does in the reference; a tile of the sum stays in registers
-  template <int ND, bool SIZED> void add_dense(const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes) {
-    constexpr int WIDTH = Vector<T>::WIDTH, TILE = WIDTH * Vector<T>::TILE;
-    constexpr int WHOLE = ND / TILE, REST = ND - WHOLE * TILE;
-    for (int tile = 0; tile < WHOLE; tile++)
-      add_tile<Vector<T>::TILE, TILE, ND, SIZED>(table.rows + tile * TILE, target + tile * TILE, ids, base, n, sizes);
-    if constexpr (REST > 0)
-      add_tile<(REST + WIDTH - 1) / WIDTH, REST, ND, SIZED>(table.rows + WHOLE * TILE, target + WHOLE * TILE, ids, base, n, sizes);
-  }
-  template <int VECTORS, int COUNT, int ND, bool SIZED> static void add_tile(const T* rows, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes) {
-    using V = typename Vector<T>::type;
-    constexpr size_t STRIDE = padded<T>(ND);
-    constexpr int LAST = sizeof(T) * (COUNT - (VECTORS - 1) * Vector<T>::WIDTH);  // bytes of the last vector that are neurons
-    V sum[VECTORS];
-    sum[VECTORS - 1] = V{};
-#pragma GCC unroll 16
-    for (int v = 0; v < VECTORS; v++) std::memcpy(&sum[v], target + v * Vector<T>::WIDTH, v + 1 < VECTORS ? sizeof(V) : LAST);
-    for (int k = 0; k < n; k++) {
-      const T* row = rows + size_t(ids[k] - base) * STRIDE;
-#pragma GCC unroll 16
-      for (int v = 0; v < VECTORS; v++) {
-        V values;
-        std::memcpy(&values, row + v * Vector<T>::WIDTH, sizeof(V));
-        if constexpr (SIZED) sum[v] += sizes[k] * values;
-        else sum[v] += values;
-      }
-    }
-#pragma GCC unroll 16
-    for (int v = 0; v < VECTORS; v++) std::memcpy(target + v * Vector<T>::WIDTH, &sum[v], v + 1 < VECTORS ? sizeof(V) : LAST);
-  }
-  void add_sparse(const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes) {
-    for (int k = 0; k < n; k++) {
-      const int unit = ids[k] - base;
-      const T size = sizes ? sizes[k] : T(1);
-      for (int64_t s = table.first[unit]; s < table.first[unit + 1]; s++) target[table.target[s]] += size * table.rows[s];
-    }
+    if (table.first) return ei::add_sparse(table, target, ids, base, n, sizes);
+    if (sizes) ei::add_dense<ND, true>(table, target, ids, base, n, sizes);
+    else ei::add_dense<ND, false>(table, target, ids, base, n, sizes);
   }
   // each synapse of a spike releases or fails, and its quantum varies: numbers by (target, step of arrival, trial, stream + source)
   template <int ND> void add_released(const Projection<T>& p, const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes, int trial) {
-    const uint32_t number = uint32_t(first_trial + done + trial);
+    const uint32_t number = uint32_t(chunk_first + trial);
     const bool fails = p.noise.stream_release >= 0, varies = p.noise.stream_quantal >= 0;
     T *uniform = buffer.data(), *normal = buffer2.data();
     for (int k = 0; k < n; k++) {
@@ -376,9 +344,10 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
       }
   }
   void set_synapses(const char* name, T* at, size_t total, int n) {
-    const T* values = data.template get_exactly<T>(std::string(name) + ".w", n);
-    if (total != size_t(n) * batch) fail(3, "section %s.w: %d weights, the program has %zu", name, n, total / batch);
-    for (int copy = 0; copy < batch; copy++) std::copy(values, values + n, at + size_t(copy) * n);
+    Constant<T> made{std::string(name) + ".w", at, size_t(batch), size_t(n), {}};
+    S::each_condition([&] { made.values.push_back(data.template get_exactly<T>(made.name, n)); });
+    if (total != made.size * batch) fail(3, "section %s.w: %d weights, the program has %zu", name, n, total / batch);
+    synapses.push_back(made);
   }
 };
 

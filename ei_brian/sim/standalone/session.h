@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <csignal>
 #endif
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <string>
@@ -22,8 +23,20 @@ inline FILE*& progress_file() {
   return file;
 }
 
+// what a network is given for some of the trials of a run; trials of several conditions are numbered on
+template <class T> struct Condition {
+  int64_t first, stop;
+  int n_steps;
+  uint32_t key0, key1;
+  const int64_t* event_first;
+  const int32_t *event_step, *event_unit;
+  const T* event_value;
+};
+
 template <class T> struct Session {
   DataFile data;
+  std::vector<Condition<T>> conditions;
+  int condition = -1;
   std::string folder;
   int batch = 0, n_steps = 0, step = 0, active = 0, n_inputs = 1;
   int64_t first_trial = 0, n_trials = 0, done = 0;
@@ -58,18 +71,41 @@ template <class T> struct Session {
     folder = args[1];
     first_trial = std::atoll(args[2].c_str());
     n_trials = std::atoll(args[3].c_str());
+    const int64_t n_conditions = data.get_exactly<int64_t>("conditions", 1)[0];
+    for (int64_t c = 0; c < n_conditions; c++) {
+      data.condition = int(c);
+      conditions.push_back(read_condition(conditions.empty() ? 0 : conditions.back().stop));
+    }
+    const int64_t total = conditions.empty() ? 0 : conditions.back().stop;
+    if (first_trial < 0 || n_trials < 1 || first_trial + n_trials > total) fail(3, "trials %lld + %lld of %lld", (long long)first_trial, (long long)n_trials, (long long)total);
+    enter(first_trial);
+  }
+  Condition<T> read_condition(int64_t first) {
     const int64_t* settings = data.get_exactly<int64_t>("settings", 4);
-    n_steps = int(settings[0]);
-    key0 = uint32_t(settings[1]);
-    key1 = uint32_t(settings[2]);
-    const int64_t total = settings[3];
-    if (first_trial < 0 || n_trials < 1 || first_trial + n_trials > total || n_steps < 1) fail(3, "trials %lld + %lld of %lld", (long long)first_trial, (long long)n_trials, (long long)total);
+    const int64_t count = settings[3];
+    if (settings[0] < 1 || count < 1) fail(3, "section settings: %lld steps, %lld trials", (long long)settings[0], (long long)count);
+    Condition<T> made{first, first + count, int(settings[0]), uint32_t(settings[1]), uint32_t(settings[2]), nullptr, nullptr, nullptr, nullptr};
     size_t n_events, other;
-    event_first = data.get_exactly<int64_t>("input.first", size_t(total) + 1);
-    event_step = data.get<int32_t>("input.step", &n_events);
-    event_unit = data.get<int32_t>("input.unit", &other);
-    if (n_events != other || event_first[total] != int64_t(n_events)) fail(3, "input: steps and units differ in number");
-    if (data.find("input.value")) event_value = data.get_exactly<T>("input.value", n_events);
+    made.event_first = data.get_exactly<int64_t>("input.first", size_t(count) + 1);
+    made.event_step = data.get<int32_t>("input.step", &n_events);
+    made.event_unit = data.get<int32_t>("input.unit", &other);
+    if (n_events != other || made.event_first[count] != int64_t(n_events)) fail(3, "input: steps and units differ in number");
+    if (data.find("input.value")) made.event_value = data.get_exactly<T>("input.value", n_events);
+    return made;
+  }
+  bool enter(int64_t trial) {  // the condition of a trial, which is not before the present one; true where it is another
+    int at = std::max(condition, 0);
+    while (trial >= conditions[at].stop) at++;
+    if (at == condition) return false;
+    condition = at;
+    const Condition<T>& now = conditions[at];
+    n_steps = now.n_steps; key0 = now.key0; key1 = now.key1;
+    event_first = now.event_first; event_step = now.event_step; event_unit = now.event_unit; event_value = now.event_value;
+    return true;
+  }
+  template <class F> void each_condition(F look_up) {
+    for (data.condition = 0; data.condition < int(conditions.size()); data.condition++) look_up();
+    data.condition = 0;
   }
   bool keeps_events(const std::string& group) { return data.get_exactly<int32_t>(group + ".keep", 1)[0] != 0; }
   bool keeps_trace(const std::string& state) { return data.find("trace." + state) != nullptr; }

@@ -1,6 +1,6 @@
 {# USES_VARIABLES { N } #}
 {% extends 'common_group.cpp' %}
-{# The condition of all neurons first, which vectorises; then the spikes, eight conditions at a time. #}
+{# The condition of all neurons first, which vectorises; then the list of those that spike. #}
 {% block maincode %}
     const int _vectorisation_idx = -1;
     {{scalar_code|autoindent}}
@@ -13,18 +13,7 @@
         {{vector_code|autoindent}}
         _flag[_idx] = _cond;
     }
-    int32_t _count = 0;
-    for(int _word=0; _word<(int)_conditions.size(); _word+=8)
-    {
-        uint64_t _eight;
-        __builtin_memcpy(&_eight, _flag + _word, 8);
-        while(_eight)
-        {
-            const int _at = __builtin_ctzll(_eight) >> 3;
-            {{_eventspace}}[_count++] = _word + _at;
-            _eight &= ~(uint64_t(0xff) << (_at << 3));
-        }
-    }
+    int32_t _count = ei::listed(_flag, (int)N, {{_eventspace}});
     {{_eventspace}}[N] = _count;
 {% endblock %}
 
