@@ -12,7 +12,7 @@ from ei_brian import cli
 
 __all__ = ["NOT_VERBS", "application", "verbs"]
 
-NOT_VERBS = ("app", "main", "mixture", "options", "output")
+NOT_VERBS = ("app", "main", "mixture", "options", "output", "ten_neurons")
 EXIT_CODES = (
     "Exit codes: 0 done, 1 done but the verdict is no (spikes differ, a condition or a check failed), 2 something in the "
     "command, its files or this machine is not right (one line on stderr says what), 130 interrupted."

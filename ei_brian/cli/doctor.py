@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from ei_brian.cli.options import AsJson
-from ei_brian.cli.output import print_json
+from ei_brian.cli.output import note, print_json
 
 __all__ = ["command"]
 
@@ -13,18 +17,44 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def command(as_json: AsJson = False) -> None:
-    """Check Python, packages, the C++ compiler, the cache folder and what a GPU needs. Exit code 1 when C++ cannot be used."""
-    import typer
+def command(
+    as_json: AsJson = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Look only; build nothing.")] = False,
+) -> None:
+    """Check Python, packages, the C++ compiler, the cache folder and what a GPU needs, and try ten cells on each backend.
 
+    Each backend builds and runs the network anew and is compared with the reference; without a GPU its program is only
+    compiled. That takes about a minute, and some more with a CUDA toolkit. Exit code 1 when C++ cannot be used.
+    """
     facts = _facts()
+    if not as_json:
+        _show(facts)
+    tried = {} if quick else _tried(facts, as_json)
     if as_json:
-        print_json(facts)
-    else:
-        for name, value in facts.items():
-            print(f"{name:<16} {value}")
-    if facts["compiler"] is None or facts["brian2"] is None:
+        print_json(facts | tried)
+    if facts["compiler"] is None or facts["brian2"] is None or (tried.get("try cpp_standalone") or "").startswith("failed"):
         raise typer.Exit(1)
+
+
+def _show(facts: dict[str, str | None]) -> None:
+    for name, value in facts.items():
+        print(f"{name:<20} {'not installed' if value is None else value}", flush=True)
+
+
+def _tried(facts: dict[str, str | None], silent: bool) -> dict[str, str | None]:
+    """Return what each backend made of ten cells."""
+    from ei_brian.cli.ten_neurons import TRIED, try_backend
+
+    found: dict[str, str | None] = {}
+    for name in TRIED:
+        missing = "no toolkit, see cuda" if name == "cuda_standalone" and not (facts["cuda"] or "").startswith("toolkit") else ""
+        if not silent and not missing:
+            note(f"trying ten cells on {name} …")
+        words = f"not tried: {missing}" if missing else try_backend(name)[1]
+        found[f"try {name}"] = words
+        if not silent:
+            _show({f"try {name}": words})
+    return found
 
 
 def _facts() -> dict[str, str | None]:
@@ -35,6 +65,7 @@ def _facts() -> dict[str, str | None]:
 
     import ei_brian
     from ei_brian.sim.cache_root import cache_root
+    from ei_brian.sim.standalone.toolchain import check_compiler
 
     facts: dict[str, str | None] = {
         "ei_brian": ei_brian.__version__,
@@ -46,7 +77,8 @@ def _facts() -> dict[str, str | None]:
             facts[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             facts[name] = None
-    facts["compiler"] = shutil.which(os.environ.get("CXX", "g++"))
+    facts["compiler"] = shutil.which(os.environ.get("CXX", "g++").split()[0])
+    facts["compiler version"] = None if facts["compiler"] is None else check_compiler()
     facts["nvcc"] = shutil.which("nvcc")
     facts["cache"] = str(cache_root())
     return facts | _gpu_facts()

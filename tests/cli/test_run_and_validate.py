@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ei_brian.cli.ten_neurons import try_backend
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.storage import load_recording, load_spec, save_spec
 
@@ -187,11 +188,31 @@ def test_cache_info_and_clear(ei_brian: Callable, tmp_path: Path, monkeypatch: p
 
 
 def test_doctor_knows_this_machine(ei_brian: Callable) -> None:
-    facts = json.loads(ei_brian("doctor", "--json").out)
+    facts = json.loads(ei_brian("doctor", "--quick", "--json").out)
     assert facts["brian2"].startswith("2.")
     assert facts["compiler"]
+    assert facts["compiler version"]
     assert "brian2cuda 1.0b1 with brian2 2.10.1" in facts["cuda versions"]
     assert facts["cuda"].startswith(("toolkit ", "not usable: "))
+    assert not [name for name in facts if name.startswith("try ")]
+
+
+def test_ten_cells_are_tried_in_a_process_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    works, words = try_backend("numpy")
+    assert works, words
+    assert words.startswith("runs: ")
+    monkeypatch.setenv("CXX", "false")
+    works, words = try_backend("cpp_standalone")
+    assert (works, words.startswith("failed: build: the program could not be made")) == (False, True), words
+
+
+@pytest.mark.slow
+def test_doctor_tries_every_backend(ei_brian: Callable) -> None:
+    shown = ei_brian("doctor")
+    assert shown.code == 0
+    for name in ("numpy", "cython", "cpp_standalone"):
+        assert re.search(rf"^try {name} +runs: \d+ spikes, those of the reference", shown.out, flags=re.M), shown.out
+    assert re.search(r"^try cuda_standalone +(runs: |compiled for |not tried: )", shown.out, flags=re.M), shown.out
 
 
 def test_folder_that_cannot_be_made(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:

@@ -46,6 +46,47 @@ def test_curand_of_the_toolkit_comes_first(fake: Path) -> None:
     assert found.curand_library == (fake / "cuda" / "lib64" / "libcurand.so").resolve()
 
 
+@pytest.mark.parametrize(
+    ("version", "wheel", "architecture"), [("12.0", "curand", "7.0"), ("12.9", "curand", "9.0"), ("13.0", "cu13", "10.0")]
+)
+def test_flags_of_either_toolkit(
+    version: str, wheel: str, architecture: str, fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C++17, which the headers of CUDA 13 need and those of 12 allow; cuRAND where the wheels of each version put it."""
+    (fake / "cuda" / "bin" / "nvcc").write_text(f"#!/bin/sh\necho 'Cuda compilation tools, release {version}, V{version}.1'\n")
+    for part, name in (("include", "curand.h"), ("lib", "libcurand.so.10")):
+        (fake / "site" / "nvidia" / wheel / part).mkdir(parents=True)
+        (fake / "site" / "nvidia" / wheel / part / name).touch()
+    monkeypatch.setenv(toolkit.CAPABILITY, architecture)
+    found = toolkit.find_toolkit()
+    assert found.version == version
+    assert found.curand_headers == fake / "site" / "nvidia" / wheel / "include"
+    flags = gpu_flags()
+    assert [flag for flag in flags if "std=" in flag] == ["-std=c++17"]
+    assert capability_of(flags) == architecture
+
+
+@pytest.mark.parametrize(("version", "elsewhere"), [("12.9", "cu13"), ("13.0", "curand")])
+def test_curand_of_the_other_version(version: str, elsewhere: str, fake: Path) -> None:
+    """A wheel made for CUDA 12 has no name of its version: it is taken by either; one for 13 is not taken by 12."""
+    (fake / "cuda" / "bin" / "nvcc").write_text(f"#!/bin/sh\necho 'release {version}'\n")
+    for part, name in (("include", "curand.h"), ("lib", "libcurand.so.10")):
+        (fake / "site" / "nvidia" / elsewhere / part).mkdir(parents=True)
+        (fake / "site" / "nvidia" / elsewhere / part / name).touch()
+    if version == "12.9":
+        with pytest.raises(BackendError, match="nvidia-curand-cu12"):
+            toolkit.find_toolkit()
+    else:
+        assert toolkit.find_toolkit().curand_library.name == "libcurand.so.10"
+
+
+@pytest.mark.parametrize("version", ["11.8", "14.0"])
+def test_a_toolkit_that_was_never_tried_is_refused(version: str, fake: Path) -> None:
+    (fake / "cuda" / "bin" / "nvcc").write_text(f"#!/bin/sh\necho 'release {version}'\n")
+    with pytest.raises(BackendError, match=rf"version {version}.*needed is 12 or 13"):
+        toolkit.find_toolkit()
+
+
 def test_curand_of_a_wheel_serves_too(fake: Path) -> None:
     wheel = fake / "site" / "nvidia" / "curand"
     (wheel / "include").mkdir(parents=True)

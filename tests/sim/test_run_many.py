@@ -100,7 +100,8 @@ def test_noise_of_every_step_goes_by_the_trial_of_its_condition(starts: list[int
 
 def test_plain_synapses_take_the_weights_of_each_condition(starts: list[int]) -> None:
     spec = plain_network()
-    conditions: Conditions = [(scaled(spec, factor), spikes_shown(5, seed=k), None, None) for k, factor in enumerate((1, 0.8, 1.2))]
+    factors = enumerate((1, 0.8, 1.2))
+    conditions: Conditions = [(scaled(spec, factor), spikes_shown(5, seed=k), None, None) for k, factor in factors]
     got = Backend("cpp_standalone", layout="synapses", batch=BATCH).run_many(conditions)
     assert starts == [1]
     assert_each(got, conditions, "float64", ())

@@ -1,13 +1,15 @@
 """Plain Brian2 as a user writes it: sample by sample, and all samples side by side with block-diagonal Synapses.
 
-    python -m validation.benchmarks.brian2_peers runtime numpy|cython N_TRIALS
-    python -m validation.benchmarks.brian2_peers blocks N_TRIALS FOLDER
+    python -m validation.benchmarks.brian2_peers runtime numpy|cython N_TRIALS REPEATS
+    python -m validation.benchmarks.brian2_peers blocks N_TRIALS REPEATS FOLDER
 
-prints seconds of the simulation loop per trial, and the mean rate of the hidden cells in Hz.
+prints JSON: seconds of the simulation loop per trial of each repeat, the mean rate of the hidden cells in Hz, and the seconds
+until the first trial could run.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from time import perf_counter
 from typing import Any
@@ -34,12 +36,13 @@ def _synapses(source: Any, target: Any, table: Any, copies: int) -> Synapses:
     return made
 
 
-def runtime(target: str, n_trials: int) -> tuple[float, float]:
-    """Return seconds per trial and rate of one trial after the other, with store and restore."""
+def runtime(target: str, n_trials: int, repeats: int) -> dict[str, Any]:
+    """Return the measurement of one trial after the other, with store and restore."""
+    begun = perf_counter()
     brian2.prefs.codegen.target = target
     brian2.defaultclock.dt = 1 * ms
     w_in, w_rec, w_out = weights()
-    given = stimulus(n_trials + 1)
+    given = stimulus(n_trials)
     source = SpikeGeneratorGroup(N_INPUT, [], [] * ms)
     hidden = NeuronGroup(w_rec.shape[0], LIF, **CELLS)
     out = NeuronGroup(N_OUTPUT, LIF, method="exact", namespace={})
@@ -48,20 +51,29 @@ def runtime(target: str, n_trials: int) -> tuple[float, float]:
     network = Network(source, hidden, out, joined, monitor)
     network.run(0 * ms)
     network.store()
-    total, started = 0, 0.0
-    for trial in range(n_trials + 1):  # the first one compiles
-        if trial == 1:
-            total, started = 0, perf_counter()
-        network.restore()
-        events = given.select(trial, trial + 1).events
-        source.set_spikes(events.unit, events.step * ms)
-        network.run(STEPS * ms, namespace={})
-        total += int(monitor.num_spikes)
-    return (perf_counter() - started) / n_trials, total / n_trials / w_rec.shape[0] / (STEPS * 1e-3)
+
+    def one_by_one(trials: range) -> int:
+        spikes = 0
+        for trial in trials:
+            network.restore()
+            events = given.select(trial, trial + 1).events
+            source.set_spikes(events.unit, events.step * ms)
+            network.run(STEPS * ms, namespace={})
+            spikes += int(monitor.num_spikes)
+        return spikes
+
+    one_by_one(range(1))  # compiles
+    build, seconds, total = perf_counter() - begun, [], 0
+    for _ in range(repeats):
+        started = perf_counter()
+        total = one_by_one(range(n_trials))
+        seconds.append((perf_counter() - started) / n_trials)
+    return {"seconds": seconds, "rate_hz": total / n_trials / w_rec.shape[0] / (STEPS * 1e-3), "build_s": build}
 
 
-def blocks(n_trials: int, folder: str) -> tuple[float, float]:
-    """Return seconds of the loop per trial and rate of all trials side by side in compiled C++."""
+def blocks(n_trials: int, repeats: int, folder: str) -> dict[str, Any]:
+    """Return the measurement of all trials side by side in compiled C++, built once."""
+    begun = perf_counter()
     brian2.prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-march=native"]
     brian2.set_device("cpp_standalone", directory=folder, build_on_run=False)
     brian2.defaultclock.dt = 1 * ms
@@ -75,11 +87,16 @@ def blocks(n_trials: int, folder: str) -> tuple[float, float]:
     monitor = SpikeMonitor(hidden, record=False)
     Network(source, hidden, out, joined, monitor).run(STEPS * ms, namespace={})
     brian2.device.build(directory=folder, run=False)
-    brian2.device.run(folder)
-    seconds = float(brian2.device._last_run_time)
-    return seconds / n_trials, float(np.sum(monitor.count[:])) / n_trials / w_rec.shape[0] / (STEPS * 1e-3)
+    build, seconds = perf_counter() - begun, []
+    for _ in range(repeats):
+        brian2.device.run(folder)
+        seconds.append(float(brian2.device._last_run_time) / n_trials)
+    rate = float(np.sum(monitor.count[:])) / n_trials / w_rec.shape[0] / (STEPS * 1e-3)
+    return {"seconds": seconds, "rate_hz": rate, "build_s": build}
 
 
 if __name__ == "__main__":
-    result = runtime(sys.argv[2], int(sys.argv[3])) if sys.argv[1] == "runtime" else blocks(int(sys.argv[2]), sys.argv[3])
-    print(*result)
+    if sys.argv[1] == "runtime":
+        print(json.dumps(runtime(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))
+    else:
+        print(json.dumps(blocks(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])))

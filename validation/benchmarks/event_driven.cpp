@@ -1,5 +1,5 @@
 // A peer: the same network written by hand, event by event, one trial after the other, trials over OpenMP threads.
-// usage: event_driven FOLDER N_TRIALS N_HIDDEN REPEATS   (FOLDER holds what peers.py writes); prints seconds and spikes.
+// usage: event_driven FOLDER N_TRIALS N_HIDDEN REPEATS   (FOLDER holds what peers.py writes); prints seconds and spikes, and at last its most memory in KiB.
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -17,6 +17,16 @@ template <class T> std::vector<T> load(const std::string& path) {
   if (std::fread(values.data(), sizeof(T), values.size(), file) != values.size()) std::exit(2);
   std::fclose(file);
   return values;
+}
+
+static long peak_kib() {  // of this program alone; what the system says at its end counts the process that started it
+  long kib = 0;
+  char line[256];
+  if (FILE* file = std::fopen("/proc/self/status", "r")) {
+    while (std::fgets(line, sizeof line, file)) std::sscanf(line, "VmHWM: %ld", &kib);
+    std::fclose(file);
+  }
+  return kib;
 }
 
 int main(int, char** argv) {
@@ -57,4 +67,5 @@ int main(int, char** argv) {
     }
     std::printf("%.6f %ld\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), n_spikes);
   }
+  std::printf("%ld\n", peak_kib());
 }
