@@ -31,7 +31,7 @@ COMPUTE_CAPABILITY = "9.0"  # that a program is compiled for where there is no G
 def try_backend(name: str) -> tuple[bool, str]:
     """Return whether a backend runs the network, built in an empty cache, and what it said."""
     with tempfile.TemporaryDirectory(prefix="ei_brian_doctor_") as cache:
-        command = [sys.executable, "-m", "ei_brian.cli.ten_neurons", name]
+        command = [sys.executable, "-P", "-m", "ei_brian.cli.ten_neurons", name]
         root = str(Path(__file__).resolve().parents[2])
         places = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         environment = {**os.environ, "EI_BRIAN_CACHE": cache, "EI_BRIAN_CUDA_OPTIMISATION": "-O1", "PYTHONPATH": places}

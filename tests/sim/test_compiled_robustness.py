@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ei_brian.errors import BackendError
-from ei_brian.sim.standalone import toolchain
+from ei_brian.sim.standalone import program, toolchain
 from ei_brian.sim.standalone.launch import Share, _believe, launch, shares
 from ei_brian.sim.standalone.outputs import Span, read_counts, read_events, read_scores, read_traces
 from tests.sim.networks import biological_network
@@ -139,6 +139,15 @@ def test_no_compiler_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_pat
             toolchain.check_compiler()
     finally:
         toolchain.check_compiler.cache_clear()
+
+
+def test_a_module_in_the_working_folder_is_not_the_one_that_builds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("ei_brian", "brian2", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('hijacked')")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "build").mkdir()
+    with pytest.raises(BackendError, match=r"request\.json"):
+        program._build(tmp_path / "build")
 
 
 def test_shares_hold_every_trial_once_in_whole_batches() -> None:

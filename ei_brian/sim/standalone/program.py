@@ -115,7 +115,7 @@ def _build(folder: Path) -> None:
     environment = dict(os.environ)
     package_root = str(Path(__file__).resolve().parents[3])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
-    command = [sys.executable, "-m", "ei_brian.sim.standalone.child", str(folder)]
+    command = [sys.executable, "-P", "-m", "ei_brian.sim.standalone.child", str(folder)]  # -P: not the one in this folder
     child = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
