@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.readout import Readout
@@ -18,6 +20,7 @@ from ei_brian.core.transform.closed_loop import compare, targets_of
 from ei_brian.core.transform.curves import calibration_curves, traces_of_types
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.knobs import with_population, with_values
+from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.core.transform.trained import trained_network
 from ei_brian.errors import CalibrationError, ConfigError, DataError, SpecError, StorageError
 
@@ -165,3 +168,13 @@ def test_traces_start_at_rest_and_answer_the_step() -> None:
         assert np.allclose(before, before[0], atol=1.0)  # AdEx starts at its leak potential, up to 1 mV off rest
         assert trace.spikes_ms.size
         assert trace.spikes_ms.min() >= 30.0
+
+
+def test_charges_are_matched_if_asked(spec: NetworkSpec, swapped: NetworkSpec) -> None:
+    depressing = with_short_term_plasticity(swapped, "I_E", plasticity=TsodyksMarkram(0.6, 1.0, 800.0))
+    settings: dict[str, Any] = {"trained": spec, "iterations": 0, "rate_tolerance": 9.0, "kinetics": False, "most_trials": 4}
+    asked, plain = (calibrate(depressing, some_input(6, 1), charges=charges, **settings) for charges in (True, False))
+    assert asked.provenance[-1]["charge_factors"]["I_E"] > 1.05
+    assert plain.provenance[-1]["charge_factors"] == {}
+    ratio = np.asarray(asked.projection("I_E").weights) / np.asarray(plain.projection("I_E").weights)
+    assert np.allclose(ratio, asked.provenance[-1]["charge_factors"]["I_E"], rtol=1e-5)

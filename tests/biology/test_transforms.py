@@ -15,6 +15,7 @@ from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.charges import charges_of, match_charges
 from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
@@ -229,6 +230,29 @@ def test_forced_drive_is_what_the_network_receives(swapped: NetworkSpec) -> None
         received = jumps_of(recording.traces[("E", port)], decay)
         scale = np.abs(received).max()
         assert np.allclose(forced[port], received, rtol=0, atol=1e-5 * scale)  # float32 sums
+
+
+def test_charges_return_to_their_trained_shares(spec: NetworkSpec, swapped: NetworkSpec) -> None:
+    """Depressing inhibition loses charge, and gets it back; where nothing acts on one projection alone, nothing changes."""
+    stimulus = some_input(12, 4)
+    spikes = {name: np.asarray(train.dense(), dtype=bool) for name, train in simulate(spec, stimulus).spikes.items()}
+    _, factors = match_charges(swapped, spec, (stimulus, stimulus), (spikes, spikes))
+    assert list(factors) == ["input_E", "I_E", "input_I", "E_I"]
+    assert np.allclose(list(factors.values()), 1.0, rtol=1e-6)
+    depressing = with_short_term_plasticity(swapped, "I_E", plasticity=TsodyksMarkram(0.6, 1.0, 800.0))
+    made, factors = match_charges(depressing, spec, (stimulus, stimulus), (spikes, spikes))
+    assert factors["I_E"] > 1.05
+
+    def share(network: NetworkSpec) -> float:
+        charges = charges_of(network, stimulus, spikes, network["E"])
+        return charges["I_E"] / sum(charges.values())
+
+    assert share(depressing) < 0.95 * share(spec)
+    assert share(made) == pytest.approx(share(spec), rel=1e-5)
+    split = to_conductances(depressing, stimulus)
+    matched, factors = match_charges(split, spec, (stimulus, stimulus), (spikes, spikes))
+    assert factors["input_E"] == factors["input_E_inh"]  # one projection of both signs, split in two
+    assert np.all(np.asarray(matched.projection("I_E").weights) >= 0)
 
 
 def test_depression_settles_where_the_closed_form_says() -> None:

@@ -17,6 +17,7 @@ from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_state import CalibrationState
+from ei_brian.core.transform.charges import match_charges
 from ei_brian.core.transform.closed_loop import Comparison, Targets, compare, improved, targets_of
 from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, fit_map
 from ei_brian.core.transform.forced_fit import fit_forced
@@ -38,7 +39,7 @@ SHRINK = 0.75
 def calibrate(
     spec: NetworkSpec, calibration_set: Stimulus, *, trained: NetworkSpec | None = None, test_set: Stimulus | None = None,
     iterations: int = 10, most_trials: int = 120, kinetics: bool = True, filter_ms: float = 10.0, rate_tolerance: float = 0.2,
-    checkpoint: str | PathLike[str] | None = None, progress: bool = False,
+    charges: bool = False, checkpoint: str | PathLike[str] | None = None, progress: bool = False,
 ) -> NetworkSpec:  # fmt: skip
     """Fit the cells that were swapped so that they do what the trained cells did: ``spec | calibrate(calibration_set)``.
 
@@ -70,6 +71,9 @@ def calibrate(
         Time constant of the distance between spike trains.
     rate_tolerance : float
         Relative deviation of a population's rate at which the calibration counts as converged.
+    charges : bool
+        Whether each projection is first scaled so that it brings its trained share of the charge into its target population, for
+        the trained spikes: makes up for what acts on one projection alone, such as short-term depression.
     checkpoint : path, optional
         File of numbers that is replaced after each round; a second call goes on from it.
     progress : bool
@@ -95,6 +99,9 @@ def calibrate(
     factor = _factor(original, spec)
     targets = targets_of(original, part, factor, filter_ms)
     start, maps = _open_loop(spec, original, part, kinetics, filter_ms, progress)
+    factors: dict[str, float] = {}
+    if charges:
+        start, factors = match_charges(start, original, (part.refined(factor), part), (targets.spikes, _coarse(targets, factor)))
     known = maps.keys() if _new_receptors(spec) else {p.name for p in spec.cells}
     start = fit_forced(start, part.refined(factor), targets, progress, types=lambda name: name not in known)
     state = CalibrationState(checkpoint, start, part, (iterations, filter_ms))
@@ -103,7 +110,7 @@ def calibrate(
     return best.with_provenance(
         "calibrate", calibration_set=calibration_set.name, calibration_sha256=calibration_set.sha256,
         calibration_trials=list(hashes), open_loop=maps, closed_loop=history,
-        result=seen.as_data(), iterations=iterations, kinetics=kinetics, filter_ms=filter_ms,
+        charge_factors=factors, result=seen.as_data(), iterations=iterations, kinetics=kinetics, filter_ms=filter_ms,
         trained_sha256=original.sha256,
     )  # fmt: skip
 
@@ -119,6 +126,10 @@ def _check_settings(
     for name, value in (("filter_ms", filter_ms), ("rate_tolerance", rate_tolerance)):
         if not (np.isfinite(value) and value > 0):
             raise ConfigError(f"calibrate.{name}: {value!r}; allowed are finite numbers > 0.")
+
+
+def _coarse(targets: Targets, factor: int) -> Mapping[str, np.ndarray[Any, Any]]:
+    return {name: fine[:, ::factor] for name, fine in targets.spikes.items()}
 
 
 def _evenly(stimulus: Stimulus, most: int) -> Stimulus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 
-__all__ = ["acts_in_its_step", "forced_jumps", "late_jumps", "released"]
+__all__ = ["acts_in_its_step", "forced_jumps", "jumps_by_projection", "late_jumps", "released"]
 
 Array = npt.NDArray[np.floating]
 
@@ -40,12 +40,22 @@ def forced_jumps(
     -----
     What arrives before the target's update of a step stands in the step before: `replay` adds arrivals at the end of a step.
     """
-    first = {}
-    start = 0
+    arriving: dict[str, npt.NDArray[np.float32]] = {}
+    ports = {projection.name: projection.port for projection in spec.projections}
+    for name, made in jumps_by_projection(spec, stimulus, spikes, target):
+        port = ports[name]
+        arriving[port] = arriving[port] + made if port in arriving else made
+    return arriving
+
+
+def jumps_by_projection(
+    spec: NetworkSpec, stimulus: Stimulus, spikes: Mapping[str, npt.NDArray[np.bool_]], target: str
+) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    """Yield, for each projection to a population, its name and what it makes arrive; parameters as for `forced_jumps`."""
+    first, start = {}, 0
     for population in spec.inputs:
         first[population.name] = slice(start, start + population.size)
         start += population.size
-    arriving: dict[str, npt.NDArray[np.float32]] = {}
     given = stimulus.dense(np.float32) if any(p.target == target and p.source in first for p in spec.projections) else None
     for projection in spec.projections:
         if projection.target != target:
@@ -59,8 +69,7 @@ def forced_jumps(
         if acts_in_its_step(spec, projection):
             made[:, :-1] = made[:, 1:]
             made[:, -1] = 0
-        arriving[projection.port] = arriving[projection.port] + made if projection.port in arriving else made
-    return arriving
+        yield projection.name, made
 
 
 def acts_in_its_step(spec: NetworkSpec, projection: Projection) -> bool:
