@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 from ei_brian.cli.app import application
 from ei_brian.errors import EIBrianError
@@ -21,7 +24,11 @@ def main() -> None:
         _say(f"{type(error).__name__}: {error}")
         sys.exit(EXIT_MISTAKE)
     except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+        _end_at_once()
+    except SystemExit as stop:  # typer turns an interrupt within a verb into one
+        if stop.code == EXIT_INTERRUPTED:
+            _end_at_once()
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_NO)
@@ -29,6 +36,15 @@ def main() -> None:
         where = f": {error.filename}" if error.filename else ""
         _say(f"{error.strerror}{where}" if error.strerror else str(error))
         sys.exit(EXIT_MISTAKE)
+
+
+def _end_at_once() -> NoReturn:
+    """End the process: the blocks that the interrupt passed have put their things in order; tearing torch down takes seconds."""
+    with suppress(KeyboardInterrupt):  # of somebody impatient
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(EXIT_INTERRUPTED)
 
 
 def _say(text: str) -> None:

@@ -104,7 +104,12 @@ class Pool:
         context = get_context("spawn")
         mine, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(self.prepare, theirs, self.threads), daemon=False)
-        process.start()
+        # a worker in its first moments must not answer Ctrl-C, which is this process's to hear
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         theirs.close()
         worker = _Worker(process, mine)
         self._workers.append(worker)

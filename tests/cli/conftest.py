@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -34,6 +35,11 @@ class Result:
 @pytest.fixture
 def ei_brian(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Return a function that runs ``ei-brian`` with arguments and gives exit code and output."""
+
+    def leave() -> NoReturn:
+        sys.exit(130)
+
+    monkeypatch.setattr("ei_brian.cli.main._end_at_once", leave)  # it ends the whole process
 
     def run(*arguments: object) -> Result:
         monkeypatch.setattr(sys, "argv", ["ei-brian", *map(str, arguments)])
