@@ -19,6 +19,7 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.sim.standalone import program
 from ei_brian.sim.standalone.case import Case, Use
 from ei_brian.sim.standalone.compiled_run import run_compiled
 from tests.conftest import random_stimulus
@@ -86,6 +87,16 @@ def test_every_spike_trace_and_score_is_that_of_the_reference(case: str) -> None
     traces = ((spec.cells[0].name, "v"),)
     expected = simulate(spec, stimulus, dtype, traces, stimulus.n_steps)
     assert_equal(emulated(spec, stimulus, dtype, traces=traces), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["every receptor, delay and plasticity", "tiles"])
+def test_the_order_of_blocks_and_threads_does_not_matter(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the last to the first: what one thread writes and another reads has a barrier between, or the sums would differ."""
+    make, show, dtype = CASES[case]
+    spec, stimulus = make(), show()
+    monkeypatch.setattr(program, "COMPILER_FLAGS", (*program.COMPILER_FLAGS, "-DEI_REVERSED"))
+    assert_equal(emulated(spec, stimulus, dtype), simulate(spec, stimulus, dtype, (), stimulus.n_steps))
 
 
 @pytest.mark.slow

@@ -67,12 +67,12 @@ def _headers() -> list[str]:
     return [f"-I{resources.files('ei_brian.sim') / part}" for part in ("standalone", "cuda")]
 
 
-def _run(text: str, folder: Path) -> bytes:
+def _run(text: str, folder: Path, *more: str) -> bytes:
     if shutil.which("g++") is None:
         pytest.skip("no compiler")
     (folder / "kernels.cpp").write_text(text, encoding="utf-8")
     flags = ["-O1" if flag == "-O3" else flag for flag in COMPILER_FLAGS if not flag.startswith("-march")]
-    command = ["g++", *flags, *_headers(), str(folder / "kernels.cpp"), "-o", str(folder / "kernels")]
+    command = ["g++", *flags, *more, *_headers(), str(folder / "kernels.cpp"), "-o", str(folder / "kernels")]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     return subprocess.run([folder / "kernels"], check=True, capture_output=True, timeout=60).stdout
 
@@ -100,6 +100,17 @@ def test_spikes_are_listed_in_order_for_each_trial(tmp_path: Path) -> None:
             assert np.array_equal(total[trial], 1 + flags[trial] * (trial < 2)), "the third trial is not one of this chunk"
             assert np.array_equal(bits[trial], flags[trial])
     assert at == len(out)
+
+
+def test_threads_in_any_order_list_the_same_spikes(tmp_path: Path) -> None:
+    """Blocks and threads from the last to the first; without the barrier before the counts are read, the lists are wrong."""
+    kernels = (resources.files("ei_brian.sim") / "cuda" / "kernels.h").read_text(encoding="utf-8")
+    forward, backward = _run(SPIKES, tmp_path), _run(SPIKES, tmp_path, "-DEI_REVERSED")
+    assert forward == backward
+    (tmp_path / "kernels.h").write_text(kernels.replace("    __syncthreads();\n", "", 1), encoding="utf-8")
+    device_run = (resources.files("ei_brian.sim") / "cuda" / "device_run.h").read_text(encoding="utf-8")
+    (tmp_path / "device_run.h").write_text(device_run, encoding="utf-8")
+    assert _run(SPIKES, tmp_path, "-DEI_REVERSED") != forward, "the planted fault was not found"
 
 
 def test_noise_of_the_device_is_that_of_numpy_to_the_bit(tmp_path: Path) -> None:

@@ -41,6 +41,15 @@ inline void entry() {
   swapcontext(&threads[current].context, &scheduler);
 }
 
+// with EI_REVERSED, blocks and threads go from the last to the first: where no barrier is missing, results are the same
+inline unsigned turn(unsigned k, unsigned n) {
+#ifdef EI_REVERSED
+  return n - 1 - k;
+#else
+  return (void)n, k;
+#endif
+}
+
 inline void wait() { swapcontext(&threads[current].context, &scheduler); }
 
 inline void run_block() {  // every thread to its next barrier, again and again
@@ -58,7 +67,8 @@ inline void run_block() {  // every thread to its next barrier, again and again
   }
   for (unsigned left = n; left > 0;) {
     left = 0;
-    for (current = 0; current < n; current++) {
+    for (unsigned k = 0; k < n; k++) {
+      current = turn(k, n);
       if (threads[current].done) continue;
       threadIdx = dim3(current);
       swapcontext(&scheduler, &threads[current].context);
@@ -71,12 +81,12 @@ template <class Kernel> void launch(dim3 blocks, dim3 size, bool together, Kerne
   gridDim = blocks;
   blockDim = size;
   body = kernel;
-  for (unsigned y = 0; y < blocks.y; y++)
-    for (unsigned x = 0; x < blocks.x; x++) {
-      blockIdx = dim3(x, y);
-      if (together) { run_block(); continue; }
-      for (unsigned t = 0; t < size.x; t++) { threadIdx = dim3(t); kernel(); }
-    }
+  for (unsigned k = 0; k < blocks.x * blocks.y; k++) {
+    const unsigned block = turn(k, blocks.x * blocks.y);
+    blockIdx = dim3(block % blocks.x, block / blocks.x);
+    if (together) { run_block(); continue; }
+    for (unsigned t = 0; t < size.x; t++) { threadIdx = dim3(turn(t, size.x)); kernel(); }
+  }
 }
 
 }  // namespace ei_emulation
