@@ -77,7 +77,8 @@ def assemble(graph: Graph, name: str = "network", readout: str | None = None) ->
         incoming = _incoming(graph, layers, item)
         role = "readout" if item == cells[-1] else "mixed"
         populations.append(_population(names[item], layers[item], incoming, role))
-        projections += _projections(names, item, layers[item], incoming, graph.dt_ms)
+        before = {INPUT, *cells[: cells.index(item)]}
+        projections += _projections(names, item, layers[item], incoming, graph.dt_ms, before)
         projections += _loop(names[item], layers[item])
     schedule = layerwise_schedule(populations, projections)
     last = populations[-1]
@@ -191,13 +192,17 @@ def _spread(value: Any, shape: tuple[int, ...], where: str) -> Any:
         raise DataError(f"{where}: values of shape {array.shape} for a layer of shape {shape}.") from error
 
 
-def _projections(names: Mapping[str, str], item: str, layer: _Layer, incoming: _Incoming, dt_ms: float) -> list[Projection]:
+def _projections(
+    names: Mapping[str, str], item: str, layer: _Layer, incoming: _Incoming, dt_ms: float, before: set[str]
+) -> list[Projection]:
+    """Return what leads to a layer of cells. Spikes of layers that run after it, or of itself, are a step late by themselves."""
     made = []
     for source, (matrix, delays) in incoming.paths.items():
         where = f"projection {names[source]}→{names[item]}"
         one_to_one = sparse.eye_array(_numel(layer.shape), dtype=np.float32, format="csr")
         table = _stored(one_to_one if matrix is None else matrix, where)
-        made.append(Projection(names[source], names[item], table, "drive", delays.steps(where, table, dt_ms)))
+        steps = delays.steps(where, table, dt_ms) - (0 if source in before else 1)
+        made.append(Projection(names[source], names[item], table, "drive", steps))
     return made
 
 

@@ -58,7 +58,8 @@ def from_nir(
     StorageError
         For a file that is damaged or holds what a NIR file does not hold.
     DataError
-        For nodes that cannot be read, loops over several layers, and choices that decide the spikes and were not made.
+        For nodes that cannot be read, loops over several layers without a delay, and choices that decide the spikes and were
+        not made.
     """
     raw = read_nir(path)
     if is_own(raw):

@@ -19,6 +19,7 @@ from ei_brian.core.transform.diversify import diversify
 from ei_brian.errors import DataError, StorageError
 from ei_brian.interop.nir_graph import from_nir
 from ei_brian.interop.nir_writer import NIR_MODELS, to_nir
+from ei_brian.sim.backend import Backend
 from tests.conftest import random_spec
 from tests.interop.small_cases import SMALL_CASES, small_spec, small_stimulus
 
@@ -172,6 +173,73 @@ def by_hand(x: Any, kernel: Any, weight: Any) -> Any:
         loop = -z2 / 4
         out[:, step] = z2
     return out.astype(np.uint8)
+
+
+def looped(delays_s: Any, between: tuple[str, ...] = ("late", "back")) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return two layers, the second of which feeds the first through weights and delays."""
+    rng = np.random.default_rng(3)
+    nodes = {
+        "input": nir.Input(input_type=np.array([6])), "fc1": nir.Linear(weight=rng.integers(-2, 9, (4, 6)) / 2), "cell1": lif(4),
+        "fc2": nir.Linear(weight=rng.integers(-2, 9, (3, 4)) * 1.0), "cell2": lif(3),
+        "late": nir.Delay(delay=np.asarray(delays_s)), "back": nir.Linear(weight=rng.integers(-8, 9, (4, 3)) / 2),
+        "output": nir.Output(output_type=np.array([3])),
+    }  # fmt: skip
+    path = ["cell2", *between, "cell1"]
+    edges = [*pairwise(["input", "fc1", "cell1", "fc2", "cell2", "output"]), *pairwise(path)]
+    return {name: node for name, node in nodes.items() if any(name in edge for edge in edges)}, edges
+
+
+def looped_by_hand(x: Any, nodes: dict[str, Any], steps: Any) -> Any:
+    """Run it with loops: what cell2 fires at t reaches cell1 at t + its delay, what cell1 fires reaches cell2 at once."""
+    n_trials, n_steps = x.shape[:2]
+    v1, v2, out = np.zeros((n_trials, 4)), np.zeros((n_trials, 3)), np.zeros((n_trials, n_steps, 3))
+    for t in range(n_steps):
+        sent = np.stack([out[:, t - d, k] if t >= d else np.zeros(n_trials) for k, d in enumerate(steps)], axis=1)
+        v1 = v1 + 0.1 * ((0 - v1) + (x[:, t] @ nodes["fc1"].weight.T + sent @ nodes["back"].weight.T))
+        z1 = (v1 > 1).astype(float)
+        v1 -= z1
+        v2 = v2 + 0.1 * (0 - v2 + z1 @ nodes["fc2"].weight.T)
+        out[:, t] = v2 > 1
+        v2 -= out[:, t]
+    return out.astype(np.uint8)
+
+
+@pytest.mark.parametrize("steps", [(1, 1, 1), (3, 3, 3), (1, 4, 2)])
+def test_a_loop_over_several_layers_with_a_delay(steps: tuple[int, ...], tmp_path: Path) -> None:
+    nodes, edges = looped(np.array(steps) * 1e-3)
+    spec = from_nir(write(tmp_path / "net.nir", nodes, edges), dt_ms=1.0, reset="subtract")
+    assert spec.readout is not None
+    assert spec.readout.population == "cell2"
+    events = (np.random.default_rng(1).random((3, 80, 6)) < 0.8).astype(np.uint8)
+    stimulus = Stimulus(Spikes.from_dense(events, 1.0))
+    wanted = looped_by_hand(events.astype(float), nodes, steps)
+    without = looped_by_hand(events.astype(float), {**nodes, "back": nir.Linear(weight=0 * nodes["back"].weight)}, steps)
+    assert wanted.sum() > 20
+    assert not np.array_equal(wanted, without), "the loop has no effect"
+    assert np.array_equal(simulate(spec, stimulus).spikes["cell2"].dense(), wanted)
+    for layout in ("synapses", "shared"):
+        recording = Backend("numpy", layout=layout).run(spec, stimulus)
+        assert np.array_equal(recording.spikes["cell2"].dense(), wanted), layout
+
+
+@pytest.mark.parametrize(
+    ("delays", "between"),
+    [([1e-3, 0.0, 1e-3], ("late", "back")), ([0.0] * 3, ("late", "back")), ([1e-3] * 3, ("back",))],
+    ids=["one of them none", "none", "no Delay"],
+)
+def test_a_loop_over_several_layers_without_a_delay_is_refused(
+    delays: list[float], between: tuple[str, ...], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="form a loop"):
+        from_nir(write(tmp_path / "net.nir", *looped(delays, between)), dt_ms=1.0, reset="subtract")
+
+
+def test_a_loop_without_neurons_is_refused_even_with_a_delay(tmp_path: Path) -> None:
+    nodes, edges = looped([1e-3] * 4, ())
+    nodes |= {"late": nir.Delay(delay=np.full(4, 1e-3)), "turn": nir.Linear(weight=np.eye(4))}
+    edges += [("fc1", "turn"), ("turn", "late"), ("late", "turn"), ("late", "cell1")]
+    with pytest.raises(DataError, match="form a loop"):
+        from_nir(write(tmp_path / "net.nir", nodes, edges), dt_ms=1.0, reset="subtract")
 
 
 @pytest.mark.parametrize("name", ["snntorch-Leaky-zero", "snntorch-Synaptic-zero"])

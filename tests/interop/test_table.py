@@ -85,7 +85,8 @@ def table() -> str:
         f"Read: Input, Output, {', '.join(NIR_CELLS)}, Linear, Affine, Scale, Conv1d, Conv2d, Flatten, SumPool2d, AvgPool2d, "
         "Delay, graphs within graphs, loops of a layer onto itself. Exact with the convention of a writer (snnTorch, "
         "Norse, SpikingJelly) and for our own files; without one, constants are what they say, and the step is forward Euler or "
-        "exact for constant input. Refused: loops over several layers.",
+        "exact for constant input. Loops over several layers are read where a Delay of at least one step closes them; refused "
+        "without.",
         "", f"Written: {', '.join(f'`{name}`' for name in sorted(NIR_MODELS))}.", "",
     ]  # fmt: skip
     return "\n".join(lines)
@@ -113,7 +114,8 @@ def summary() -> str:
         lines.append(f"| {title} {SUPPORTED[framework]} | {exact} | {near} | {REFUSED_IN_SHORT[framework]} |")
     lines.append(
         f"| NIR {SUPPORTED['nir']} | files of `to_nir`; files of snnTorch, Norse and SpikingJelly by their convention | physical "
-        "constants, by forward Euler or exact steps | loops over several layers, unknown nodes |"
+        "constants, by forward Euler or exact steps | loops over several layers without a delay, "
+        "unknown nodes |"
     )
     return "\n".join([*lines, "", END])
 

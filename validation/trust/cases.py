@@ -52,8 +52,9 @@ def lif(seed: int = 0) -> NetworkSpec:
     return NetworkSpec(populations, projections, 1.0, Readout("out", "max v"), name="lif_cells")
 
 
-def izhikevich(seed: int = 0) -> NetworkSpec:
-    """Return LIF cells that drive Izhikevich cells through conductances, sparse, with plasticity."""
+def izhikevich(seed: int = 0, plastic: bool = True) -> NetworkSpec:
+    """Return LIF cells that drive Izhikevich cells through currents, sparse, with delays and (unless not) with plasticity."""
+    plasticity = TsodyksMarkram(0.4, 50.0, 100.0) if plastic else None
     rng = np.random.default_rng(seed)
     current = {"gain_drive": 12.0, "offset_drive": rng.uniform(3, 6, 8)}
     populations = (
@@ -63,10 +64,13 @@ def izhikevich(seed: int = 0) -> NetworkSpec:
         Population("out", 3, "readout", "leaky_readout"),
     )
     table = sparse.random_array((8, 15), density=0.5, rng=rng, format="csr", dtype=np.float32)
+    driven = (rng.normal(size=(15, 20)) * 0.8 + 0.4).astype(np.float32)
+    delays = rng.integers(0, 3, table.nnz).astype(np.int32)
     projections = (
-        Projection("input", "E", (rng.normal(size=(15, 20)) * 0.8 + 0.4).astype(np.float32)),
-        Projection("E", "I", table, "drive", rng.integers(0, 3, table.nnz).astype(np.int32), TsodyksMarkram(0.4, 50.0, 100.0)),
+        Projection("input", "E", driven),
+        Projection("E", "I", table, "drive", delays, plasticity),
         Projection("I", "E", -np.abs(rng.normal(size=(15, 8)) * 0.3).astype(np.float32)),
         Projection("E", "out", np.abs(rng.normal(size=(3, 15)) * 0.5).astype(np.float32)),
     )
-    return NetworkSpec(populations, projections, 0.5, Readout("out", "mean v"), name="izhikevich_cells")
+    name = "izhikevich_cells" if plastic else "izhikevich_static"
+    return NetworkSpec(populations, projections, 0.5, Readout("out", "mean v"), name=name)

@@ -3,7 +3,8 @@
 ``python -m validation.trust.noise_bits`` runs noisy networks of LIF and of Izhikevich cells in compiled programs: with 1, 2, 4
 and 8 processes, in chunks of 1, 7 and 100 trials, in both layouts, in float32 and float64, compiled for plain SSE2, for AVX2 and
 (where the processor has it) for AVX-512, and compares every bit of the membrane potentials of all steps, of the readout's
-scores and every spike with `core.reference`. Then it compares all spikes of 1,000 trials.
+scores and every spike with `core.reference`. Then it compares all spikes of 1,000 trials. ``--synapses`` does so with plain
+Synapses, in both precisions, for those of the networks that they can express: with Izhikevich cells the one without plasticity.
 """
 
 from __future__ import annotations
@@ -59,6 +60,12 @@ class Case:
     def name(self) -> str:
         """What it is, in words."""
         return f"{self.spec.name}, {'release' if self.noise.release_failure else 'membrane'} noise"
+
+
+def synapse_cases() -> list[Case]:
+    """Return what plain Synapses are compared on."""
+    networks = (lif(), izhikevich(plastic=False))
+    return [Case(spec, NOISE, dtype, (), synapses=True) for spec in networks for dtype in ("float32", "float64")]
 
 
 def cases(quick: bool) -> list[Case]:
@@ -137,6 +144,7 @@ def check(case: Case, quick: bool) -> list[tuple[str, str, str, int, int, int]]:
         print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
     if not quick:
         rows.append(_check_many(case, 1000))
+        print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
     return rows
 
 
@@ -144,35 +152,38 @@ def _check_many(case: Case, n_trials: int) -> tuple[str, str, str, int, int, int
     """Compare all spikes and scores of many trials."""
     spec, noise, dtype = case.spec, case.noise, case.dtype
     truth = Backend("reference", dtype=dtype).run(spec, stimulus(spec, n_trials), noise=noise, seed=11)
-    made = run(spec, noise, dtype, Way(threads=2, batch=7), n_trials, traces=False)
+    layout = "shared" if case.batches else "synapses"
+    made = run(spec, noise, dtype, Way(layout, threads=2, batch=7), n_trials, traces=False)
     n_spikes = sum(spikes.n_events for spikes in truth.spikes.values())
-    return (case.name, dtype, f"{n_trials} trials, spikes and scores", n_spikes, 0, differing_bits(made, truth, dtype))
+    return (case.name, dtype, f"{layout}, {n_trials} trials, spikes and scores", n_spikes, 0, differing_bits(made, truth, dtype))
 
 
-def _keep(rows: list[tuple[str, str, str, int, int, int]], seconds: float, quick: bool, whole: bool) -> None:
+def _keep(rows: list[tuple[str, str, str, int, int, int]], seconds: float, quick: bool, whole: bool, name: str) -> None:
     """Write what is known so far."""
     wrong = sum(row[-1] for row in rows)
     head = ("network", "precision", "way", "spikes", "bits of potentials and scores", "bits and spikes that differ")
     body = f"{len(rows)} comparisons with the reference in {seconds:.0f} s; differing: {wrong}."
-    if not quick and "AVX-512" not in levels():
+    if name == "noise_bits" and not quick and "AVX-512" not in levels():
         body += " This processor has no AVX-512."
     if not whole:
         body += " This run was not finished: the networks that are not in the table were not compared."
-    write_result("noise_bits", "Noise is the same to the bit", f"{body}\n\n{table(head, rows)}", quick)
+    write_result(name, "Noise is the same to the bit", f"{body}\n\n{table(head, rows)}", quick)
 
 
 def main() -> int:
     """Run from the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one network, one build, no file written")
-    quick = parser.parse_args().quick
+    parser.add_argument("--synapses", action="store_true", help="plain Synapses in both precisions, no other layout")
+    options = parser.parse_args()
+    quick, name = options.quick, "noise_bits_synapses" if options.synapses else "noise_bits"
     began = time.perf_counter()
     rows: list[tuple[str, str, str, int, int, int]] = []
-    wanted, done = cases(quick), []
+    wanted, done = synapse_cases() if options.synapses else cases(quick), []
     for case in wanted:
         rows += check(case, quick)
         done.append(case)
-        _keep(rows, time.perf_counter() - began, quick, len(done) == len(wanted))
+        _keep(rows, time.perf_counter() - began, quick, len(done) == len(wanted), name)
     wrong = sum(row[-1] for row in rows)
     return 1 if wrong else 0
 
