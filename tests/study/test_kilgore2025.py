@@ -26,7 +26,6 @@ def test_study_runs_from_training_to_figures_and_is_taken_up(tmp_path: Path) -> 
         ("hidden = 60", "hidden = 20"), ("epochs = 12", "epochs = 1"), ("n_steps = 50", "n_steps = 40"),
         ("excitatory_percent = [100, 95, 80, 50, 20]", "excitatory_percent = [100, 80]"),
         ("initial_rates_hz = [0.01, 0.1, 1.0, 10.0, 25.6, 50.0, 100.0]", "initial_rates_hz = [10.0, 50.0]"),
-        ("update_noise = [0.0, 4.0, 8.0]", "update_noise = [0.0, 8.0]"),
         ("seeds = [0, 1, 2, 3, 4, 5, 6, 7]", "seeds = [0, 1, 2, 3]"), ("diverse_percent = [80, 50]", "diverse_percent = []"),
         ('backend = "cpp_standalone"', 'backend = "numpy"'),  # Brian2 as well, without the time of compilers
         ("membrane_white = [0.0, 0.1, 0.2, 0.4]", "membrane_white = [0.0, 0.5]"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -63,10 +64,17 @@ def _times(folder: Path, seconds: Sequence[float]) -> str:
     """Add the seconds of this call to the list of the folder; return all calls in words."""
     parts = ", ".join(f"{value:.0f} s {part}" for value, part in zip(seconds, STAGES, strict=True))
     with (folder / "calls.txt").open("a") as file:
-        file.write(f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC: {sum(seconds):.0f} s ({parts})\n")
+        now = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+        file.write(f"{now}: {sum(seconds):.0f} s ({parts}), {_processor_seconds():.0f} s of processor time\n")
     calls = (folder / "calls.txt").read_text().splitlines()
     later = f"; text and figures written again {len(calls) - 1} times" if len(calls) > 1 and sum(seconds) < 60 else ""
     return f"{calls[0]}{later}" if later or len(calls) == 1 else "; ".join(calls)
+
+
+def _processor_seconds() -> float:
+    """Return what this process and all that it started, workers and compilers, have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 from training import Config
 
 from ei_brian.config.sweep_run import BackendSettings, simulation_work
@@ -22,9 +23,10 @@ from ei_brian.learn.export import export
 from ei_brian.sim.structure import structure_of
 from ei_brian.storage import load_spec, save_spec
 from ei_brian.study.condition import Condition, canonical
-from ei_brian.study.outcome import Work
+from ei_brian.study.outcome import Outcome, Work
 from ei_brian.study.plan import NoiseLevels, Plan, Variant, noise_fields
 from ei_brian.study.pool import Pool
+from ei_brian.study.scheduler import InThisProcess
 from ei_brian.study.sweep import sweep
 from ei_brian.study.table import Row, read_table
 
@@ -36,8 +38,7 @@ def run_test_time(config: Config, folder: Path, workers: int) -> tuple[Path, str
     conditions = plan.conditions()
     table, programs = simulate(plan, settings.backend, folder / "test_time", workers)
     checked = conditions[:: settings.check_every]
-    prepare = partial(simulation_work, plan, BackendSettings(settings.check_backend))
-    check = sweep(checked, folder / "check", Pool(prepare, workers)).table
+    check = sweep(checked, folder / "check", InThisProcess(simulation_work(plan, BackendSettings(settings.check_backend)))).table
     rows = {_place(row): row for row in read_table(table)}
     different = [_place(row) for row in read_table(check) if _numbers(row) != _numbers(rows[_place(row)])]
     if different:
@@ -52,31 +53,31 @@ def run_test_time(config: Config, folder: Path, workers: int) -> tuple[Path, str
 def simulate(plan: Plan, backend: str, folder: Path, workers: int) -> tuple[Path, str]:
     """Compute every condition of a plan; return the table, and in words what it took.
 
-    Programs are made first, each once, so that no worker waits for another's.
+    A condition of each program comes first, so that no worker waits while another compiles what both need.
     """
-    conditions, started = plan.conditions(), perf_counter()
     firsts: dict[str, Condition] = {}
-    for condition in (one for one in conditions if one.replicate == 0):
+    for condition in (one for one in plan.conditions() if one.replicate == 0):
         fields, _ = noise_fields(condition)
         firsts.setdefault(structure_of(plan.spec_of(condition), Noise(**fields) if fields else None).key, condition)
-    prepare = partial(simulation_work, plan, BackendSettings(backend))
-    made = _whole(sweep(list(firsts.values()), folder, Pool(prepare, workers)))
-    built = perf_counter()
-    done = _whole(sweep(conditions, folder, Pool(prepare, workers)))
-    seconds, words = perf_counter() - built, folder / "words.txt"
-    if done.n_computed:
+    built, ran = [], []
+
+    def keep(condition: Condition, outcome: Outcome) -> None:
+        (built if condition in firsts.values() else ran).append(outcome.seconds)
+
+    rest = [condition for condition in plan.conditions() if condition not in firsts.values()]
+    started = perf_counter()
+    pool = Pool(partial(simulation_work, plan, BackendSettings(backend)), workers)
+    done = sweep([*firsts.values(), *rest], folder, pool, on_outcome=keep)
+    for condition, error in done.failed:
+        raise SystemExit(f"{condition.variant}, {condition.noise} {condition.level:g}: {error}")
+    words = folder / "words.txt"
+    if ran:
         words.write_text(
-            f"{done.n_conditions} conditions on {len(firsts)} programs; {made.n_computed} programs were compiled or found, and run "
-            f"once, in {built - started:.0f} s, the other {done.n_computed} conditions computed in {seconds:.0f} s on {workers} cores "
-            f"({done.n_computed / seconds:.0f} a second)"
+            f"{done.n_conditions} conditions on {len(firsts)} programs in {perf_counter() - started:.0f} s on {workers} cores: the "
+            f"first condition of a program, which compiles it unless it is known, took {np.median(built or [np.nan]):.1f} s, every "
+            f"other one {np.median(ran):.2f} s in the median"
         )
     return done.table, words.read_text()
-
-
-def _whole(summary: Any) -> Any:
-    for condition, error in summary.failed:
-        raise SystemExit(f"{condition.variant}, {condition.noise} {condition.level:g}: {error}")
-    return summary
 
 
 def _numbers(row: Row) -> Row:
