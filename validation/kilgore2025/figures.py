@@ -203,7 +203,7 @@ def test_time_noise(folder: Path, path: Path) -> None:
         axes.set_ylabel("test accuracy")
     grid.flat[0].legend(fontsize=7, frameon=False)
     n = len(found[0].units)
-    title = f"Noise at test time; mean and 95 % bootstrap interval, n = {n} trained networks; dotted: chance"
+    title = f"Noise at test time, in Brian2; mean and 95 % bootstrap interval, n = {n} trained networks; dotted: chance"
     figure.suptitle(title, fontsize=10)
     _save(figure, path)
 

@@ -294,12 +294,24 @@ def _inhibition_at_test_time(found: Sequence[Curve]) -> list[str]:
         "Mean accuracy over the levels, against the network without inhibition of the same seed (Holm over the ratios of a kind):", "",
         "| noise | E:I | difference, 95 % interval | d | p (Holm) |", "| --- | --- | --- | ---: | ---: |",
     ]  # fmt: skip
-    for (curve, _, test), p in zip(tests, _by_kind([(curve.noise, test.p) for curve, _, test in tests]), strict=True):
+    corrected = _by_kind([(curve.noise, test.p) for curve, _, test in tests])
+    for (curve, _, test), p in zip(tests, corrected, strict=True):
         gap = test.difference
         lines.append(
             f"| {curve.noise.replace('_', ' ')} | {curve.variant.split()[0]} | {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) | "
             f"{test.effect_size:+.1f} | {p:.3g} |"
         )
+    named = [(c.noise, c.variant.split()[0], test, p) for (c, _, test), p in zip(tests, corrected, strict=True)]
+    return [*lines, "", "Against the network without inhibition, by kind of noise:", "", *_gains(named)]
+
+
+def _gains(tests: Sequence[tuple[str, str, PairedTest, float]]) -> list[str]:
+    """Return for each kind of noise which variants keep more accuracy and which less (p after Holm below ALPHA)."""
+    lines = []
+    for kind in dict.fromkeys(kind for kind, *_ in tests):
+        clear = [(name, test) for other, name, test, p in tests if other == kind and p < ALPHA]
+        more, less = (", ".join(name for name, test in clear if (test.difference.mean > 0) == up) or "none" for up in (True, False))
+        lines.append(f"- {kind.replace('_', ' ')}: more accuracy with {more}, less with {less} (p < {ALPHA:g} after Holm).")
     return lines
 
 
@@ -318,11 +330,16 @@ def _diverse(found: Sequence[Curve]) -> list[str]:
         "Diverse Izhikevich interneurons (calibrated) against the LIF network that they came from (Holm over the ratios of a kind):", "",
         "| noise | variant | difference of the mean over levels, 95 % interval | d | p (Holm) |", "| --- | --- | --- | ---: | ---: |",
     ]  # fmt: skip
-    for (_, other, test), p in zip(tests, _by_kind([(other.noise, test.p) for _, other, test in tests]), strict=True):
+    corrected = _by_kind([(other.noise, test.p) for _, other, test in tests])
+    for (_, other, test), p in zip(tests, corrected, strict=True):
         gap = test.difference
         span = f"{gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
         lines.append(f"| {other.noise.replace('_', ' ')} | {other.variant} | {span} | {test.effect_size:+.1f} | {p:.3g} |")
     lines += ["", "Without noise: " + "; ".join(
         f"{name} {test.difference.mean:+.3f} ({test.difference.low:+.3f} to {test.difference.high:+.3f})" for name, test in quiet.items()
     ) + "."]  # fmt: skip
-    return lines
+    named = [(o.noise, o.variant.split()[0], test, p) for (_, o, test), p in zip(tests, corrected, strict=True)]
+    return [
+        *lines, "", "Diverse interneurons against LIF, by kind of noise (the level of membrane noise counts in each cell's own distance "
+        "to threshold):", "", *_gains(named),
+    ]  # fmt: skip

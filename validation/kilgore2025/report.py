@@ -77,6 +77,7 @@ def _head(config: Config, rows: list[Row], times: str, arguments: str) -> list[s
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; {versions}; Python {platform.python_version()}, {platform.machine()}, "
         f"{os.cpu_count()} cores",
         f"- time: {times}",
+        *([f"- what was chosen after a look at data: {' '.join(config.after_a_look.split())}"] if config.after_a_look else []),
         "",
         *([f"**{seeds} seeds are too few for any verdict**: this is to see that everything runs.", ""] if seeds < 5 else []),
     ]

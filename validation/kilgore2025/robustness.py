@@ -65,8 +65,9 @@ def text(rows: Sequence[Row], words: str) -> list[str]:
         "| noise | E:I | accuracy kept | inhibitory cells | given the rate | excitatory cells | given the rate | n |",
         "| --- | --- | ---: | --- | ---: | --- | ---: | ---: |",
     ]
-    seen: dict[str, list[tuple[float, float]]] = {"inhibitory": [], "excitatory": []}
+    said = []
     for kind in kinds:
+        seen: dict[str, list[tuple[float, float]]] = {"inhibitory": [], "excitatory": []}
         for percent in (*ratios(rows), None):
             kept = [row for row in rows if row["noise"] == kind and percent in (row["percent"], None)]
             cells = []
@@ -79,7 +80,8 @@ def text(rows: Sequence[Row], words: str) -> list[str]:
             share = np.mean([row["kept"] for row in kept])
             of = "all" if percent is None else name_of(percent)
             lines.append(f"| {_plain(kind)} | {of} | {share:.2f} | {' | '.join(cells)} | {len(kept)} |")
-    return [*lines, "", *[_in_short(name, pairs) for name, pairs in seen.items()], ""]
+        said += [_in_short(kind, name, pairs) for name, pairs in seen.items()]
+    return [*lines, "", *said, ""]
 
 
 def _plain(kind: str) -> str:
@@ -92,20 +94,30 @@ def _columns(rows: Sequence[Row], column: str, rate: str) -> tuple[np.ndarray, n
     return x, y, z
 
 
-def _in_short(name: str, pairs: Sequence[tuple[float, float]]) -> str:
+def _in_short(kind: str, name: str, pairs: Sequence[tuple[float, float]]) -> str:
+    """Return what the ratios have in common, within each of them."""
+    start = f"- Under {_plain(kind)}, among {name} cells: "
     if not pairs:
-        return f"- Among {name} cells: too few networks of one ratio for a rank correlation (8 are needed)."
+        return start + "too few networks of one ratio for a rank correlation (8 are needed)."
     plain, given = np.array(pairs).T
     words = {
-        (True, True): "networks whose {} cells fire more differently keep more, with the rate held fixed as well",
-        (True, False): "networks whose {} cells fire more differently keep more, but not with the rate held fixed",
-        (False, True): "only with the rate held fixed do networks whose {} cells fire more differently keep more",
-        (False, False): "that networks whose {} cells fire more differently keep more **is not seen**",
+        (1, 1): "the more differently they fire, the more is kept, with the rate held fixed as well",
+        (1, 0): "the more differently they fire, the more is kept, but not with the rate held fixed",
+        (1, -1): "the more differently they fire, the more is kept, but the less with the rate held fixed",
+        (-1, -1): "the more differently they fire, the **less** is kept, with the rate held fixed as well",
+        (-1, 0): "the more differently they fire, the **less** is kept, but not with the rate held fixed",
+        (-1, 1): "the more differently they fire, the **less** is kept, but the more with the rate held fixed",
+        (0, 1): "the more is kept the more differently they fire only with the rate held fixed",
+        (0, -1): "the **less** is kept the more differently they fire only with the rate held fixed",
+        (0, 0): "no relation is seen",
     }
-    shown = [np.median(one) > CLEAR and (one > 0).mean() >= 0.75 for one in (plain, given)]
     return (
-        f"- Among {name} cells, within a ratio and a kind of noise ({len(pairs)} combinations): rho {np.median(plain):+.2f} in the "
-        f"median, positive in {(plain > 0).sum()}; given the rate {np.median(given):+.2f}, positive in {(given > 0).sum()}: "
-        + words[shown[0], shown[1]].format(name)
-        + "."
+        f"{start}rho {np.median(plain):+.2f} in the median over {len(pairs)} ratios, positive in {(plain > 0).sum()}; given the rate "
+        f"{np.median(given):+.2f}, positive in {(given > 0).sum()}: {words[_sign(plain), _sign(given)]}."
     )
+
+
+def _sign(values: np.ndarray) -> int:
+    """Return 1 or -1 where the median is clear and at least three of four ratios agree with it, else 0."""
+    sign = int(np.sign(np.median(values)))
+    return sign if abs(np.median(values)) > CLEAR and (np.sign(values) == sign).mean() >= 0.75 else 0

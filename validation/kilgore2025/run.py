@@ -65,9 +65,10 @@ def _times(folder: Path, seconds: Sequence[float]) -> str:
     parts = ", ".join(f"{value:.0f} s {part}" for value, part in zip(seconds, STAGES, strict=True))
     with (folder / "calls.txt").open("a") as file:
         now = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
-        file.write(f"{now}: {sum(seconds):.0f} s ({parts}), {_processor_seconds():.0f} s of processor time\n")
+        used = f"{_processor_seconds():.0f} s of processor time, load average at the end {os.getloadavg()[1]:.1f}"
+        file.write(f"{now}: {sum(seconds):.0f} s ({parts}), {used}\n")
     calls = (folder / "calls.txt").read_text().splitlines()
-    later = f"; text and figures written again {len(calls) - 1} times" if len(calls) > 1 and sum(seconds) < 60 else ""
+    later = "; text and figures written again since" if len(calls) > 1 and sum(seconds) < 60 else ""
     return f"{calls[0]}{later}" if later or len(calls) == 1 else "; ".join(calls)
 
 

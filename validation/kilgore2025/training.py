@@ -141,19 +141,20 @@ class Config:
     brian2: Brian2Config
     robustness: RobustnessConfig
     analysis: AnalysisConfig
+    after_a_look: str = ""
 
     @classmethod
     def read(cls, path: Path, quick: bool = False) -> Config:
         """Return the settings of a TOML file, with those of its table ``quick`` put over them."""
         tables = tomllib.loads(path.read_text())
-        quick_values = tables.pop("quick")
+        quick_values, after_a_look = tables.pop("quick"), tables.pop("after_a_look", "")
         parts: dict[str, Any] = {}
         for name, kind in PARTS.items():
             values = dict(tables[name])
             if quick:
                 values |= {key: value for key, value in quick_values.items() if key in kind.__dataclass_fields__}
             parts[name] = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-        return cls(**parts)
+        return cls(**parts, after_a_look=after_a_look)
 
     def stacks(self) -> list[Stack]:
         """Return what is trained together: all ratios and initial rates of one seed and one level of noise."""
@@ -174,6 +175,7 @@ class Stack:
         settings = asdict(self)
         for part in ("brian2", "robustness", "analysis"):
             del settings["config"][part]
+        del settings["config"]["after_a_look"]
         for varied in ("seeds", "update_noise"):
             del settings["config"]["training"][varied]
         settings["versions"] = {"training": TRAINING_VERSION, "torch": torch.__version__.split("+")[0], "numpy": np.__version__}
