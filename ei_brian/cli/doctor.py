@@ -38,7 +38,7 @@ def command(
 
 def _show(facts: dict[str, str | None]) -> None:
     for name, value in facts.items():
-        print(f"{name:<20} {'not installed' if value is None else value}", flush=True)
+        print(f"{name:<20} {'none' if value is None else value}", flush=True)
 
 
 def _tried(facts: dict[str, str | None], silent: bool) -> dict[str, str | None]:
@@ -47,7 +47,7 @@ def _tried(facts: dict[str, str | None], silent: bool) -> dict[str, str | None]:
 
     found: dict[str, str | None] = {}
     for name in TRIED:
-        missing = "no toolkit, see cuda" if name == "cuda_standalone" and not (facts["cuda"] or "").startswith("toolkit") else ""
+        missing = "see cuda, above" if name == "cuda_standalone" and not (facts["cuda"] or "").startswith("toolkit") else ""
         if not silent and not missing:
             note(f"trying ten cells on {name} …")
         words = f"not tried: {missing}" if missing else try_backend(name)[1]
