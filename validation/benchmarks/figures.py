@@ -17,17 +17,21 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 
 
 def draw_peers(path: Path, timings: Sequence[Timing]) -> None:
-    """Draw the median of each contender as a bar; of one that several parts measured, the last."""
+    """Draw the median of each contender and the range of its repeats; of one that several parts measured, the last."""
     last = {(t.name, t.dtype, t.threads): t for t in timings if "whole call" not in t.name}
     shown = sorted(last.values(), key=lambda t: -t.median_ms)
-    figure, axes = plt.subplots(figsize=(8, 0.28 * len(shown) + 1), layout="constrained")
-    colours = [ORANGE if t.name.startswith("ei_brian") else BLUE if "Brian2" in t.name else GREY for t in shown]
-    axes.barh(range(len(shown)), [t.median_ms for t in shown], color=colours)
-    axes.set_yticks(range(len(shown)), [f"{t.name}, {t.dtype}, {t.threads} thr." for t in shown], fontsize=7)
+    figure, axes = plt.subplots(figsize=(8, 0.24 * len(shown) + 1), layout="constrained")
     for row, t in enumerate(shown):
-        axes.text(t.median_ms * 1.05, row, f"{t.median_ms:.3g}", va="center", fontsize=7)
+        colour = ORANGE if t.name.startswith("ei_brian") else BLUE if "Brian2" in t.name else GREY
+        axes.plot([min(t.seconds) * 1e3, max(t.seconds) * 1e3], [row, row], "-", color=colour, linewidth=2)
+        axes.plot(t.median_ms, row, "o", color=colour, markersize=5)
+        end = (max(t.seconds) * 1e3, row)
+        axes.annotate(f"{t.median_ms:.3g}", end, (6, 0), textcoords="offset points", va="center", fontsize=7)
+    axes.set_yticks(range(len(shown)), [f"{t.name}, {t.dtype}, {t.threads} thr." for t in shown], fontsize=7)
     axes.set_xscale("log")
-    axes.set_xlabel("simulation loop, ms per trial (median; log scale)")
+    axes.margins(x=0.1)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_xlabel("simulation loop, ms per trial (median, least to most of the repeats; log scale)")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
     plt.close(figure)
