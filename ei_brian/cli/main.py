@@ -8,7 +8,6 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from ei_brian.cli.app import application
 from ei_brian.errors import EIBrianError
 
 __all__ = ["EXIT_DONE", "EXIT_INTERRUPTED", "EXIT_MISTAKE", "EXIT_NO", "main"]
@@ -19,6 +18,8 @@ EXIT_DONE, EXIT_NO, EXIT_MISTAKE, EXIT_INTERRUPTED = 0, 1, 2, 130
 def main() -> None:
     """Run the command line and exit with 0 (done), 1 (verdict is no), 2 (user's mistake or machine) or 130 (interrupted)."""
     try:
+        from ei_brian.cli.app import application  # takes a moment, in which Ctrl-C is heard already
+
         application()(prog_name="ei-brian")
     except EIBrianError as error:
         _say(f"{type(error).__name__}: {error}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+import signal
 import sys
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import BackendError
 from ei_brian.sim.standalone.outputs import check_events
-from validation.trust import forgotten_faults, fuzz, kill_builders, overrides
+from validation.trust import forgotten_faults, fuzz, interrupts, kill_builders, kill_sweep, overrides
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses /proc and fork")
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
@@ -33,6 +35,25 @@ def test_killed_builders_leave_nothing_wrong() -> None:
     counts = kill_builders.run(15, 4)
     assert counts["right loads"] > 0
     assert counts["wrong loads"] == counts["unusable entries"] == counts["processes that ended by themselves"] == 0
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_ends_with_the_same_table() -> None:
+    counts = kill_sweep.run(3)
+    assert counts["kills of the study"] >= 3
+    assert counts["tables that differ"] == counts["results that are not whole"] == counts["outliving workers"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["train", "run, inside Python", "sweep"])
+def test_ctrl_c_ends_with_130_and_leaves_nothing(verb: str) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background ignores it
+    try:
+        _, code, wrong = interrupts.interrupted(interrupts.VERBS[verb], random.Random(0))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert wrong == []
+    assert code == 130
 
 
 @needs_compiler
