@@ -77,7 +77,7 @@ def test_noise_does_not_depend_on_neighbours_and_dale_holds(small: Stimulus) -> 
     for mine, theirs in ((first, alone), (second, quiet)):
         for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=2e-4)
-    assert all(float(w.min()) >= 0 for net in (first, second) for w in (*net.recurrent_weights, net.readout_weights))
+    assert all(float(w.detach().min()) >= 0 for net in (first, second) for w in (*net.recurrent_weights, net.readout_weights))
     assert not torch.allclose(first.readout_weights, quiet.readout_weights)
 
 
