@@ -49,7 +49,7 @@ def test_a_sweep_that_is_killed_ends_with_the_same_table() -> None:
 def test_ctrl_c_ends_with_130_and_leaves_nothing(verb: str) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background ignores it
     try:
-        _, code, wrong = interrupts.interrupted(interrupts.VERBS[verb], random.Random(0))
+        _, code, wrong = interrupts.in_time(interrupts.VERBS[verb], random.Random(0))
     finally:
         signal.signal(signal.SIGINT, before)
     assert wrong == []
