@@ -19,7 +19,7 @@ __all__ = ["command"]
 def command(
     model: ModelFile,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Recording file to write (.h5).")] = None,
-    data: Annotated[str | None, typer.Option(help="Data set; the one the model was trained with when not given.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set; if not given, the one of the training; imports have none.")] = None,
     noise: Annotated[str, typer.Option(help="KIND=LEVEL,… of ei_brian.Noise, for example membrane_white=0.1.")] = "",
     seed: Seed = 0,
     trials: Annotated[int, typer.Option(min=0, help="Test trials; 0 for the whole test set.")] = 0,

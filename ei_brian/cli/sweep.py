@@ -28,7 +28,7 @@ def command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Results folder; made, or taken up where it was left off.")],
     workers: Annotated[int, typer.Option(min=0, help="Processes of this machine; 0: one per processor core.")] = 0,
     scheduler: Annotated[
-        str, typer.Option(help="Dask instead: tcp://host:port of a running one, or a YAML file for dask-jobqueue.")
+        str, typer.Option(help="Dask instead: tcp://host:port, or a YAML file (system, jobs, settings) for dask-jobqueue.")
     ] = "",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Compute conditions that failed anew.")] = False,
     as_json: AsJson = False,

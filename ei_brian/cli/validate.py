@@ -17,7 +17,8 @@ def command(
     model: ModelFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("ei_brian_report"),
     data: Annotated[
-        str | None, typer.Option(help="Data set (digits, or an .npz file); the one the model was trained with when not given.")
+        str | None,
+        typer.Option(help="Data set (digits, or an .npz file); if not given, the one of the training; imports have none."),
     ] = None,
     mix: Annotated[
         str, typer.Option(help="What the inhibitory cells become: TYPE=SHARE,…, a mixture (hippocampus CA3), or 'none'.")

@@ -60,7 +60,8 @@ class NeuronModel:
     voltage : str
         State that stands for the membrane potential.
     v_scale : str
-        Parameter or coefficient that is the distance from rest to threshold, the unit of membrane noise; empty when none.
+        Parameter or coefficient that is the distance from rest to threshold, the unit of membrane noise;
+        empty when none, and then membrane noise does nothing.
     """
 
     name: str

@@ -34,7 +34,7 @@ def from_snntorch(
         What ``model`` takes: one time step, shape (trial, …), or, where the model runs the steps itself, several, shape
         (step, trial, …). Only its shape matters.
     dt_ms : float
-        How long a step is, in ms; snnTorch has no time of its own.
+        How long a step is, in ms; snnTorch has no time of its own. At most 1 where cells shall become biological later.
     name : str
         Name of the network.
     readout : str, optional
