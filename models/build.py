@@ -44,7 +44,7 @@ def command_of(path: Path) -> str:
 def row(path: Path, spec: NetworkSpec) -> str:
     """Return the line of the table for a model."""
     sizes = {role: sum(p.size for p in spec.cells if p.role == role) for role in ("exc", "inh", "mixed")}
-    cells = f"{sizes['exc'] or sizes['mixed']} / {sizes['inh']}"
+    cells = f"{sizes['mixed']} of both signs" if sizes["mixed"] else f"{sizes['exc']} / {sizes['inh']}"
     figures = figures_of(spec)
     accuracy = percent(figures["test_accuracy"]) if "test_accuracy" in figures else ""
     rate = f"{figures['hidden_rate_hz']:.1f} Hz" if "hidden_rate_hz" in figures else ""

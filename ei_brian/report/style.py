@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["DARK", "INKS", "LIGHT", "Draw", "Ink", "kind_colours", "png", "tidy"]
+__all__ = ["DARK", "INKS", "LIGHT", "Draw", "Ink", "kind_colours", "pdf", "png", "tidy"]
 
 WIDTH_IN, DPI = 5.8, 160
 
@@ -46,7 +46,7 @@ Draw = Callable[[Figure, Ink], None]
 
 def _settings(ink: Ink) -> Any:
     return {
-        "font.family": "DejaVu Sans", "font.size": 10.0, "axes.titlesize": 10.5, "axes.titleweight": "bold",
+        "font.family": "DejaVu Sans", "pdf.fonttype": 42, "font.size": 10.0, "axes.titlesize": 10.5, "axes.titleweight": "bold",
         "axes.titlelocation": "left", "axes.labelsize": 10.0, "legend.fontsize": 9.0, "legend.frameon": False,
         "xtick.labelsize": 9.0, "ytick.labelsize": 9.0, "axes.spines.top": False, "axes.spines.right": False,
         "figure.facecolor": ink.paper, "axes.facecolor": ink.paper, "savefig.facecolor": ink.paper, "text.color": ink.text,
@@ -64,11 +64,20 @@ def kind_colours(kinds: Iterable[str], ink: Ink) -> dict[str, str]:
 
 def png(draw: Draw, height_in: float, ink: Ink) -> bytes:
     """Return a figure as PNG, drawn by ``draw(figure, ink)``; matplotlib's global state stays as it was."""
+    return _file(draw, height_in, ink, "png", {"Software": None})
+
+
+def pdf(draw: Draw, height_in: float, ink: Ink = LIGHT) -> bytes:
+    """Return a figure as PDF for print, in the same style: vector graphics with its fonts inside."""
+    return _file(draw, height_in, ink, "pdf", {"CreationDate": None})
+
+
+def _file(draw: Draw, height_in: float, ink: Ink, kind: str, metadata: dict[str, Any]) -> bytes:
     with matplotlib.rc_context(_settings(ink)):
         figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
         draw(figure, ink)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
 
 

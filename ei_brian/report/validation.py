@@ -192,6 +192,7 @@ def _biology(
         diverse = diversify(spec, settings.mix or {}, "inh", seed=settings.seed)
     except SpecError as error:
         notes.append(f"The interneurons were not replaced: {error}")
+        say(f"  {notes[-1]}")
         return []
     rungs = [Rung(f"{words} interneurons", diverse, backend.run(diverse, test_set))]
     say(f"  accuracy {percent(rungs[0].recording.accuracy)}")
@@ -202,6 +203,7 @@ def _biology(
         fitted = calibrate(diverse, calibration_set, test_set=test_set)
     except CalibrationError as error:
         notes.append(f"The calibration did not converge, and the cells stay as they were: {error}")
+        say(f"  {notes[-1]}")
         return rungs
     rungs.append(Rung(f"{words}, calibrated", fitted, backend.run(fitted, test_set)))
     say(f"  accuracy {percent(rungs[1].recording.accuracy)}")

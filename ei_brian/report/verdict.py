@@ -38,9 +38,9 @@ def verdict(validation: Validation) -> tuple[bool, str]:
     if last is first:
         return True, f"{same}, decides {percent(first.recording.accuracy)} of them right and {noise}."
     change = last.recording.accuracy - first.recording.accuracy
-    words = "keeps" if change > -LARGEST_LOSS else "loses"
+    words, joint = ("keeps", "and") if change > -LARGEST_LOSS else ("loses", "and what is left")
     mix = mix_in_words(validation.settings.mix or {})
     return True, (
         f"{same}; with {mix} interneurons it {words} its function ({percent(first.recording.accuracy)} → "
-        f"{percent(last.recording.accuracy)}) and {noise}."
+        f"{percent(last.recording.accuracy)}) {joint} {noise}."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +35,12 @@ class Preparation(WorkerPlugin):  # type: ignore[misc]
         self.token, self.prepare = token, prepare
 
     def setup(self, worker: Any) -> None:
-        """Keep it in this process."""
+        """Keep it in this process, and import Brian2 while its main thread is here.
+
+        Brian2 handles signals, so that a first import by the thread that computes would fail.
+        """
+        if threading.current_thread() is threading.main_thread():
+            importlib.import_module("brian2")
         _PREPARE[self.token] = self.prepare
 
     def teardown(self, worker: Any) -> None:

@@ -49,6 +49,18 @@ def cheap_work(seconds: float = 0.0, log: str = "") -> Work:
     return partial(cheap, seconds=seconds, log=log)
 
 
+def with_brian2(condition: Condition) -> Mapping[str, Any]:
+    """Import Brian2 where the work is done, in a thread that may not be the main one."""
+    import brian2
+
+    return {"accuracy": float(brian2.second / brian2.ms)}
+
+
+def with_brian2_work() -> Work:
+    """Return `with_brian2`."""
+    return with_brian2
+
+
 def faulty(condition: Condition) -> Mapping[str, Any]:
     """Fail in variant B at level 1."""
     if condition.variant == "B" and condition.level == 1.0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -30,6 +31,29 @@ def test_local_cluster_with_two_workers_gives_the_same_table(tmp_path: Path) -> 
         assert "WorkerDied" in last.failed[0][1]
     for name in ("table.csv", "table.sqlite"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_workers_started_by_hand_can_import_brian2(tmp_path: Path) -> None:
+    address = tmp_path / "scheduler.json"
+    command = (sys.executable, "-m", "dask")
+    options = ("--scheduler-file", str(address))
+    started = [
+        subprocess.Popen([*command, "scheduler", "--port", "0", "--no-dashboard", *options]),
+        subprocess.Popen([*command, "worker", "--nthreads", "1", "--no-dashboard", *options], cwd=tmp_path),
+    ]
+    try:
+        client = distributed.Client(scheduler_file=str(address), timeout=60)
+        client.wait_for_workers(1, timeout=60)
+        summary = sweep(
+            studies.conditions(n_seeds=1), tmp_path / "out", DaskScheduler(client, studies.with_brian2_work), progress=False
+        )
+        client.close()
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(timeout=60)
+    assert (summary.n_computed, summary.failed) == (6, ())
 
 
 class TestJobs:

@@ -61,7 +61,8 @@ def inject(
         if getattr(noise, f"background_{sign}_hz"):
             _add_background(added, spec, population, noise, sign)
     model = population.neuron()
-    if model.v_scale and (noise.membrane_white or noise.membrane_ou):
+    if noise.membrane_white or noise.membrane_ou:
+        _check_scale(population, noise)
         pushes: list[str] = []
         if noise.membrane_white:
             _add_white(added, pushes, spec, population, noise, constants)
@@ -74,6 +75,16 @@ def inject(
         added.constant("noise_failure_level", noise.spike_failure)
         added.after.append(f"{SENT} = int(noise_failure > noise_failure_level)")
     return added
+
+
+def _check_scale(population: Population, noise: Noise) -> None:
+    """Refuse noise in units of a distance to threshold that the model does not state."""
+    if not population.neuron().v_scale:
+        kind = "membrane_white" if noise.membrane_white else "membrane_ou"
+        raise ConfigError(
+            f"noise.{kind}: {population.model} of population {population.name} states no distance from rest to threshold "
+            "(v_scale), the unit of this noise. Use background_exc_hz, spike_failure or another model."
+        )
 
 
 def _distance(population: Population, constants: Mapping[str, Quantity]) -> tuple[str, str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,8 +26,10 @@ def raster(panels: Sequence[tuple[str, NetworkSpec, Recording]], trial: int) -> 
 
     def draw(figure: Figure, ink: Ink) -> None:
         axes = np.atleast_1d(figure.subplots(len(panels), 1, sharex=True))
+        shown = ((spec, name) for _, spec, recording in panels for name in recording.spikes)
+        colours = kind_colours((kind for spec, name in shown for kind in kinds_of(spec, name)), ink)
         for ax, (title, spec, recording) in zip(axes, panels, strict=True):
-            _panel(ax, spec, recording, trial, ink)
+            _panel(ax, spec, recording, trial, colours)
             ax.set_title(title)
         axes[-1].set_xlim(0, max(active_ms(recording, trial) for _, _, recording in panels))
         axes[-1].set_xlabel("time (ms)")
@@ -44,9 +46,8 @@ def active_ms(recording: Recording, trial: int | None = None) -> float:
     return min(1.15 * last, recording.n_steps) * recording.dt_ms
 
 
-def _panel(ax: Axes, spec: NetworkSpec, recording: Recording, trial: int, ink: Ink) -> None:
+def _panel(ax: Axes, spec: NetworkSpec, recording: Recording, trial: int, colours: Mapping[str, str]) -> None:
     first = 0
-    colours = kind_colours((kind for name in recording.spikes for kind in kinds_of(spec, name)), ink)
     for name, spikes in recording.spikes.items():
         kinds = np.array(kinds_of(spec, name))
         rank = np.empty(kinds.size, dtype=int)
