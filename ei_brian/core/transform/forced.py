@@ -52,7 +52,8 @@ def jumps_by_projection(
     spec: NetworkSpec, stimulus: Stimulus, spikes: Mapping[str, npt.NDArray[np.bool_]], target: str
 ) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
     """Yield, for each projection to a population, its name and what it makes arrive; parameters as for `forced_jumps`."""
-    first, start = {}, 0
+    first: dict[str, slice] = {}
+    start = 0
     for population in spec.inputs:
         first[population.name] = slice(start, start + population.size)
         start += population.size
