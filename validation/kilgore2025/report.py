@@ -64,7 +64,7 @@ def _head(config: Config, rows: list[Row], times: str, arguments: str) -> list[s
         "",
         "Kilgore, Kopsick, Ascoli & Adam 2025, *Scientific Reports* 15:24798, doi 10.1038/s41598-025-03408-7, asked how the ratio of "
         "excitation to inhibition, the initial firing rate and noise on the weight updates decide whether a spiking network trains. "
-        "This is not a copy of its numbers: data, sizes and settings are our own (`config.toml`), and much smaller. What the paper "
+        "This is not a copy of its numbers: data, sizes and settings are our own (the configuration file), and much smaller. What the paper "
         "found is quoted from its abstract and results.",
         "",
         f"- data: {_data(config)}; {config.data.n_steps} steps of {config.data.dt_ms:g} ms; latency code",
