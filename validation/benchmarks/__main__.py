@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from validation.benchmarks.conditions import conditions
 from validation.benchmarks.contest import PARTS
 from validation.benchmarks.noise_cost import noise_cost
 from validation.benchmarks.roofline import measured_roof
@@ -28,7 +29,7 @@ from validation.benchmarks.write import write_results
 
 ALL: dict[str, Callable[[int, bool], Any]] = {
     **PARTS, **{f"scaling_{k}": partial(scaling, curve) for k, curve in enumerate(CURVES)},
-    "roofline": measured_roof, "noise": noise_cost,
+    "roofline": measured_roof, "noise": noise_cost, "conditions": conditions,
 }  # fmt: skip
 
 

@@ -68,6 +68,8 @@ def write_results(folder: Path, quick: bool) -> None:
         lines += ["", "## The roof (float32, one thread)", "", *_roof_text(roof)]
     if "noise" in parts:
         lines += ["", "## What noise costs", "", *_noise_table(parts["noise"]["found"])]
+    if "conditions" in parts:
+        lines += ["", "## Many conditions in one run", "", *_conditions_table(parts["conditions"]["found"])]
     lines += ["", "![peers](peers.png)", "", "![scaling](scaling.png)", ""]
     (folder / "results.md").write_text("\n".join(lines), encoding="utf-8")
 
@@ -193,6 +195,14 @@ def _noise_table(found: Sequence[Found]) -> list[str]:
     ]
     lines = _table(("kind", "dtype", "trials", "ms per trial", "more than without", "hidden rate (Hz)"), rows)
     return [*lines, "", f"Asked: noise on every neuron and step (`membrane_white`) costs at most {PROMISED:.0%}."]
+
+
+def _conditions_table(found: Sequence[Found]) -> list[str]:
+    kinds = ("together", "alone", "drawing")
+    rows = [(row["n_conditions"], row["n_trials"], *(float(np.median(row[kind])) for kind in kinds)) for row in found]
+    header = ("conditions", "trials of each", "`run_many` (s)", "`run`, one by one (s)", "of both: drawing the weights (s)")
+    words = "Twenty devices with `Noise(weight_spread=0.1)` and own seeds, float32, one thread; whole calls, cached build."
+    return [words, "", *_table(header, rows)]
 
 
 def _processor() -> str:
