@@ -85,7 +85,8 @@ def merged(timings: Sequence[Timing]) -> Timing:
 def _timing(
     name: str, dtype: str, threads: int, n_trials: int, found: dict[str, Any], peak: float, few: float, n_few: int = 1
 ) -> Timing:
-    grown = max(0.0, (peak - few) * 1024 / (n_trials - n_few)) if n_trials > n_few else float("nan")
+    grown = (peak - few) * 1024 / (n_trials - n_few) if n_trials > n_few else float("nan")
+    grown = 0.0 if grown < 0 else grown  # nan stays
     return Timing(name, dtype, threads, n_trials, tuple(found["seconds"]), found["rate_hz"], found["build_s"], peak, grown)
 
 
@@ -150,6 +151,8 @@ def ours(
     extra = [f"{name}={value}" for name, value in changes.items()]
     found, _ = _module("ours", layout, n_trials, threads, dtype, repeats, int(fresh), *extra)
     name, made = f"ei_brian, layout {layout}", []
+    if not fresh:
+        found["build_s"] = float("nan")  # it was in the cache
     _, few = _module("ours", layout, 1, threads, dtype, 0, 0, *extra) if fresh else ({}, float("nan"))
     peak = float("nan")
     if fresh:  # once more with the program in the cache, so that no compiler is counted

@@ -31,10 +31,10 @@ Network: 784-200 (160 E, 40 I, recurrent)-10, 100 steps of 1 ms, about 1,360 inp
 simulation loop per trial, median of the repeats, with the least and the most; `whole call` is all of `Backend.run` on a
 cached build: numbers written and checked, processes, results read. `build` is what passes before the first trial can
 run: the compiler, on an empty cache, or the making of Brian2's objects with the compiling of its first run; for torch
-what the first pass takes longer than a later one. `peak` is the most memory that the largest process of a contender
-held, Python and libraries included; `per trial` is how much it grows with each trial that runs in the same call. Peers
-that are slow ran fewer trials, as the column says, all with the same number of repeats. A part of the benchmark
-measures our program beside its peers; ratios are formed within a part."""
+what the first pass takes longer than a later one. Brian2's Cython cache was warm. `peak` is the most memory that the
+largest process of a contender held, Python and libraries included; `per trial` is how much it grows with each trial
+that runs in the same call. Peers that are slow ran fewer trials, as the column says, all with the same number of
+repeats. A part of the benchmark measures our program beside its peers; ratios are formed within a part."""
 RESULT_COLUMNS = (
     "part", "contender", "dtype", "threads", "trials", "repeats", "ms_per_trial_median", "least", "most", "rate_hz", "build_s",
     "peak_mib", "kib_per_trial",
