@@ -15,6 +15,7 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.closed_loop import _arrivals, compare, targets_of
 from ei_brian.core.transform.curves import calibration_curves
+from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.forced import forced_jumps
 from ei_brian.core.transform.replay import replay
@@ -84,6 +85,11 @@ def test_inhibitory_cells_of_an_imported_network_become_real_ones_and_are_calibr
 def test_mixed_cells_are_told_how_to_get_a_sign() -> None:
     with pytest.raises(SpecError, match="split_by_sign"):
         diversify(small_spec("snntorch-Leaky-subtract"), "cortex FS/LTS")
+
+
+def test_delays_between_cells_of_a_network_that_has_none_are_refused_in_these_words() -> None:
+    with pytest.raises(SpecError, match=r"this network has none\. Take 'all'"):
+        with_delays(small_spec("snntorch-Leaky-subtract"), 1.0, 2.0)
 
 
 @pytest.mark.parametrize("name", OTHER)

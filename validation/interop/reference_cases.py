@@ -100,7 +100,8 @@ def write(rows: list[list[str]], wrong: int, seconds: float, whole: bool) -> Non
         "of the output cells' potential in any step, in the reference. float32: trials equal to the framework's own float32 run."
         + ("" if whole else " **This run was not finished.**")
     )
-    FILE.write_text(f"{body}\n\n{table(HEAD, rows)}\n", encoding="utf-8")
+    ordered = sorted(rows, key=lambda cells: cells[0])
+    FILE.write_text(f"{body}\n\n{table(HEAD, ordered)}\n", encoding="utf-8")
 
 
 def _frameworks() -> str:
@@ -119,14 +120,16 @@ def main() -> int:
         return 2
     rows: list[list[str]] = []
     began, wrong = time.perf_counter(), 0
-    for name in NAMES:
+    done = []
+    for name in reversed(NAMES):
+        done.append(name)
         for source, spec in sources(name):
             made, differing = row(name, source, spec, quick)
             rows.append(made)
             wrong += differing
             print(*made, sep=" | ", flush=True)
         if not quick:
-            write(rows, wrong, time.perf_counter() - began, name == NAMES[-1])
+            write(rows, wrong, time.perf_counter() - began, len(done) == len(NAMES))
     print(f"trials with a spike that differs: {wrong}")
     return 1 if wrong else 0
 

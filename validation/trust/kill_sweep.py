@@ -84,8 +84,19 @@ def run(kills: int, seed: int = 0) -> dict[str, int]:
             folder = Path(name, f"study_{counts['studies']}")
             _until_done(folder, random_number, counts)
             counts["studies"] += 1
-            counts["tables that differ"] += tables(folder) != expected
+            made = tables(folder)
+            if made != expected:
+                counts["tables that differ"] += 1
+                _say_difference(made, expected)
     return dict(counts)
+
+
+def _say_difference(made: dict[str, bytes], expected: dict[str, bytes]) -> None:
+    """Print the first lines that differ."""
+    pairs = zip(made["table.csv"].splitlines(), expected["table.csv"].splitlines(), strict=False)
+    for line, wanted in [pair for pair in pairs if pair[0] != pair[1]][:3]:
+        print(f"made   {line!r}\nwanted {wanted!r}", file=sys.stderr)
+    print(sorted(name for name in {*made, *expected} if made.get(name) != expected.get(name)), file=sys.stderr, flush=True)
 
 
 def _start(folder: Path) -> subprocess.Popen[str]:

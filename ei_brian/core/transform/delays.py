@@ -88,6 +88,11 @@ def chosen_projections(spec: NetworkSpec, which: str, where: str) -> tuple[Proje
         "all": list(spec.projections), "recurrent": between, "exc": [p for p in between if roles[p.source] == "exc"],
         "inh": [p for p in between if roles[p.source] == "inh"],
     }.get(which, [p for p in spec.projections if p.name == which])  # fmt: skip
+    if not chosen and which in ("recurrent", "exc", "inh"):
+        raise SpecError(
+            f"{where}.projections: {which!r} means projections between cells, from any or from such cells, and this network has "
+            f"none. Take 'all', or one of {', '.join(p.name for p in spec.projections)}."
+        )
     if not chosen:
         allowed = (*GROUPS, "exc", "inh", *(p.name for p in spec.projections))
         raise SpecError(unknown_name(f"{where}.projections", which, allowed))
