@@ -125,7 +125,7 @@ class Store:
 
     def _sweep_leftovers(self) -> None:
         """Remove what killed writers left behind more than an hour ago."""
-        for part in self.conditions.glob("*/.*.part"):
+        for part in (*self.conditions.glob("*/.*.part"), *self.conditions.parent.glob(".table.*.part*")):
             with suppress(OSError):
                 if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
                     part.unlink()
