@@ -159,6 +159,19 @@ def test_full_disk_of_the_store_leaves_nothing_half_written(
     assert tables(tmp_path) == undisturbed
 
 
+def test_unfinished_files_of_killed_writers_go_after_an_hour(tmp_path: Path) -> None:
+    sweep(studies.conditions(), tmp_path, InThisProcess(studies.cheap), progress=False)
+    folder = next(tmp_path.glob("conditions/*"))
+    old = [tmp_path / ".table.csv.1.ab.part", tmp_path / ".table.sqlite.1.ab.part-journal", folder / ".x.1.ab.part"]
+    fresh = tmp_path / ".table.csv.2.ab.part"
+    for path in (*old, fresh):
+        path.touch()
+    for path in old:
+        os.utime(path, (0, 0))
+    Store(tmp_path)
+    assert [path for path in (*old, fresh) if path.exists()] == [fresh]
+
+
 def test_damaged_result_is_named(tmp_path: Path) -> None:
     sweep(studies.conditions(), tmp_path, InThisProcess(studies.cheap), progress=False)
     path = Store(tmp_path).path(studies.conditions()[3].key)
