@@ -31,7 +31,7 @@ def draw_peers(path: Path, timings: Sequence[Timing]) -> None:
     axes.set_xscale("log")
     axes.margins(x=0.1)
     axes.grid(axis="x", alpha=0.3)
-    axes.set_xlabel("simulation loop, ms per trial (median, least to most of the repeats; log scale)")
+    axes.set_xlabel("ms per trial: median, least to most (log scale)")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
     plt.close(figure)
@@ -46,10 +46,13 @@ def draw_curves(path: Path, points: Sequence[Point]) -> None:
         column[0].plot([p.value for p in mine], [p.timing.median_ms for p in mine], "o-", color=ORANGE)
         column[1].plot([p.value for p in mine], [p.ns_per_event for p in mine], "o-", color=BLUE)
         for ax in column:
-            ax.set_xscale("log")
+            ax.set_xscale("symlog" if mine[0].value == 0 else "log")
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set_ylim(bottom=0)
             ax.spines[["top", "right"]].set_visible(False)
+        if mine[-1].timing.median_ms > 50 * mine[0].timing.median_ms:
+            column[0].set_ylim(auto=True)
+            column[0].set_yscale("log")
         column[1].set_xlabel(kind)
     axes[0, 0].set_ylabel("ms per trial")
     axes[1, 0].set_ylabel("ns per synaptic event")
