@@ -17,6 +17,7 @@ from validation.benchmarks.measure import Timing
 from validation.benchmarks.noise_cost import PROMISED
 from validation.benchmarks.roofline import Roof
 from validation.benchmarks.scaling import Point
+from validation.processor import processor
 
 __all__ = ["write_results"]
 
@@ -109,7 +110,7 @@ def _opening(parts: Mapping[str, Found], quick: bool) -> list[str]:
     lines = ["# Speed, measured side by side", ""]
     lines.append(
         f"`python -m validation.benchmarks{' --quick' if quick else ''}`, parts begun from {began[0]} to {began[-1]}, "
-        f"{_processor()}, Python {platform.python_version()}, Brian2 {brian2.__version__}, NumPy {np.__version__}. Two cores of "
+        f"{processor()}, Python {platform.python_version()}, Brian2 {brian2.__version__}, NumPy {np.__version__}. Two cores of "
         "a virtual machine whose other guests are not known; `parts/` has every repeat."
     )
     return [*lines, "", INTRODUCTION]
@@ -209,13 +210,3 @@ def _conditions_table(found: Sequence[Found]) -> list[str]:
     header = ("conditions", "trials of each", "`run_many` (s)", "`run`, one by one (s)", "of both: drawing the weights (s)")
     words = "Twenty devices with `Noise(weight_spread=0.1)` and own seeds, float32, one thread; whole calls, cached build."
     return [words, "", *_table(header, rows)]
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

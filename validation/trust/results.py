@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from validation.processor import processor
+
 __all__ = ["FOLDER", "machine", "table", "write_result"]
 
 FOLDER = Path(__file__).parent / "results"
@@ -16,17 +18,9 @@ FOLDER = Path(__file__).parent / "results"
 
 def machine() -> str:
     """Return date, processor and versions in one paragraph."""
-    processor = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                processor = line.partition(":")[2].strip()
-                break
-    except OSError:
-        pass
     names = ("numpy", "scipy", "h5py", "brian2", "torch", "nir")
     return (
-        f"{datetime.date.today().isoformat()}; {processor}; {platform.system()} {platform.release()}; Python "
+        f"{datetime.date.today().isoformat()}; {processor()}; {platform.system()} {platform.release()}; Python "
         f"{platform.python_version()}, " + ", ".join(f"{name} {_version(name)}" for name in names)
     )
 
