@@ -11,11 +11,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ei_brian.sim.search_path import child_search_path
 
 if TYPE_CHECKING:
     from ei_brian.core.spec import NetworkSpec
@@ -32,8 +33,7 @@ def try_backend(name: str) -> tuple[bool, str]:
     """Return whether a backend runs the network, built in an empty cache, and what it said."""
     with tempfile.TemporaryDirectory(prefix="ei_brian_doctor_") as cache:
         command = [sys.executable, "-P", "-m", "ei_brian.cli.ten_neurons", name]
-        root = str(Path(__file__).resolve().parents[2])
-        places = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
+        places = child_search_path()
         environment = {**os.environ, "EI_BRIAN_CACHE": cache, "EI_BRIAN_CUDA_OPTIMISATION": "-O1", "PYTHONPATH": places}
         try:
             done = subprocess.run(

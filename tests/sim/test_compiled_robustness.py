@@ -145,6 +145,7 @@ def test_a_module_in_the_working_folder_is_not_the_one_that_builds(monkeypatch: 
     for name in ("ei_brian", "brian2", "numpy"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('hijacked')")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", "") + os.pathsep)  # an empty entry is the working folder
     (tmp_path / "build").mkdir()
     with pytest.raises(BackendError, match=r"request\.json"):
         program._build(tmp_path / "build")

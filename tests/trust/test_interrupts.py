@@ -16,7 +16,9 @@ from validation.trust.cases import lif, stimulus
 STEPS = 200_000
 
 
-def test_a_run_in_this_process_is_interrupted_and_returns_nothing() -> None:
+def test_a_run_in_this_process_is_interrupted_and_returns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # where tests run in the background the shell has set Ctrl-C to be ignored, and Brian2's handler would call that
+    monkeypatch.setattr(signal.getsignal(signal.SIGINT), "previous_handler", signal.default_int_handler)
     spec = lif()
     presented = stimulus(spec, 2, 10)
     Backend("numpy").run(spec, presented)  # so that the second one is in its loop soon

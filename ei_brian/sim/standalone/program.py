@@ -23,6 +23,7 @@ from ei_brian.sim.build_cache import BuildCache
 from ei_brian.sim.cuda.flags import gpu_flags
 from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.preferences import COMPILER_FLAGS
+from ei_brian.sim.search_path import child_search_path
 from ei_brian.sim.standalone.project import Request, spec_connectivity
 from ei_brian.sim.standalone.toolchain import check_compiler, toolchain_key
 from ei_brian.sim.structure import structure_of
@@ -112,9 +113,7 @@ def compiled(spec: NetworkSpec, request: Request, cache: BuildCache | None = Non
 
 
 def _build(folder: Path) -> None:
-    environment = dict(os.environ)
-    package_root = str(Path(__file__).resolve().parents[3])
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH", ""))))
+    environment = {**os.environ, "PYTHONPATH": child_search_path()}
     command = [sys.executable, "-P", "-m", "ei_brian.sim.standalone.child", str(folder)]  # -P: not the one in this folder
     child = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
