@@ -54,7 +54,7 @@ def _running(folder: Path, said: str) -> bool:
 
 VERBS = {
     "while it starts": Verb(("run", MODEL, "-o", "out.h5"), lambda folder, said: True, 1.5, first_s=0.3),
-    "train": Verb(("train", str(ROOT / "models" / "digits_ei80.toml"), "-o", "out.h5"), _said("epoch"), 4.0),
+    "train": Verb(("train", str(ROOT / "models" / "digits_ei80.toml"), "-o", "out.h5"), lambda folder, said: True, 12.0, first_s=4.0),
     "build in progress": Verb(("run", MODEL, "-o", "out.h5"), _building, 3.0, fresh_cache=True),
     "run, compiled": Verb(("run", MODEL, "--noise", LONG_NOISE, "-o", "out.h5"), _running, 0.1),
     "run, inside Python": Verb(("run", MODEL, "--backend", "numpy", "-o", "out.h5"), _said("running"), 1.5),
@@ -104,7 +104,7 @@ def in_time(verb: Verb, random_number: random.Random) -> tuple[float, int, list[
 
 
 def _wait_for(process: subprocess.Popen[bytes], begun: Callable[[], bool]) -> None:
-    end = time.monotonic() + 240.0
+    end = time.monotonic() + 120.0
     while not begun() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.005)
 
