@@ -44,6 +44,10 @@ def _said(words: str) -> Callable[[Path, str], bool]:
     return lambda folder, said: words in said
 
 
+def _started(folder: Path, said: str) -> bool:
+    return True
+
+
 def _building(folder: Path, said: str) -> bool:
     return bool(list(folder.glob("cache/builds/aside/*/code_objects/*")))
 
@@ -53,8 +57,8 @@ def _running(folder: Path, said: str) -> bool:
 
 
 VERBS = {
-    "while it starts": Verb(("run", MODEL, "-o", "out.h5"), lambda folder, said: True, 1.5, first_s=0.3),
-    "train": Verb(("train", str(ROOT / "models" / "digits_ei80.toml"), "-o", "out.h5"), lambda folder, said: True, 12.0, first_s=4.0),
+    "while it starts": Verb(("run", MODEL, "-o", "out.h5"), _started, 1.5, first_s=0.3),
+    "train": Verb(("train", str(ROOT / "models" / "digits_ei80.toml"), "-o", "out.h5"), _started, 12.0, first_s=4.0),
     "build in progress": Verb(("run", MODEL, "-o", "out.h5"), _building, 3.0, fresh_cache=True),
     "run, compiled": Verb(("run", MODEL, "--noise", LONG_NOISE, "-o", "out.h5"), _running, 0.1),
     "run, inside Python": Verb(("run", MODEL, "--backend", "numpy", "-o", "out.h5"), _said("running"), 1.5),
