@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -104,7 +104,9 @@ class Pool:
         context = get_context("spawn")
         mine, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(self.prepare, theirs, self.threads), daemon=False)
-        # a worker in its first moments must not answer Ctrl-C, which is this process's to hear
+        # a worker in its first moments must not answer Ctrl-C, which is this process's to hear; the tracker, where it is
+        # started in between, would let it through again
+        resource_tracker.ensure_running()
         held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()
