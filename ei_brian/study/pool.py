@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +28,7 @@ TRIES = 2
 class _Worker:
     process: Any
     connection: Connection
+    folder: str  # of its temporary files: a worker that is killed cannot remove them
     condition: Condition | None = None
     ready: bool = False
 
@@ -96,25 +99,25 @@ class Pool:
         """Kill every worker with what it started."""
         for worker in self._workers:
             _kill_group(worker.process.pid)
-            worker.connection.close()
-            worker.process.join()
+            self._left_nothing(worker)
         self._workers.clear()
 
     def _start(self) -> _Worker:
         context = get_context("spawn")
         mine, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(self.prepare, theirs, self.threads), daemon=False)
-        # a worker in its first moments must not answer Ctrl-C, which is this process's to hear; the tracker, where it is
-        # started in between, would let it through again
+        # Ctrl-C waits until the worker is known here; a worker in its first moments must not answer it at all; the tracker,
+        # where it is started in between, would let it through again
         resource_tracker.ensure_running()
         held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
+            folder = tempfile.mkdtemp(prefix="ei_brian_worker_")
+            process = context.Process(target=_serve, args=(self.prepare, theirs, self.threads, folder), daemon=False)
             process.start()
+            worker = _Worker(process, mine, folder)
+            self._workers.append(worker)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
         theirs.close()
-        worker = _Worker(process, mine)
-        self._workers.append(worker)
         return worker
 
     def _receive(self, worker: _Worker) -> Outcome | None:
@@ -145,9 +148,13 @@ class Pool:
 
     def _buried(self, worker: _Worker) -> int:
         self._workers.remove(worker)
+        self._left_nothing(worker)
+        return int(worker.process.exitcode)
+
+    def _left_nothing(self, worker: _Worker) -> None:
         worker.connection.close()
         worker.process.join()
-        return int(worker.process.exitcode)
+        shutil.rmtree(worker.folder, ignore_errors=True)
 
 
 def _kill_group(pid: int) -> None:
@@ -160,9 +167,10 @@ def _kill_group(pid: int) -> None:
             return
 
 
-def _serve(prepare: Callable[[], Work], connection: Connection, threads: int) -> None:
-    """Run in a worker: compute conditions until the pool is gone."""
+def _serve(prepare: Callable[[], Work], connection: Connection, threads: int, folder: str) -> None:
+    """Run in a worker: compute conditions until the pool is gone; temporary files go to a folder that the pool removes."""
     os.setpgid(0, 0)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_threads(threads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -47,6 +48,17 @@ def cheap(condition: Condition, seconds: float = 0.0, log: str = "") -> Mapping[
 def cheap_work(seconds: float = 0.0, log: str = "") -> Work:
     """Return `cheap` with its settings: what a pool calls in its workers."""
     return partial(cheap, seconds=seconds, log=log)
+
+
+def littering(condition: Condition) -> Mapping[str, Any]:
+    """Leave a folder of temporary files behind, in variant B at level 1 by being killed."""
+    tempfile.mkdtemp(prefix="left_")
+    return deadly(condition)
+
+
+def littering_work() -> Work:
+    """Return `littering`."""
+    return littering
 
 
 def with_brian2(condition: Condition) -> Mapping[str, Any]:

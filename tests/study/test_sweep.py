@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from functools import partial
@@ -114,6 +115,15 @@ def test_condition_that_kills_every_worker_has_failed(tmp_path: Path) -> None:
     summary = sweep(studies.conditions(n_seeds=1), tmp_path, Pool(studies.deadly_work, 1), progress=False)
     assert len(summary.failed) == 1
     assert "signal 9, 2 times" in summary.failed[0][1]
+
+
+def test_temporary_files_of_workers_go_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    summary = sweep(studies.conditions(n_seeds=1), tmp_path / "out", Pool(studies.littering_work, 1), progress=False)
+    assert (summary.n_computed, len(summary.failed)) == (6, 1)
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_workers_that_cannot_start_stop_the_study_and_nothing_is_recorded(tmp_path: Path) -> None:
