@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from ei_brian.study.outcome import Outcome, Work, attempt
 __all__ = ["Pool"]
 
 TRIES = 2
+GRACE_S = 1.0
+EXIT_TERMINATED = 143
 
 
 @dataclass(eq=False)
@@ -57,6 +60,7 @@ class Pool:
     _workers: list[_Worker] = field(default_factory=list)
     _again: deque[Condition] = field(default_factory=deque)
     _deaths: dict[str, int] = field(default_factory=dict)
+    _folder: str = ""
 
     def __post_init__(self) -> None:
         if self.n_workers < 1:
@@ -96,21 +100,29 @@ class Pool:
         return outcomes
 
     def close(self) -> None:
-        """Kill every worker with what it started."""
+        """End every worker with what it started: asked first, so that compilers and simulations go too, then killed."""
         for worker in self._workers:
+            worker.process.terminate()
+        end = time.monotonic() + GRACE_S
+        for worker in self._workers:
+            worker.process.join(max(0.0, end - time.monotonic()))
             _kill_group(worker.process.pid)
-            self._left_nothing(worker)
+            self._bury(worker)
         self._workers.clear()
+        if self._folder:
+            _remove(self._folder)
+            self._folder = ""
 
     def _start(self) -> _Worker:
         context = get_context("spawn")
         mine, theirs = context.Pipe()
-        # Ctrl-C waits until the worker is known here; a worker in its first moments must not answer it at all; the tracker,
-        # where it is started in between, would let it through again
+        # a worker in its first moments must not answer Ctrl-C, which is this process's to hear; the tracker, where it is
+        # started in between, would let it through again
         resource_tracker.ensure_running()
         held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            folder = tempfile.mkdtemp(prefix="ei_brian_worker_")
+            self._folder = self._folder or tempfile.mkdtemp(prefix="ei_brian_workers_")
+            folder = tempfile.mkdtemp(dir=self._folder)
             process = context.Process(target=_serve, args=(self.prepare, theirs, self.threads, folder), daemon=False)
             process.start()
             worker = _Worker(process, mine, folder)
@@ -148,13 +160,23 @@ class Pool:
 
     def _buried(self, worker: _Worker) -> int:
         self._workers.remove(worker)
-        self._left_nothing(worker)
+        self._bury(worker)
         return int(worker.process.exitcode)
 
-    def _left_nothing(self, worker: _Worker) -> None:
+    def _bury(self, worker: _Worker) -> None:
         worker.connection.close()
         worker.process.join()
-        shutil.rmtree(worker.folder, ignore_errors=True)
+        _remove(worker.folder)
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder in which what a worker had started may make and delete files for another moment."""
+    end = time.monotonic() + GRACE_S
+    while os.path.exists(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        if time.monotonic() > end:
+            break
+        time.sleep(0.02)
 
 
 def _kill_group(pid: int) -> None:
@@ -172,9 +194,16 @@ def _serve(prepare: Callable[[], Work], connection: Connection, threads: int, fo
     os.setpgid(0, 0)
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_threads(threads)
-    work = prepare()
+    try:
+        _work_on(prepare(), connection)
+    except SystemExit:
+        os._exit(EXIT_TERMINATED)  # at once: libraries take their time to go
+
+
+def _work_on(work: Work, connection: Connection) -> None:
     connection.send(None)
     while True:
         try:
@@ -182,6 +211,11 @@ def _serve(prepare: Callable[[], Work], connection: Connection, threads: int, fo
         except EOFError:
             return
         connection.send(attempt(work, condition))
+
+
+def _leave(number: int, frame: object) -> None:
+    """Unwind what is under way, so that it ends the processes that it waits for."""
+    raise SystemExit(EXIT_TERMINATED)
 
 
 def _end_with_parent() -> None:
