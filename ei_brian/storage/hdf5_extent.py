@@ -21,6 +21,8 @@ NUMBERS = (
 LARGEST_STRING = 64 << 20
 SLACK = 64  # bytes that deflate may add to what it cannot compress, and a checksum
 
+VLEN_SEQUENCE, VLEN_STRING = 0, 1
+
 
 def attribute_bytes(attribute: Any, where: str, limits: Limits) -> int:
     """Return the size of an attribute.
@@ -92,11 +94,21 @@ def _is_variable(kind: Any) -> bool:
     return isinstance(kind, h5t.TypeVlenID) or (isinstance(kind, h5t.TypeStringID) and bool(kind.is_variable_str()))
 
 
+def _check_variable(kind: Any, where: str) -> None:
+    """Refuse a type of variable length that is neither a sequence nor a string: reading one ends HDF5's process.
+
+    The encoded type is that of the file format, section IV.A.2.d, behind two bytes: class, then in the low half byte the sort.
+    """
+    if kind.encode()[3] & 0x0F not in (VLEN_SEQUENCE, VLEN_STRING):
+        raise RefusedError(f"a type of variable length of no known sort ({where})")
+
+
 def _item_bytes(kind: Any, where: str, limits: Limits) -> int:
     """Return the size of one element of an allowed type."""
     if kind.committed():
         raise RefusedError(f"a named type ({where})")
     if _is_variable(kind):
+        _check_variable(kind, where)
         allowed = isinstance(kind, h5t.TypeStringID) or any(kind.get_super().equal(number) for number in NUMBERS)
         if limits.variable_length and allowed:
             return int(kind.get_size())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ def entry(mapping: Mapping[str, Any], name: str, kind: type[T], where: str) -> T
         If it is missing or of another type.
     """
     value = mapping.get(name)
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) <= sys.float_info.max:
         value = float(value)
     if type(value) is not kind:
         raise StorageError(f"{where}: {name} is {value!r:.60}; it is {kind.__name__}. Make the file again.")

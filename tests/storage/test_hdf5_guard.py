@@ -200,6 +200,20 @@ def test_strings_that_refer_to_one_piece_many_times(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("sort", [0x02, 0x03, 0xF2, 0xFF])
+def test_a_type_of_variable_length_of_no_known_sort(tmp_path: Path, sort: int) -> None:
+    """Reading such a value ends the process in HDF5; found by changing bytes of a file at random."""
+    path = tmp_path / "file.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data="text", dtype=h5py.string_dtype())
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"\x19\x01\x01\x00\x10\x00\x00\x00")  # class 9 in version 1, a string, UTF-8, of 16 bytes
+    raw[at + 1] = sort
+    path.write_bytes(raw)
+    with pytest.raises(StorageError, match="no known sort"), open_guarded(path, ALL):
+        pass
+
+
 @pytest.mark.parametrize("size", [0, 8, 2**40])
 def test_a_damaged_heap_does_not_make_hdf5_loop(tmp_path: Path, size: int) -> None:
     """The free space of a heap, its object 0, says that it is of no size: HDF5 then never comes to the end of the heap."""

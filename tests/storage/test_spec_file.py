@@ -142,6 +142,7 @@ CASES = {
     "huge delay": (_set("projections/inputs_E/delay_steps", np.array(2**30, np.int32)), "delay"),
     "time constant of zero": (_set("populations/E/parameters/tau_mem", np.zeros(())), "tau_mem"),
     "NaN time step": (_set("dt_ms", 0.0), "dt_ms"),
+    "a whole number beyond every float": (_set("dt_ms", 10**400), "dt_ms"),
     "dt above the model's": (_set("dt_ms", 400.0), "dt_ms"),
     "unknown parameter": (_set("populations.1.model", "leaky_readout"), "v_threshold|spike|schedule"),
     "unknown readout": (_set("readout", {"population": "out", "kind": "max w"}), "max v"),
