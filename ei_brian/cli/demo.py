@@ -46,6 +46,7 @@ def command(
         trained = train_from(run, seed)
         note(f"  test accuracy {trained.test_accuracy:.1%}, {trained.hidden_rate_hz:.1f} Hz, {trained.seconds:.0f} s")
         spec = trained.spec
+        output.mkdir(parents=True, exist_ok=True)
         save_spec(spec, output / "model.h5")
     settings = Settings(backend, threads, {"FS": 0.6, "LTS": 0.4})
     report, facts = check_model(spec, None, settings, 0, note)

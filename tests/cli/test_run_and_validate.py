@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -11,7 +12,10 @@ import numpy as np
 import pytest
 
 from ei_brian.cli.ten_neurons import try_backend
+from ei_brian.config import shipped
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.report import model_check
+from ei_brian.report.validation import Settings
 from ei_brian.storage import load_recording, load_spec, save_spec
 
 QUICK = ("--backend", "numpy", "--trials", 12)
@@ -95,10 +99,6 @@ def test_validate_says_no_and_exits_1(
     ei_brian: Callable, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A planted fault: the oracle is that of a network with one weight more."""
-    import dataclasses
-
-    from ei_brian.report import model_check
-
     original = model_check.torch_spikes
 
     def faulty(spec, stimulus):
@@ -233,6 +233,22 @@ def test_interrupted_is_130(ei_brian: Callable, tiny_model: Path, monkeypatch: p
 
     monkeypatch.setattr(facts, "network_facts", interrupted)
     assert ei_brian("info", tiny_model).code == 130
+
+
+def test_demo_trains_where_no_report_folder_is(
+    ei_brian: Callable, tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = model_check.check_model
+
+    def short(spec: NetworkSpec, data: str | None, settings: Settings, trials: int, say: Callable) -> tuple:
+        return original(spec, data, dataclasses.replace(settings, levels=(0.0, 0.2), seeds=1), 12, say)
+
+    monkeypatch.setattr(shipped, "shipped_file", lambda name: tiny_config)
+    monkeypatch.setattr(model_check, "check_model", short)
+    shown = ei_brian("demo", "-o", tmp_path / "new" / "report", "--backend", "numpy", "--json")
+    assert shown.code == 0, shown.err
+    assert load_spec(tmp_path / "new" / "report" / "model.h5").name == json.loads(shown.out)["network"]
+    assert (tmp_path / "new" / "report" / "report.html").is_file()
 
 
 @pytest.mark.slow
