@@ -6,6 +6,7 @@ late. A file that says anything but what `torch.save` writes of a state dict doe
 
 from __future__ import annotations
 
+import encodings.raw_unicode_escape  # noqa: F401  pickletools needs it for one word: now, not while a file is read
 import pickletools
 import re
 from struct import error as StructError
