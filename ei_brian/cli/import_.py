@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ei_brian.cli.options import AsJson, Output
 from ei_brian.cli.output import check_can_write, print_json
+
+if TYPE_CHECKING:
+    from ei_brian.core.spec import NetworkSpec
 
 __all__ = ["command"]
 
@@ -41,12 +44,7 @@ def command(
     )  # fmt: skip
     spec = split_by_sign(spec) if split else spec
     save_spec(spec, output)
-    imported = next((line for line in spec.provenance if line.get("action") == "import"), {})
-    facts = {
-        "model": str(output), "sha256": spec.sha256, "from": imported.get("framework", source),
-        "populations": {population.name: population.size for population in spec.populations},
-        "synapses": sum(projection.n_synapses for projection in spec.projections), "remarks": imported.get("remarks", []),
-    }  # fmt: skip
+    facts = _facts(spec, str(output), source)
     if as_json:
         print_json(facts)
         return
@@ -55,3 +53,13 @@ def command(
     for remark in facts["remarks"]:
         print(f"not exact: {remark}")
     print(f"\nDale's law\n{dale_report(spec)}")
+
+
+def _facts(spec: NetworkSpec, written: str, source: str) -> dict[str, Any]:
+    """Return what the verb says about the network, as plain values."""
+    imported = next((line for line in spec.provenance if line.get("action") == "import"), {})
+    return {
+        "model": written, "sha256": spec.sha256, "from": imported.get("framework", source),
+        "populations": {population.name: population.size for population in spec.populations},
+        "synapses": sum(projection.n_synapses for projection in spec.projections), "remarks": imported.get("remarks", []),
+    }  # fmt: skip

@@ -5,20 +5,10 @@
 #include <cstdio>
 #include <string>
 #include <vector>
+#include "load.h"
 #include "rows.h"
 
 constexpr int N = 200, N_OUT = 10, STEPS = 100, BATCH = 64;
-
-template <class T> std::vector<T> load(const std::string& path) {
-  FILE* file = std::fopen(path.c_str(), "rb");
-  if (!file) std::exit(2);
-  std::fseek(file, 0, SEEK_END);
-  std::vector<T> values(std::ftell(file) / sizeof(T));
-  std::rewind(file);
-  if (std::fread(values.data(), sizeof(T), values.size(), file) != values.size()) std::exit(2);
-  std::fclose(file);
-  return values;
-}
 
 struct Events { std::vector<int32_t> unit; std::vector<int64_t> first; };  // first: of each trial and step
 

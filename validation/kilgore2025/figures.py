@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from rows import Row
@@ -97,9 +98,7 @@ def accuracy_by_activity(rows: Sequence[Row], path: Path) -> None:
     for axes, noise in zip(grid, noises, strict=True):
         for percent in ratios(rows):
             kept = [row for row in rows if (row["update_noise"], row["percent"]) == (noise, percent)]
-            x, y = ([row[name] for row in kept] for name in ("rate_hz", "accuracy"))
-            marker, colour = MARKERS[int(percent)], COLOURS[int(percent)]
-            axes.scatter(x, y, s=9, alpha=0.6, color=colour, marker=marker, label=name_of(percent), linewidths=0)
+            _scatter(axes, kept, "rate_hz", "accuracy", percent)
         count = sum(row["update_noise"] == noise for row in rows)
         axes.set_title(f"noise on updates: {noise:g} (n = {count} networks)", fontsize=9)
         axes.set_xlabel("mean rate on the test set (Hz)")
@@ -149,17 +148,11 @@ def distance_and_success(rows: Sequence[Row], path: Path) -> None:
             for percent in ratios(rows):
                 kept = [r for r in rows if (r["update_noise"], r["percent"]) == (noise, percent) and r[column] is not None]
                 count += len(kept)
-                x, y = ([row[name] for row in kept] for name in (column, "accuracy"))
-                marker, colour = MARKERS[int(percent)], COLOURS[int(percent)]
-                axes.scatter(x, y, s=9, alpha=0.6, color=colour, marker=marker, label=name_of(percent), linewidths=0)
+                _scatter(axes, kept, column, "accuracy", percent)
             axes.set_title(f"{cells}, noise on updates {noise:g}, n = {count}", fontsize=9)
             _tidy(axes)
         line[0].set_ylabel("test accuracy")
-    for axes in grid[-1]:
-        axes.set_xlabel("mean van Rossum distance between two cells")
-    figure.suptitle("One point a trained network; left among inhibitory, right among excitatory cells", fontsize=10)
-    grid[0, 1].legend(title="E:I", fontsize=8, frameon=False, markerscale=2)
-    _save(figure, path)
+    _finish_distances(figure, grid, "One point a trained network; left among inhibitory, right among excitatory cells", path)
 
 
 def distance_and_robustness(rows: Sequence[Row], path: Path) -> None:
@@ -171,15 +164,25 @@ def distance_and_robustness(rows: Sequence[Row], path: Path) -> None:
         for axes, (column, cells) in zip(line, (("van_rossum_inh", "inhibitory"), ("van_rossum_exc", "excitatory")), strict=True):
             own = [row for row in rows if row["noise"] == kind and row[column] is not None]
             for percent in ratios(own):
-                x, y = ([row[name] for row in own if row["percent"] == percent] for name in (column, "kept"))
-                marker, colour = MARKERS[int(percent)], COLOURS[int(percent)]
-                axes.scatter(x, y, s=9, alpha=0.6, color=colour, marker=marker, label=name_of(percent), linewidths=0)
+                _scatter(axes, [row for row in own if row["percent"] == percent], column, "kept", percent)
             axes.set_title(f"{cells}, {kind.replace('_', ' ')} {own[0]['level']:g}, n = {len(own)}", fontsize=9)
             _tidy(axes)
         line[0].set_ylabel("share of accuracy kept")
+    title = "One point a network trained without noise; left among inhibitory, right among excitatory cells"
+    _finish_distances(figure, grid, title, path)
+
+
+def _scatter(axes: Axes, rows: Sequence[Row], x: str, y: str, percent: float) -> None:
+    """Draw one point a row, in the colour and with the marker of a ratio."""
+    marker, colour = MARKERS[int(percent)], COLOURS[int(percent)]
+    values = ([row[name] for row in rows] for name in (x, y))
+    axes.scatter(*values, s=9, alpha=0.6, color=colour, marker=marker, label=name_of(percent), linewidths=0)
+
+
+def _finish_distances(figure: Figure, grid: Any, title: str, path: Path) -> None:
     for axes in grid[-1]:
         axes.set_xlabel("mean van Rossum distance between two cells")
-    figure.suptitle("One point a network trained without noise; left among inhibitory, right among excitatory cells", fontsize=10)
+    figure.suptitle(title, fontsize=10)
     grid[0, 1].legend(title="E:I", fontsize=8, frameon=False, markerscale=2)
     _save(figure, path)
 

@@ -8,6 +8,20 @@ from ei_brian.core.quantity import Parameter, State
 
 __all__ = ["NORSE_IZHIKEVICH"]
 
+PARAMETERS = (
+    Parameter("rate", "1", 0.25, "tau_inv*dt, the step in ms", low=0.0, open_low=True),
+    Parameter("rate_u", "1", 0.005, "tau_inv*dt*a"),
+    Parameter("b", "1", 0.2, "sensitivity of the recovery variable to v"),
+    Parameter("c", "1", -65.0, "v after a spike"),
+    Parameter("d", "1", 6.0, "jump of the recovery variable at a spike"),
+    Parameter("quadratic", "1", 0.04, "coefficient of v squared"),
+    Parameter("linear", "1", 5.0, "coefficient of v"),
+    Parameter("constant", "1", 140.0, "constant drive"),
+    Parameter("v_threshold", "1", 30.0, "firing threshold"),
+    Parameter("v_init", "1", -70.0, "v at the start"),
+    Parameter("u_init", "1", -14.0, "recovery variable at the start"),
+)
+
 
 def _izhikevich(recurrent: bool) -> NeuronModel:
     current = "drive + recurrent" if recurrent else "drive"
@@ -25,17 +39,7 @@ def _izhikevich(recurrent: bool) -> NeuronModel:
         threshold="v > v_threshold",
         reset="v = c\nu = u + d",
         parameters=(
-            Parameter("rate", "1", 0.25, "tau_inv*dt, the step in ms", low=0.0, open_low=True),
-            Parameter("rate_u", "1", 0.005, "tau_inv*dt*a"),
-            Parameter("b", "1", 0.2, "sensitivity of the recovery variable to v"),
-            Parameter("c", "1", -65.0, "v after a spike"),
-            Parameter("d", "1", 6.0, "jump of the recovery variable at a spike"),
-            Parameter("quadratic", "1", 0.04, "coefficient of v squared"),
-            Parameter("linear", "1", 5.0, "coefficient of v"),
-            Parameter("constant", "1", 140.0, "constant drive"),
-            Parameter("v_threshold", "1", 30.0, "firing threshold"),
-            Parameter("v_init", "1", -70.0, "v at the start"),
-            Parameter("u_init", "1", -14.0, "recovery variable at the start"),
+            *PARAMETERS,
             BIAS,
             *((RECURRENT_BIAS,) if recurrent else ()),
         ),
