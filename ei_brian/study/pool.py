@@ -16,6 +16,8 @@ from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from tqdm import tqdm
+
 from ei_brian.errors import BackendError, ConfigError
 from ei_brian.study.condition import Condition
 from ei_brian.study.outcome import Outcome, Work, attempt
@@ -195,6 +197,7 @@ def _serve(prepare: Callable[[], Work], connection: Connection, threads: int, fo
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    tqdm.set_lock(threading.RLock())  # not one between processes, which a worker that is killed would leave behind
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_threads(threads)
     try:

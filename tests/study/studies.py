@@ -61,6 +61,18 @@ def littering_work() -> Work:
     return littering
 
 
+def with_a_bar(condition: Condition) -> Mapping[str, Any]:
+    """Show progress."""
+    from tqdm import tqdm
+
+    return {"accuracy": float(sum(tqdm(range(2))))}
+
+
+def with_a_bar_work() -> Work:
+    """Return `with_a_bar`."""
+    return with_a_bar
+
+
 def with_brian2(condition: Condition) -> Mapping[str, Any]:
     """Import Brian2 where the work is done, in a thread that may not be the main one."""
     import brian2

@@ -126,6 +126,18 @@ def test_temporary_files_of_workers_go_with_them(tmp_path: Path, monkeypatch: py
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_a_study_with_workers_ends_without_a_warning(tmp_path: Path) -> None:
+    """Progress bars within the work must leave nothing that Python complains of when the study is over."""
+    code = (
+        "import sys, studies; from pathlib import Path; from ei_brian.study.pool import Pool; "
+        "from ei_brian.study.sweep import sweep; "
+        "sweep(studies.conditions(1), Path(sys.argv[1]), Pool(studies.with_a_bar_work, 2), progress=False)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, timeout=120)
+    assert "2/2" in done.stderr, "the bars were shown"
+    assert "leaked" not in done.stderr
+
+
 def test_workers_that_cannot_start_stop_the_study_and_nothing_is_recorded(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="could not start"):
         sweep(studies.conditions(), tmp_path, Pool(studies.impossible_work, 2), progress=False)
