@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import metadata
 
 import ei_brian
@@ -54,7 +55,16 @@ def sources(validation: Validation) -> str:
             references = [population.neuron().reference, *(receptor.reference for receptor in population.receptor_models())]
             used += [part for reference in references for part in reference.split("; ")]
     noise = NOISE_KINDS[validation.settings.noise].reference
-    return "\n".join(dict.fromkeys([*used, *([noise] if noise else [])]))
+    return "\n".join(_once([*used, *([noise] if noise else [])]))
+
+
+def _once(references: Iterable[str]) -> Iterable[str]:
+    """Return each work once, by its DOI where it has one, in the wording that says most."""
+    kept: dict[str, str] = {}
+    for reference in references:
+        work = reference.rpartition(" doi ")[2]
+        kept[work] = max(kept.get(work, ""), reference, key=len)
+    return kept.values()
 
 
 def equations_text(spec: NetworkSpec) -> str:

@@ -78,6 +78,12 @@ def test_every_figure_has_caption_file_and_alternative_text(report: Path) -> Non
         assert f"figures/{name}.png" in text
 
 
+def test_every_source_is_listed_once(report: Path) -> None:
+    works = re.findall(r"doi (10\.\S+)", (report / "report.md").read_text())
+    assert len(works) >= 5
+    assert len(works) == len(set(works))
+
+
 def test_numbers_stand_in_csv(report: Path) -> None:
     names = {path.stem for path in (report / "numbers").glob("*.csv")}
     assert {"accuracy", "equality", "noise", "rates", "rate_course", "seconds"} == names

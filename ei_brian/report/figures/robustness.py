@@ -31,7 +31,7 @@ def robustness(
         ax.set_ylim(0, 103)
         ax.set_xlabel(axis)
         ax.set_ylabel("test accuracy (%)")
-        ax.legend(loc="upper right")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 0.14))  # above the line of chance, below curves that start high
         tidy(ax)
 
     return draw
