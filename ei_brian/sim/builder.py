@@ -68,35 +68,37 @@ def build(
         Where the layout cannot express the network.
     """
     structure, slots, dt = structure_of(spec, noise), slots_for(spec.schedule), spec.dt_ms * ms
-    n_trials = max(stimulus.n_trials, 1)
-    network = Network(name="network")
-    network.schedule = list(slots.names)
-    built = Built(network, {}, n_trials)
+    built = Built(Network(name="network"), {}, max(stimulus.n_trials, 1))
+    built.network.schedule = list(slots.names)
     for group in structure.groups:
-        made = neuron_group(group, n_trials, slots, dt)
+        made = neuron_group(group, built.n_trials, slots, dt)
         program = compose(spec, spec[group.name], noise)
         for name, quantity in (*program.constants.items(), *program.states.items()):
-            set_values(made, name, quantity.si, n_trials)
+            set_values(made, name, quantity.si, built.n_trials)
         built.groups[group.name] = made
-        network.add(made)
+        built.network.add(made)
         if group.draws and seed is not None:
-            network.add(drawing(made, group.draws, seed, first_trial, n_trials, dt))
-        if group.threshold:
-            monitor = SpikeMonitor(made, name=f"{group.name}_spikes")
-            monitor.when, monitor.order = f"after_{slots.of('threshold', group.name)[0]}", 1
-            built.spike_monitors[group.name] = monitor
-            network.add(monitor)
-    for key in traces:
-        built.state_monitors[key] = StateMonitor(
-            built.groups[key[0]], key[1], record=True, when="end", order=1, dt=dt, name=f"{key[0]}_{key[1]}_trace"
-        )
-    network.add(*built.state_monitors.values())
+            built.network.add(drawing(made, group.draws, seed, first_trial, built.n_trials, dt))
+    _monitors(built, structure, traces, slots, dt)
     if layout == "shared":
         releases = _releases(spec, noise, seed, first_trial)
         _shared(spec, stimulus, built, structure, slots, dt, dtype, releases)
     else:
         _synapses(spec, stimulus, built, structure, slots, dt, dtype)
     return built
+
+
+def _monitors(built: Built, structure: Structure, traces: tuple[tuple[str, str], ...], slots: Slots, dt: Quantity) -> None:
+    for group in structure.groups:
+        if group.threshold:
+            monitor = SpikeMonitor(built.groups[group.name], name=f"{group.name}_spikes")
+            monitor.when, monitor.order = f"after_{slots.of('threshold', group.name)[0]}", 1
+            built.spike_monitors[group.name] = monitor
+    for key in traces:
+        built.state_monitors[key] = StateMonitor(
+            built.groups[key[0]], key[1], record=True, when="end", order=1, dt=dt, name=f"{key[0]}_{key[1]}_trace"
+        )
+    built.network.add(*built.spike_monitors.values(), *built.state_monitors.values())
 
 
 def _releases(

@@ -101,19 +101,14 @@ def plan_of(
     shared = layout == "shared"
     runs = _consecutive(structure.schedule) if shared else ()
     propagate = {run[0]: f"ei_propagate_{k}" for k, run in enumerate(runs)}
-    setup = [] if dialect is CPP else _setup_device(structure, shared or dialect is EMULATED, in_order)
-    setup += [line for group in structure.groups for line in _setup_group(group, dialect)]
-    setup += _setup_projections(structure, dialect) if shared else _setup_synapses(synapse_counts, dialect)
-    if score is not None:
-        setup.append(f"  run.set_score({dialect.array(*score)}, {structure.group(score[0]).size});")
-    functions = [_propagate(structure, name, run) for name, run in zip(propagate.values(), runs, strict=True)]
     looked_at = [group.name for group in structure.groups if group.threshold and dialect is EMULATED]
     thresholds = {name: f"ei_threshold_{name}" for name in looked_at}
-    functions += [_threshold(structure, name, function) for name, function in thresholds.items()]
     spikes = _spike_functions(structure) if dialect is CUDA and shared else {}
+    functions = [_propagate(structure, name, run) for name, run in zip(propagate.values(), runs, strict=True)]
+    functions += [_threshold(structure, name, function) for name, function in thresholds.items()]
     source = SOURCE.format(
         header=dialect.header, run=dialect.run, real=_kind(structure, dtype, dialect), batch=batch,
-        n_inputs=len(structure.inputs), setup="\n".join(setup),
+        n_inputs=len(structure.inputs), setup=_setup(structure, shared, synapse_counts, score, dialect, in_order),
         start="  run.start();" if shared else _start_of_synapses(structure, batch, dialect),
         propagate="\n".join([*functions, *spikes.values()]), end="" if shared else _end_of_synapses(structure, dialect),
     )  # fmt: skip
@@ -121,6 +116,19 @@ def plan_of(
     included = [f'#include "{dialect.header if dialect is CUDA else "ei/spike_list.h"}"']
     header = "\n".join([HEADER, *included, *declared, *spikes]) + "\n"
     return Plan(header, source, "ei_start", "ei_end", propagate, thresholds)
+
+
+def _setup(
+    structure: Structure, shared: bool, synapse_counts: Mapping[str, int], score: tuple[str, str] | None, dialect: Dialect,
+    in_order: bool,
+) -> str:  # fmt: skip
+    """Return what the program tells the run once, before the first trial."""
+    lines = [] if dialect is CPP else _setup_device(structure, shared or dialect is EMULATED, in_order)
+    lines += [line for group in structure.groups for line in _setup_group(group, dialect)]
+    lines += _setup_projections(structure, dialect) if shared else _setup_synapses(synapse_counts, dialect)
+    if score is not None:
+        lines.append(f"  run.set_score({dialect.array(*score)}, {structure.group(score[0]).size});")
+    return "\n".join(lines)
 
 
 def _setup_device(structure: Structure, can_start_over: bool, in_order: bool) -> list[str]:
