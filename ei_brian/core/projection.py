@@ -88,6 +88,23 @@ class Projection:
         rows.sort_indices()
         return rows
 
+    def synapse_table(self) -> tuple[Any, Any, Any, Any]:
+        """Return source, target, weight and delay in steps of every synapse, each an array, by source, then target."""
+        weights: Any = self.weights
+        if self.sparse:
+            target, source = weights.tocoo().coords
+            weight = weights.data
+        else:
+            target, source = np.nonzero(weights)
+            weight = weights[target, source]
+        delays: Any = self.delay_steps
+        if np.ndim(delays) == 0:
+            delay = np.full(weight.shape, delays, dtype=np.int32)
+        else:
+            delay = delays if self.sparse else delays[target, source]
+        order = np.lexsort((target, source))
+        return source[order], target[order], weight[order], delay[order]
+
 
 def _checked_weights(given: Weights, where: str) -> Weights:
     if sparse.issparse(given):

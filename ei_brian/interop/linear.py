@@ -12,16 +12,11 @@ from scipy import sparse
 from ei_brian.errors import DataError, unknown_name
 from ei_brian.interop.graph import Node
 
-__all__ = ["LINEAR_KINDS", "MAX_SYNAPSES", "Affine", "affine", "is_linear"]
+__all__ = ["LINEAR_KINDS", "MAX_SYNAPSES", "Affine", "affine"]
 
 MAX_SYNAPSES = 50_000_000
 Shape = tuple[int, ...]
 Affine = tuple[Any, npt.NDArray[np.float64] | None, Shape]
-
-
-def is_linear(node: Node) -> bool:
-    """Whether the node is a layer without neurons that this file knows."""
-    return node.kind in LINEAR_KINDS
 
 
 def affine(name: str, node: Node, shape: Shape) -> Affine:

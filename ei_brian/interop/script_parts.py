@@ -24,7 +24,6 @@ __all__ = ["Places", "group_text", "input_text", "needs_exponential", "places_of
 BRIAN2_SLOTS = {"update": "groups", "threshold": "thresholds", "propagate": "synapses", "reset": "resets"}
 DECIMAL = {"s": 0, "ms": -3, "V": 0, "mV": -3, "pA": -12, "nA": -9, "nS": -9, "uS": -6, "pF": -12, "Hz": 0}
 BRIAN2_UNITS = {"s": "second", "V": "volt", "mM": "1"}
-IMPORTED = ("ms", "mV", "pA", "nA", "nS", "uS", "pF", "Hz", "second", "volt")
 RESULT = r"^\s*(?:d(\w+)/dt|(\w+))\s*="
 
 
@@ -175,7 +174,7 @@ def synapses_text(spec: NetworkSpec, projection: Projection, places: Places, num
     """Return the Synapses of one projection."""
     name, key = f"synapses_{projection.name}", projection.name
     unit = {state.name: state.unit for state in spec[projection.target].declared_states()}[projection.port]
-    source, target, weight, delay = _table(projection)
+    source, target, weight, delay = projection.synapse_table()
     plastic = projection.plasticity is not None
     if plastic and projection.max_delay:
         raise DataError(f"script: projection {key}: plastic synapses with a delay cannot be written as plain Synapses.")
@@ -201,21 +200,3 @@ def synapses_text(spec: NetworkSpec, projection: Projection, places: Places, num
         rule = projection.plasticity
         lines.insert(0, _comment(f"{key}: short-term plasticity ({rule}), Mongillo et al. 2008, doi 10.1126/science.1150769"))
     return "\n".join(line for line in lines if line)
-
-
-def _table(projection: Projection) -> tuple[Any, Any, Any, Any]:
-    """Return (source, target, weight, delay) of every synapse, by source, then target."""
-    weights: Any = projection.weights
-    if projection.sparse:
-        target, source = weights.tocoo().coords
-        weight = weights.data
-    else:
-        target, source = np.nonzero(weights)
-        weight = weights[target, source]
-    delays: Any = projection.delay_steps
-    if np.ndim(delays) == 0:
-        delay = np.full(weight.shape, delays, dtype=np.int32)
-    else:
-        delay = delays if projection.sparse else delays[target, source]
-    order = np.lexsort((target, source))
-    return source[order], target[order], weight[order], delay[order]

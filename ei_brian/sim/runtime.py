@@ -22,9 +22,7 @@ from ei_brian.sim.builder import Built, build
 from ei_brian.sim.driver import value_matrix
 from ei_brian.sim.preferences import preferences
 
-__all__ = ["Part", "run_part"]
-
-Part = dict[str, Any]
+__all__ = ["run_part"]
 
 
 def run_part(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ei_brian.measure.robustness import area_under_curve, level_at_half
+from ei_brian.measure.robustness import area_under_curve
 from ei_brian.study.statistics import Interval, PairedTest, false_discovery, holm, mean_interval, paired_test
 from ei_brian.study.table import Row
 
@@ -58,12 +58,6 @@ class Curve:
         if self.levels.size < 2:
             return np.full(len(self.units), np.nan)
         return np.array([area_under_curve(self.levels, row) for row in self.values])
-
-    def half_levels(self, chance: float) -> Values:
-        """Return the level at which half of the measure above chance is left, shape (unit,); see `level_at_half`."""
-        if self.levels.size < 2:
-            return np.full(len(self.units), np.nan)
-        return np.array([level_at_half(self.levels, row, chance) for row in self.values])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from ei_brian.core.plasticity import TsodyksMarkram
 
-__all__ = ["CA3_DECAY_MS", "CA3_PAIRS", "CORTICAL_INHIBITORY", "CORTICAL_TYPES", "pair_plasticity"]
+__all__ = ["CA3_PAIRS", "CORTICAL_INHIBITORY", "CORTICAL_TYPES", "pair_plasticity"]
 
-# Moradi & Ascoli 2020 (Hippocampome.org) as set in the CARLsim configuration of Kopsick et al. 2022: U, tau_u, tau_x, tau_decay
+# Moradi & Ascoli 2020 (Hippocampome.org) as set in the CARLsim configuration of Kopsick et al. 2022: U, tau_u, tau_x, and
+# tau_decay, which is not used: a synapse decays with the time constant of the trained network or of its receptor
 CA3_TABLE: dict[tuple[str, str], tuple[float, float, float, float]] = {
     ("Pyramidal", "Pyramidal"): (0.177173426, 39.41409758, 493.6195595, 10.81725865),
     ("Pyramidal", "Axo-axonic"): (0.17816195, 33.42820332, 817.0342011, 8.167547377),
@@ -33,7 +34,6 @@ CA3_TABLE: dict[tuple[str, str], tuple[float, float, float, float]] = {
 CA3_PAIRS: dict[tuple[str, str], TsodyksMarkram] = {
     pair: TsodyksMarkram(*values[:3]) for pair, values in CA3_TABLE.items()
 }
-CA3_DECAY_MS: dict[tuple[str, str], float] = {pair: values[3] for pair, values in CA3_TABLE.items()}
 
 # Gupta, Wang & Markram 2000, Science 287:273, table 1: interneurons of the neocortex, facilitating (F1), depressing (F2) and
 # recovering (F3) synapses

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from brian2 import NeuronGroup, Quantity, Synapses
@@ -12,25 +10,7 @@ from brian2.groups.group import Group
 from ei_brian.core.projection import Projection
 from ei_brian.core.units import base_unit
 
-__all__ = ["connect", "set_weights", "synapse_table", "synapses"]
-
-
-def synapse_table(projection: Projection) -> tuple[Any, Any, Any, Any]:
-    """Return (source, target, weight, delay) of every synapse, sorted by source, then target."""
-    weights: Any = projection.weights
-    if projection.sparse:
-        target, source = weights.tocoo().coords
-        weight = weights.data
-    else:
-        target, source = np.nonzero(weights)
-        weight = weights[target, source]
-    delays: Any = projection.delay_steps
-    if np.ndim(delays) == 0:
-        delay = np.full(weight.shape, delays, dtype=np.int32)
-    else:
-        delay = delays if projection.sparse else delays[target, source]
-    order = np.lexsort((target, source))
-    return source[order], target[order], weight[order], delay[order]
+__all__ = ["connect", "set_weights", "synapses"]
 
 
 def synapses(
@@ -67,7 +47,7 @@ def synapses(
 
 def connect(made: Synapses, projection: Projection, n_copies: int, dt: Quantity) -> None:
     """Make the synapses of a projection in each of ``n_copies`` copies side by side, with their delays."""
-    pre, post, _, delay = synapse_table(projection)
+    pre, post, _, delay = projection.synapse_table()
     copy = np.arange(n_copies)[:, None]
     n_target, n_source = projection.weights.shape
     made.connect(i=(pre + copy * n_source).ravel(), j=(post + copy * n_target).ravel())
@@ -77,5 +57,5 @@ def connect(made: Synapses, projection: Projection, n_copies: int, dt: Quantity)
 
 def set_weights(made: Synapses, projection: Projection, scale: float, n_copies: int, dtype: npt.DTypeLike) -> None:
     """Set the weights of live Synapses in SI units."""
-    weight = synapse_table(projection)[2].astype(np.float64) * scale
+    weight = projection.synapse_table()[2].astype(np.float64) * scale
     made.weight_ = np.tile(weight.astype(dtype), n_copies)

@@ -16,7 +16,6 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import BackendError
-from ei_brian.sim.propagation.synapses import synapse_table
 from ei_brian.sim.tables import tables_of
 
 __all__ = ["joined_numbers", "numbers_of"]
@@ -78,7 +77,7 @@ def _fitting(name: str, values: Array, dtype: np.dtype[Any]) -> Array:
 
 def _synaptic(spec: NetworkSpec, projection: Projection, dtype: np.dtype[Any]) -> Array:
     units = {state.name: state.unit for state in spec[projection.target].declared_states()}
-    weight = synapse_table(projection)[2].astype(np.float64) * unit_scale(units[projection.port])
+    weight = projection.synapse_table()[2].astype(np.float64) * unit_scale(units[projection.port])
     return _fitting(f"{projection.name}.w", weight, dtype)
 
 

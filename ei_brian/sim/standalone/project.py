@@ -23,7 +23,7 @@ from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.sim.neuron_group import neuron_group
 from ei_brian.sim.preferences import preferences
-from ei_brian.sim.propagation.synapses import synapse_table, synapses
+from ei_brian.sim.propagation.synapses import synapses
 from ei_brian.sim.slots import Slots, slots_for
 from ei_brian.sim.standalone.compilation import compile_program
 from ei_brian.sim.standalone.dialect import DIALECTS
@@ -124,7 +124,7 @@ def build_project(folder: Path) -> None:
 
 def plan_for(request: Request, connectivity: Mapping[str, Projection]) -> Plan:
     """Return the plan of a request."""
-    counts = {name: synapse_table(projection)[0].size for name, projection in connectivity.items()}
+    counts = {name: projection.synapse_table()[0].size for name, projection in connectivity.items()}
     return plan_of(
         request.structure, request.dtype, request.batch, request.layout, counts, request.score, DIALECTS[request.target],
         request.in_order,
