@@ -9,12 +9,7 @@ import numpy as np
 import pytest
 
 from ei_brian.core.plasticity import TsodyksMarkram
-from ei_brian.core.population import Population
-from ei_brian.core.projection import Projection
-from ei_brian.core.readout import Readout
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.core.spikes import Spikes
-from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.closed_loop import compare, targets_of
 from ei_brian.core.transform.curves import calibration_curves, traces_of_types
@@ -23,34 +18,12 @@ from ei_brian.core.transform.knobs import with_population, with_values
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.core.transform.trained import trained_network
 from ei_brian.errors import CalibrationError, ConfigError, DataError, SpecError, StorageError
+from tests.biology.networks import some_input, trained_like
 
 
 @pytest.fixture(scope="module")
 def spec() -> NetworkSpec:
-    rng = np.random.default_rng(0)
-
-    def weights(target: int, source: int, size: float) -> np.ndarray:
-        return (rng.uniform(0, 2 * abs(size), size=(target, source)) * np.sign(size)).astype(np.float32)
-
-    populations = (
-        Population("input", 12, "input"),
-        Population("E", 16, "exc", "lif_exponential"),
-        Population("I", 8, "inh", "lif_exponential", parameters={"tau_mem": 10.0}),
-        Population("out", 3, "readout", "leaky_readout"),
-    )
-    projections = (
-        Projection("input", "E", weights(16, 12, 0.4)),
-        Projection("input", "I", weights(8, 12, 0.3)),
-        Projection("I", "E", weights(16, 8, -0.2)),
-        Projection("E", "out", weights(3, 16, 0.3)),
-    )
-    return NetworkSpec(populations, projections, 1.0, Readout("out"))
-
-
-def some_input(n_trials: int, seed: int) -> Stimulus:
-    rng = np.random.default_rng(seed)
-    dense = (rng.random((n_trials, 60, 12)) < 0.05).astype(int)
-    return Stimulus(Spikes.from_dense(dense, 1.0), np.arange(n_trials) % 3, 3, f"input{seed}")
+    return trained_like(0.4, 0.3, 0.3, e_to_i=None)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from ei_brian.core.population import Population
-from ei_brian.core.projection import Projection
-from ei_brian.core.readout import Readout
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
@@ -22,29 +19,12 @@ from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.errors import CalibrationError, ConfigError, DataError
 from ei_brian.learn.fine_tune import FineTuning, fine_tune, refit_readout
 from ei_brian.learn.spec_network import SpecNetwork, simulate_spec_torch
+from tests.biology.networks import trained_like
 
 
 @pytest.fixture(scope="module")
 def spec() -> NetworkSpec:
-    rng = np.random.default_rng(0)
-
-    def weights(target: int, source: int, size: float) -> np.ndarray:
-        return (rng.uniform(0, 2 * abs(size), size=(target, source)) * np.sign(size)).astype(np.float32)
-
-    populations = (
-        Population("input", 12, "input"),
-        Population("E", 16, "exc", "lif_exponential"),
-        Population("I", 8, "inh", "lif_exponential", parameters={"tau_mem": 10.0}),
-        Population("out", 3, "readout", "leaky_readout"),
-    )
-    projections = (
-        Projection("input", "E", weights(16, 12, 0.6)),
-        Projection("input", "I", weights(8, 12, 0.4)),
-        Projection("E", "I", weights(8, 16, 0.1)),
-        Projection("I", "E", weights(16, 8, -0.2)),
-        Projection("E", "out", weights(3, 16, 0.1)),
-    )
-    return NetworkSpec(populations, projections, 1.0, Readout("out"))
+    return trained_like(0.6, 0.4, 0.1)
 
 
 def some_input(n_trials: int, seed: int) -> Stimulus:

@@ -10,7 +10,6 @@ import pytest
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
-from ei_brian.core.readout import Readout
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
@@ -26,36 +25,12 @@ from ei_brian.core.transform.refine import refine_dt
 from ei_brian.core.transform.replay import jumps_of
 from ei_brian.errors import BackendError, DataError, SpecError
 from ei_brian.sim.backend import Backend
+from tests.biology.networks import some_input, trained_like
 
 
 @pytest.fixture(scope="module")
 def spec() -> NetworkSpec:
-    rng = np.random.default_rng(0)
-
-    def weights(target: int, source: int, size: float) -> np.ndarray:
-        return (rng.uniform(0, 2 * abs(size), size=(target, source)) * np.sign(size)).astype(np.float32)
-
-    populations = (
-        Population("input", 12, "input"),
-        Population("E", 16, "exc", "lif_exponential"),
-        Population("I", 8, "inh", "lif_exponential", parameters={"tau_mem": 10.0}),
-        Population("out", 3, "readout", "leaky_readout"),
-    )
-    both_signs = rng.normal(0.6, 0.4, size=(16, 12)).astype(np.float32)
-    projections = (
-        Projection("input", "E", both_signs),
-        Projection("input", "I", weights(8, 12, 0.3)),
-        Projection("E", "I", weights(8, 16, 0.1)),
-        Projection("I", "E", weights(16, 8, -0.2)),
-        Projection("E", "out", weights(3, 16, 0.3)),
-    )
-    return NetworkSpec(populations, projections, 1.0, Readout("out"))
-
-
-def some_input(n_trials: int, seed: int) -> Stimulus:
-    rng = np.random.default_rng(seed)
-    dense = (rng.random((n_trials, 60, 12)) < 0.05).astype(int)
-    return Stimulus(Spikes.from_dense(dense, 1.0), np.arange(n_trials) % 3, 3, f"input{seed}")
+    return trained_like(0.6, 0.3, 0.3, mixed=True)
 
 
 @pytest.fixture(scope="module")

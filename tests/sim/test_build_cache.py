@@ -16,6 +16,7 @@ import pytest
 from ei_brian.errors import BackendError
 from ei_brian.sim.build_cache import BuildCache
 from ei_brian.sim.folder_manifest import MANIFEST
+from tests.sim.waiting import wait_for
 
 BUILDER = """
 import sys, time
@@ -45,13 +46,6 @@ def start(root: Path, seconds: float = 0.0, hold: float = 0.0) -> subprocess.Pop
 def builds(root: Path) -> int:
     log = root.parent / "log"
     return log.read_text().count("began") if log.exists() else 0
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
 
 
 def write(text: bytes) -> Callable[[Path], None]:

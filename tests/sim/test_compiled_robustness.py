@@ -19,6 +19,7 @@ from ei_brian.sim.standalone import program, toolchain
 from ei_brian.sim.standalone.launch import Share, _believe, launch, shares
 from ei_brian.sim.standalone.outputs import Span, read_counts, read_events, read_scores, read_traces
 from tests.sim.networks import biological_network
+from tests.sim.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 ODD = "it's a \"folder\" with $(touch pwned) `and` spaces"
@@ -63,13 +64,6 @@ def start(code: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
         [sys.executable, "-c", textwrap.dedent(RUN) + textwrap.dedent(code)], env={**variables, **environment}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder,
     )  # fmt: skip
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.02)
 
 
 def processes_in(folder: Path) -> list[int]:
