@@ -62,6 +62,9 @@ class NeuronModel:
     v_scale : str
         Parameter or coefficient that is the distance from rest to threshold, the unit of membrane noise;
         empty when none, and then membrane noise does nothing.
+    margin : str
+        Expression by which the neurons of a population compete; empty: they do not. At the end of the update it is kept in the
+        state ``margin``, and the state ``winner``, which the threshold may ask for, is 1 in the neuron where it is largest.
     """
 
     name: str
@@ -84,6 +87,7 @@ class NeuronModel:
     v_scale: str = ""
     longest_step_ms: float = float("inf")
     update_end: str = ""
+    margin: str = ""
 
     def substeps(self, dt_ms: float) -> int:
         """Return how many sub-steps a time step of ``dt_ms`` is made of."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ei_brian.core.competition import MARGIN, WINNER
 from ei_brian.core.noise.draw import Draw, check_streams
 from ei_brian.core.noise.dynamic import SENT, inject
 from ei_brian.core.noise.noise import Noise
@@ -59,6 +60,8 @@ class Program:
         Initial values, and numbers that never change.
     draws : tuple of Draw
         States that are filled with random numbers before anything else in each step.
+    competes : bool
+        Whether, before the threshold, the state ``winner`` is set to 1 in the neuron of largest ``margin`` and to 0 elsewhere.
     """
 
     population: str
@@ -72,6 +75,7 @@ class Program:
     states: Mapping[str, Quantity]
     constants: Mapping[str, Quantity]
     draws: tuple[Draw, ...] = ()
+    competes: bool = False
 
 
 def release_name(spec: NetworkSpec, projection_name: str) -> str:
@@ -136,10 +140,14 @@ def compose(spec: NetworkSpec, population: Population, noise: Noise | None = Non
             number = release_name(spec, projection.name).removeprefix("release_")
             sent = f"*{SENT}" if SENT in added.states else ""
             _add_plasticity(projection.plasticity, number, sent, spec.dt_ms, update, at_spike, states, constants)
+    if model.margin:
+        update.append(f"{MARGIN} = {model.margin}")
+        states |= {MARGIN: Quantity("1", np.asarray(0.0)), WINNER: Quantity("1", np.asarray(0.0))}
     score = _add_score(spec, population, states, constants)
     return Program(
         population.name, population.size, "\n".join(equations), "\n".join(update), model.threshold, model.reset,
         "\n".join(at_spike), score, states | added.states, constants | added.constants, tuple(added.draws),
+        bool(model.margin),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.competition import MARGIN, WINNER, winners
 from ei_brian.core.exponential import exponential
 from ei_brian.core.noise.draw import numbers
 from ei_brian.core.noise.noise import Noise
@@ -94,6 +95,8 @@ class _Cells:
 
     def find_spikes(self) -> None:
         """Set ``spiked`` from the threshold condition."""
+        if self.program.competes:
+            self.values[WINNER] = winners(self.values[MARGIN])
         self.spiked = np.broadcast_to(eval(self.program.threshold, self.functions, self.values), self.spiked.shape)  # noqa: S307
 
 

@@ -169,6 +169,11 @@ def _population(name: str, layer: _Layer, incoming: _Incoming, role: str) -> Pop
     bias = _spread(np.asarray(incoming.bias, dtype=np.float64).reshape(-1), layer.shape, f"population {name}.bias")
     if np.any(bias):
         parameters["bias"] = bias
+    if neuron_model(cell.model).margin and len(layer.shape) > 1:
+        raise DataError(
+            f"population {name}.inhibition: a layer of shape {layer.shape}; snnTorch compares neurons along its first axis only. "
+            "Put a Flatten before the layer, or set inhibition to False."
+        )
     loop = cell.recurrent_bias
     if cell.recurrent_kernel is not None:
         loop = affine(f"{name}.recurrent", cell.recurrent_kernel, layer.shape)[1]

@@ -69,7 +69,7 @@ def script(spec: NetworkSpec, path: str | Path, stimulus: Stimulus | None = None
 
 def _check_names(spec: NetworkSpec) -> None:
     for population in spec.populations:
-        if population.name in TAKEN or re.match(r"(equations|step|steps|synapses)_", population.name):
+        if population.name in TAKEN or re.match(r"(equations|step|steps|synapses|compete)_", population.name):
             raise DataError(f"script: a population named {population.name!r}; the script uses this name. Rename the population.")
 
 
@@ -118,6 +118,7 @@ def _network(spec: NetworkSpec, places: Places) -> str:
     made = ", ".join(population.name for population in spec.populations)
     joined = ", ".join(f"synapses_{projection.name}" for projection in spec.projections)
     steps = ", ".join(f"steps_{name}" for name in places.stepped(spec))
+    steps = ", ".join(filter(None, (steps, *(f"compete_{cell.name}" for cell in spec.cells if cell.neuron().margin))))
     lines = [RULE, "network = Network(", *(f"    {part}," for part in (made, joined, steps) if part), ")"]
     if places.own:
         names = ", ".join(repr(name) for name in places.names)

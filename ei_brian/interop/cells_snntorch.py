@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,11 @@ def snntorch_cell(name: str, node: Node) -> Cell:
     if node.kind not in SNNTORCH_CELLS:
         raise DataError(unknown_name(where, node.kind, SNNTORCH_CELLS))
     _refuse(where, node)
-    return SNNTORCH_CELLS[node.kind](where, node)
+    cell = SNNTORCH_CELLS[node.kind](where, node)
+    return replace(cell, model=f"{cell.model}_inhibition") if node.options.get("inhibition") else cell
 
 
 def _refuse(where: str, node: Node) -> None:
-    if node.options.get("inhibition"):
-        raise DataError(
-            f"{where}.inhibition: True lets only the largest of the layer fire, which no synapse does; set it to False."
-        )
     if node.options.get("state_quant"):
         raise DataError(f"{where}.state_quant: a quantised membrane is not reproduced; set it to False.")
     factor = node.arrays.get("graded_spikes_factor", np.asarray(node.options.get("graded_spikes_factor", 1.0)))

@@ -121,6 +121,11 @@ def split_by_sign(spec: NetworkSpec) -> NetworkSpec:
     -------
     NetworkSpec
         With the neurons' places in the original in the provenance; see `original_spikes`.
+
+    Raises
+    ------
+    DataError
+        Where a copy would have the name of another population, or neurons compete for who may fire.
     """
     parts = {population.name: _parts(spec, population) for population in spec.populations}
     populations = [
@@ -163,6 +168,11 @@ def _parts(spec: NetworkSpec, population: Population) -> list[tuple[str, str, In
     outgoing = bool(np.any(positive) or np.any(negative))
     if population.role in ("input", "exc", "inh") or (population.role == "readout" and not outgoing):
         return [(population.name, population.role, everyone)]
+    if population.neuron().margin:
+        raise DataError(
+            f"split_by_sign: of population {population.name} only the neuron furthest above its threshold fires "
+            f"({population.model}); two populations in its place would not compete with each other."
+        )
     whole = [(population.name, "readout", everyone)] if population.role == "readout" else []
     excitatory = positive if whole else positive | ~negative
     copies = [("exc", np.flatnonzero(excitatory)), ("inh", np.flatnonzero(negative))]

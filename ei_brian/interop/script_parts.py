@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.competition import MARGIN, WINNER
 from ei_brian.core.population import Population
 from ei_brian.core.program import Program, Quantity, release_name
 from ei_brian.core.projection import Projection
@@ -140,6 +141,8 @@ def _timing(name: str, program: Program, places: Places, differential: bool) -> 
         if places.own:
             lines.append(places.assigned(f"{name}.state_updater", "update", name))
     if program.threshold:
+        if program.competes:
+            lines.append(_competition(name, places))
         lines.append(places.assigned(f'{name}.thresholder["spike"]', "threshold", name))
         lines.append(places.assigned(f'{name}.resetter["spike"]', "reset", name))
         if program.at_spike:  # presynaptic plasticity, between the spike and its propagation
@@ -147,6 +150,19 @@ def _timing(name: str, program: Program, places: Places, differential: bool) -> 
             lines.append(f'{name}.set_event_schedule("release", when="{slot}", order=1)')
             lines.append(f'{name}.run_on_event("release", {untouched(program.at_spike)!r}, when="after_{slot}")')
     return lines
+
+
+def _competition(name: str, places: Places) -> str:
+    slot = places.place[Phase("threshold", name)][0]
+    return f'''
+
+@network_operation(dt=dt, when="before_{slot}")
+def compete_{name}():
+    """Only the neuron furthest above its threshold may fire (the first of equals)."""
+    {name}.{WINNER} = 0
+    {name}.{WINNER}[int(np.argmax({name}.{MARGIN}[:]))] = 1
+
+'''
 
 
 def _value(name: str, key: str, quantity: Quantity, meaning: str, numbers: dict[str, Any]) -> str:

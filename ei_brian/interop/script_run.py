@@ -10,10 +10,11 @@ from ei_brian.core.spec import NetworkSpec
 __all__ = ["EXPONENTIAL", "HEAD", "RUN", "TAKEN", "readout_text"]
 
 TAKEN = frozenset(
-    "sys Path np Function Hz Network NeuronGroup SpikeGeneratorGroup SpikeMonitor StateMonitor Synapses amp defaultclock farad "
-    "hertz mV ms nA nS pA pF prefs second siemens uS volt HERE numbers dt functions stepped inputs network simulate monitors "
-    "score readout_monitor given trial n_trials kept scores now mine spikes last name step cell what values counts results "
-    "LOWEST HIGHEST LOG2_E ROUNDER LN2_HIGH LN2_LOW TAYLOR exponential print len range int float open str dict list".split()
+    "sys Path np Function Hz Network NeuronGroup SpikeGeneratorGroup SpikeMonitor StateMonitor Synapses amp defaultclock "
+    "farad hertz mV ms nA nS network_operation pA pF prefs second siemens uS volt HERE numbers dt functions stepped inputs "
+    "network simulate monitors score readout_monitor given trial n_trials kept scores now mine spikes last name step cell "
+    "what values counts results LOWEST HIGHEST LOG2_E ROUNDER LN2_HIGH LN2_LOW TAYLOR exponential print len range int float "
+    "open str dict list".split()
 )  # what the script itself calls by a name
 
 HEAD = '''
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from brian2 import (
     Function, Hz, Network, NeuronGroup, SpikeGeneratorGroup, SpikeMonitor, StateMonitor, Synapses, amp, defaultclock, farad,
-    hertz, mV, ms, nA, nS, pA, pF, prefs, second, siemens, uS, volt,
+    hertz, mV, ms, nA, nS, network_operation, pA, pF, prefs, second, siemens, uS, volt,
 )
 
 HERE = Path(__file__).resolve()

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from ei_brian.core.competition import MARGIN, WINNER
 from ei_brian.core.population import Population
 from ei_brian.core.program import Program, compose, release_name
 from ei_brian.core.projection import Projection
@@ -241,10 +242,15 @@ class _Cells:
 
     def threshold(self) -> torch.Tensor:
         """Return the spikes, and run what happens at them before they are sent."""
+        if self.program.competes:
+            margin = self.values[MARGIN]
+            self.values[WINNER] = torch.zeros_like(margin).scatter(1, margin.argmax(dim=1, keepdim=True), 1.0)
         fired = eval(self.program.threshold, self.functions, self.values)  # noqa: S307
         v = self.values[self.voltage_name]
         self.fired = fired.broadcast_to(v.shape)
         z: torch.Tensor = SpikeOf.apply((v - self.soft) / self.width, self.fired, self.spike)  # type: ignore[no-untyped-call]
+        if self.program.competes:
+            z = z * self.values[WINNER]
         if self.program.at_spike:
             self._at_spikes(self.program.at_spike)
         return z

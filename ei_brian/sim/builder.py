@@ -15,7 +15,7 @@ from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
-from ei_brian.sim.driver import GroupSource, InputSource, ReleaseDraw, drawing, propagation
+from ei_brian.sim.driver import GroupSource, InputSource, ReleaseDraw, competition, drawing, propagation
 from ei_brian.sim.neuron_group import neuron_group, set_values
 from ei_brian.sim.propagation.delayed_plasticity import delayed_plastic_synapses
 from ei_brian.sim.propagation.expressible import check_expressible, keeps_own_plasticity
@@ -79,6 +79,8 @@ def build(
         built.network.add(made)
         if group.draws and seed is not None:
             built.network.add(drawing(made, group.draws, seed, first_trial, built.n_trials, dt))
+        if group.competes:
+            built.network.add(competition(made, built.n_trials, slots.of("threshold", group.name)[0], dt))
     _monitors(built, structure, traces, slots, dt)
     if layout == "shared":
         releases = _releases(spec, noise, seed, first_trial)

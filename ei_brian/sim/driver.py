@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from brian2 import NetworkOperation, NeuronGroup, Quantity
 
+from ei_brian.core.competition import MARGIN, WINNER, winners
 from ei_brian.core.noise.draw import Draw, numbers
 from ei_brian.core.noise.release import ReleaseNoise, release_factors
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.sim.propagation.rows import add_rows
 from ei_brian.sim.tables import Table
 
-__all__ = ["GroupSource", "InputSource", "ReleaseDraw", "drawing", "propagation", "value_matrix"]
+__all__ = ["GroupSource", "InputSource", "ReleaseDraw", "competition", "drawing", "propagation", "value_matrix"]
 
 Array = npt.NDArray[np.floating]
 Events = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array | None]
@@ -87,6 +88,15 @@ def drawing(
             matrix[:] = numbers(draw, seed, trials, step, matrix.shape[1])
 
     return NetworkOperation(fill, dt=dt, when="start", order=-1, name=f"{group.name}_noise")
+
+
+def competition(group: NeuronGroup, n_trials: int, slot: str, dt: Quantity) -> NetworkOperation:
+    """Return the object that, before a slot, finds the neuron of each trial which may spike."""
+
+    def compete() -> None:
+        value_matrix(group, WINNER, n_trials)[:] = winners(value_matrix(group, MARGIN, n_trials))
+
+    return NetworkOperation(compete, dt=dt, when=f"before_{slot}", name=f"{group.name}_competition")
 
 
 def propagation(

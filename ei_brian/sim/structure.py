@@ -39,6 +39,7 @@ class GroupStructure:
     states: Mapping[str, str]
     constants: Mapping[str, tuple[str, bool]]
     draws: tuple[Draw, ...] = ()
+    competes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ def _group(program: Program) -> GroupStructure:
         states={name: quantity.unit for name, quantity in program.states.items()},
         constants={name: (quantity.unit, quantity.si.ndim == 1) for name, quantity in program.constants.items()},
         draws=program.draws,
+        competes=program.competes,
     )
 
 

@@ -28,7 +28,9 @@ from tests.noise.noise_networks import stimulus as noisy_stimulus
 from tests.noise.test_noise_backends import NOISES, SEED
 from tests.sim.networks import biological_network, currents_shown, framework_network, plain_network, spikes_shown
 
-FEW_MAPS = ("snntorch_rleaky_subtract", "norse_lif_refractory", "spikingjelly_plif_hard")
+FEW_MAPS = (
+    "snntorch_rleaky_subtract", "snntorch_leaky_zero_at_once_inhibition", "norse_lif_refractory", "spikingjelly_plif_hard",
+)  # fmt: skip
 N_LARGE = 1100  # more than two tiles of targets, and more than one block of dense columns
 
 

@@ -81,7 +81,7 @@ def _snn(kind: str, scale: float = 1.0, **arguments: Any) -> Case:
 
         return getattr(snntorch, kind)(init_hidden=True, **arguments)  # type: ignore[no-any-return]
 
-    kept = {key: value for key, value in arguments.items() if key == "reset_delay"}
+    kept = {key: value for key, value in arguments.items() if key in ("reset_delay", "inhibition")}
     return Case("snntorch", kind, make, kept, scale)
 
 
@@ -129,6 +129,14 @@ VECTOR = torch.linspace(0.5, 0.95, N_HIDDEN)
 IZHIKEVICH = {"a": 0.02, "b": 0.2, "c": -65.0, "d": 6.0, "v": -70.0, "u": float(torch.tensor(-70) * 0.2)}
 LIF = {"v_th": 0.4, "v_reset": -0.1, "tau_mem_inv": 120.0, "tau_syn_inv": 150.0}
 ADEX = {"v_th": 0.6, "delta_T": 0.3, "adaptation_current": 1.5, "adaptation_spike": 0.1, "tau_ada_inv": 8.0}
+INHIBITED: tuple[tuple[str, float, dict[str, Any]], ...] = (
+    ("Leaky", 1.0, {"beta": 0.9}),
+    ("Synaptic", 0.6, {"alpha": 0.7, "beta": 0.8}),
+    ("Alpha", 2.0, {"alpha": 0.9, "beta": 0.8, "threshold": 0.3}),
+    ("Lapicque", 4.0, {"beta": 0.8}),
+    ("RLeaky", 1.0, {"beta": 0.9, "linear_features": N_HIDDEN}),
+    ("RSynaptic", 0.6, {"alpha": 0.6, "beta": 0.8, "linear_features": N_HIDDEN}),
+)
 
 CASES: dict[str, Case] = {
     **{f"snntorch-Leaky-{reset}": _snn("Leaky", beta=0.9, reset_mechanism=reset) for reset in ("subtract", "zero", "none")},
@@ -165,6 +173,16 @@ CASES: dict[str, Case] = {
             "RSynaptic", 0.6, alpha=0.6, beta=0.8, linear_features=N_HIDDEN, reset_mechanism=reset
         )
         for reset in ("subtract", "zero", "none")
+    },
+    **{
+        f"snntorch-{kind}-{reset}-inhibition": _snn(kind, scale, **arguments, reset_mechanism=reset, inhibition=True)
+        for kind, scale, arguments in INHIBITED for reset in ("subtract", "zero", "none")
+    },
+    **{
+        f"snntorch-{kind}-{reset}-at-once-inhibition": _snn(
+            kind, scale, **arguments, reset_mechanism=reset, reset_delay=False, inhibition=True
+        )
+        for kind, scale, arguments in INHIBITED if kind in ("Leaky", "Synaptic", "RLeaky") for reset in ("subtract", "zero")
     },
     "norse-LIFCell": _norse("lif", "LIFCell", LIF),
     "norse-LIFRecurrentCell": _norse("lif", "LIFRecurrentCell", LIF, recurrent=True),

@@ -193,10 +193,10 @@ def test_functions_between_layers_cannot_be_seen() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"inhibition": True}, "inhibition"), ({"graded_spikes_factor": 0.5}, "graded_spikes_factor"),
+        ({"graded_spikes_factor": 0.5}, "graded_spikes_factor"),
         ({"state_quant": lambda x: x}, "state_quant"), ({"threshold": -0.1}, "threshold"),
     ],
-    ids=["inhibition", "graded", "quantised", "negative threshold"],
+    ids=["graded", "quantised", "negative threshold"],
 )  # fmt: skip
 def test_options_of_snntorch_that_change_the_arithmetic_are_refused_by_name(arguments: dict[str, Any], message: str) -> None:
     pytest.importorskip("snntorch")
@@ -207,3 +207,13 @@ def test_options_of_snntorch_that_change_the_arithmetic_are_refused_by_name(argu
     model = nn.Sequential(nn.Linear(4, 3), snntorch.Leaky(beta=0.9, init_hidden=True, **arguments))
     with pytest.raises(DataError, match=message):
         from_snntorch(model, torch.zeros(2, 4))
+
+
+def test_inhibition_is_read_in_flat_layers_only() -> None:
+    arrays = {"conv.weight": np.ones((2, 1, 2, 2), np.float32), "lif.beta": np.float32(0.9), "lif.threshold": np.float32(1.0)}
+    layers = [{"name": "conv", "type": "Conv2d"}, {"name": "lif", "type": "Leaky", "inhibition": True}]
+    described: dict[str, Any] = {"framework": "snntorch", "input_shape": [1, 3, 3], "layers": layers}
+    with pytest.raises(DataError, match=r"inhibition: a layer of shape \(2, 2, 2\)"):
+        assemble(graph_of(described, arrays))
+    layers.insert(1, {"name": "flat", "type": "Flatten"})
+    assert assemble(graph_of(described, arrays))["lif"].model == "snntorch_leaky_subtract_inhibition"

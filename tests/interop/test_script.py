@@ -88,7 +88,10 @@ def test_plastic_delayed_and_izhikevich_cells(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["snntorch-RLeaky-subtract", "snntorch-Leaky-zero-at-once", "norse-LIFAdExCell"])
+@pytest.mark.parametrize(
+    "name",
+    ["snntorch-RLeaky-subtract", "snntorch-Leaky-zero-at-once", "snntorch-Leaky-subtract-inhibition", "norse-LIFAdExCell"],
+)
 def test_networks_of_other_frameworks(name: str, tmp_path: Path) -> None:
     text = check_script(small_spec(name), small_stimulus(), tmp_path)
     assert "network.schedule" in text

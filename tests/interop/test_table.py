@@ -32,7 +32,7 @@ MEMBRANE = ("LICell", "LI", "LILinearCell", "LIBoxCell")  # tests/interop/test_w
 REFUSED_CELLS = {
     "snntorch": {
         **{kind: reason.rstrip(".") for kind, reason in SNNTORCH_REFUSED.items()},
-        "any, with inhibition=True": "the largest of a layer alone fires, which no synapse does",
+        "any, with inhibition=True, in a layer that is not flat": "snnTorch compares along the first axis only",
         "any, with graded_spikes_factor": "graded spikes are not spikes",
         "any, with state_quant": "the membrane is rounded",
         "RSynaptic, with reset_delay=False": "snnTorch 1.0.0 itself fails",
@@ -94,7 +94,7 @@ def table() -> str:
 
 START, END = "<!-- frameworks: made by tests/interop/test_table.py -->", "<!-- end of frameworks -->"
 REFUSED_IN_SHORT = {
-    "snntorch": "`inhibition`, graded spikes, quantised states, LSTM and parallel cells",
+    "snntorch": "`inhibition` of layers that are not flat, graded spikes, quantised states, LSTM and parallel cells",
     "norse": "LIFEx, LSNN, multi-compartment, conductance and correlation cells",
     "spikingjelly": "all other nodes",
 }

@@ -40,7 +40,9 @@ TRACED = {
     "all maps": (("out", "v"), *((f"silent_{number}", "v") for number in range(1, len(SILENT_MAPS)))),
     "all cells": tuple((f"cell_{number}", "v") for number in range(len(CURVED_CELLS))),
 }
-FEW_MAPS = ("snntorch_rleaky_subtract", "norse_lif_refractory", "spikingjelly_plif_hard")
+FEW_MAPS = (
+    "snntorch_rleaky_subtract", "snntorch_leaky_subtract_at_once_inhibition", "norse_lif_refractory", "spikingjelly_plif_hard",
+)  # fmt: skip
 DTYPES = ("float64", "float32")
 
 

@@ -11,6 +11,7 @@ from ei_brian.core.models.lif_exponential import LEAKY_READOUT, LIF_EXPONENTIAL
 from ei_brian.core.models.nir_neurons import NIR_NEURONS
 from ei_brian.core.models.norse_izhikevich import NORSE_IZHIKEVICH
 from ei_brian.core.models.norse_lif import NORSE_LIF
+from ei_brian.core.models.snntorch_inhibition import SNNTORCH_INHIBITION
 from ei_brian.core.models.snntorch_leaky import SNNTORCH_LEAKY
 from ei_brian.core.models.snntorch_synaptic import SNNTORCH_SYNAPTIC
 from ei_brian.core.models.spikingjelly import SPIKINGJELLY
@@ -33,6 +34,7 @@ MODELS: dict[str, NeuronModel] = {
         TRAUB_MILES,
         *SNNTORCH_LEAKY,
         *SNNTORCH_SYNAPTIC,
+        *SNNTORCH_INHIBITION,
         *NORSE_LIF,
         *NORSE_IZHIKEVICH,
         *SPIKINGJELLY,

@@ -129,6 +129,11 @@ def _refusal(cells: Population, kind: str) -> str:
             f"population {cells.name} is of model {cells.model!r}, which has no leak: there is no time constant to give to "
             "another cell. Train with leaky cells."
         )
+    if cells.neuron().margin:
+        return (
+            f"of population {cells.name} only the neuron furthest above its threshold fires ({cells.model}), and cells of real "
+            "types do not compete like that. Train with inhibition=False, and inhibitory neurons instead."
+        )
     return (
         f"population {cells.name} is of model {cells.model!r}, which has no trained drive that a current can be made of. Leaky "
         "integrate-and-fire cells have one: 'lif_exponential', and those of snnTorch (Leaky, Synaptic, Lapicque, their recurrent "

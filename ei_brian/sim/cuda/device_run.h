@@ -341,6 +341,7 @@ template <class T> struct DeviceRun : Session<T> {
     spread(at, values, n, batch);
   }
 
+  void compete(const T* margin, T* winner, int size) { EI_LAUNCH(find_winners<T>, blocks_of(active), THREADS, margin, winner, size, active); }
 #ifndef __CUDACC__
   void emulate_threshold(int index, const int32_t* spikes_of_brian2) {
     const int n = groups[index].size * batch;

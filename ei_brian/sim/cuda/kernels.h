@@ -105,6 +105,19 @@ template <class T> __global__ void draw_shared(T* at, int size, bool normal, uin
   at[k] = T(normal ? normal_of(0, now.step, number, stream, now.key0, now.key1) : uniform_of(0, now.step, number, stream, now.key0, now.key1));
 }
 
+template <class T> __global__ void find_winners(const T* margin, T* winner, int size, int active) {  // a thread per trial
+  const int trial = int(blockIdx.x * blockDim.x + threadIdx.x);
+  if (trial >= active) return;
+  margin += size_t(trial) * size;
+  winner += size_t(trial) * size;
+  int largest = 0;
+  for (int unit = 0; unit < size; unit++) {
+    winner[unit] = T(0);
+    if (margin[unit] > margin[largest]) largest = unit;
+  }
+  winner[largest] = T(1);
+}
+
 template <class V> EI_DEVICE inline int64_t first_not_below(const V* sorted, int64_t from, int64_t to, V value) {
   while (from < to) {
     const int64_t middle = from + (to - from) / 2;

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from ei_brian.core.competition import MARGIN, WINNER
 from ei_brian.core.schedule import Phase
 from ei_brian.sim.standalone.dialect import CPP, CUDA, EMULATED, Dialect
 from ei_brian.sim.structure import GroupStructure, ProjectionStructure, Structure
@@ -62,7 +63,8 @@ class Plan:
     """Text of the header and source that are added to the project, and the functions that Brian2 calls.
 
     ``propagate`` maps the first projection of each run of consecutive propagations to the function of that run, ``thresholds``
-    each population whose spikes the run has to look at itself to the function that does it.
+    each population whose spikes the run has to look at itself to the function that does it, ``competitions`` each population of
+    which one neuron may spike to the function that finds it.
     """
 
     header: str
@@ -71,6 +73,7 @@ class Plan:
     end: str
     propagate: Mapping[str, str]
     thresholds: Mapping[str, str]
+    competitions: Mapping[str, str]
 
 
 def plan_of(
@@ -103,19 +106,22 @@ def plan_of(
     propagate = {run[0]: f"ei_propagate_{k}" for k, run in enumerate(runs)}
     looked_at = [group.name for group in structure.groups if group.threshold and dialect is EMULATED]
     thresholds = {name: f"ei_threshold_{name}" for name in looked_at}
+    competitions = {group.name: f"ei_competition_{group.name}" for group in structure.groups if group.competes}
     spikes = _spike_functions(structure) if dialect is CUDA and shared else {}
     functions = [_propagate(structure, name, run) for name, run in zip(propagate.values(), runs, strict=True)]
     functions += [_threshold(structure, name, function) for name, function in thresholds.items()]
+    functions += [_competition(structure.group(name), function, dialect) for name, function in competitions.items()]
     source = SOURCE.format(
         header=dialect.header, run=dialect.run, real=_kind(structure, dtype, dialect), batch=batch,
         n_inputs=len(structure.inputs), setup=_setup(structure, shared, synapse_counts, score, dialect, in_order),
         start="  run.start();" if shared else _start_of_synapses(structure, batch, dialect),
         propagate="\n".join([*functions, *spikes.values()]), end="" if shared else _end_of_synapses(structure, dialect),
     )  # fmt: skip
-    declared = [f"double {name}(double unused);" for name in ("ei_start", *propagate.values(), *thresholds.values(), "ei_end")]
+    called = ("ei_start", *propagate.values(), *thresholds.values(), *competitions.values(), "ei_end")
+    declared = [f"double {name}(double unused);" for name in called]
     included = [f'#include "{dialect.header if dialect is CUDA else "ei/spike_list.h"}"']
     header = "\n".join([HEADER, *included, *declared, *spikes]) + "\n"
-    return Plan(header, source, "ei_start", "ei_end", propagate, thresholds)
+    return Plan(header, source, "ei_start", "ei_end", propagate, thresholds, competitions)
 
 
 def _setup(
@@ -153,6 +159,11 @@ def _threshold(structure: Structure, name: str, function: str) -> str:
     index = [group.name for group in structure.groups].index(name)
     spikes = EMULATED.array(name, "_spikespace")
     return f"double {function}(double) {{ run.emulate_threshold({index}, brian::{spikes}); return 0; }}"
+
+
+def _competition(group: GroupStructure, function: str, dialect: Dialect) -> str:
+    margin, winner = (f"brian::{dialect.array(group.name, state)}" for state in (MARGIN, WINNER))
+    return f"double {function}(double) {{ run.compete({margin}, {winner}, {group.size}); return 0; }}"
 
 
 def _kind(structure: Structure, dtype: str, dialect: Dialect) -> str:

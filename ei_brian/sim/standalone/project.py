@@ -174,6 +174,8 @@ def calls(plan: Plan, slots: Slots) -> Iterator[tuple[str, str, int]]:
     yield plan.start, "start", 0
     for population, function in plan.thresholds.items():
         yield function, f"after_{slots.of('threshold', population)[0]}", -1
+    for population, function in plan.competitions.items():
+        yield function, f"before_{slots.of('threshold', population)[0]}", 0
     for projection, function in plan.propagate.items():
         yield function, *slots.of("propagate", projection)
     yield plan.end, "end", 10

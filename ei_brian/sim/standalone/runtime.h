@@ -246,6 +246,14 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
     S::end();
   }
 
+  // ---- competition: of each trial, the neuron of largest margin (the first of equals) may spike ----
+  void compete(const T* margin, T* winner, int size) {
+    for (int trial = 0; trial < active; trial++, margin += size, winner += size) {
+      std::fill(winner, winner + size, T(0));
+      winner[std::max_element(margin, margin + size) - margin] = T(1);
+    }
+  }
+
   // ---- propagation: spikes add rows of a weight table that all trials share ----
   template <int ND> void propagate(int index) {
     Projection<T>& p = projections[index];
