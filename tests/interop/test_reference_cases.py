@@ -23,10 +23,22 @@ from tests.interop.reference_modules import Pair
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="reference data not on this machine")
 READ: dict[str, Any] = {"snntorch": from_snntorch, "norse": from_norse, "spikingjelly": from_spikingjelly}
 V_TOLERANCE = 1e-12  # asked for; the sums are exact and every operation is the framework's, so that 0 is seen
+SOURCES = [*((name, source) for name in NAMES for source in ("state dict", "module")), *((name, "nir") for name in WITH_NIR)]
 
 
 def from_file(name: str) -> NetworkSpec:
     return from_state_dict(FOLDER / f"{name}.pt", architecture(name))
+
+
+def from_module(name: str) -> NetworkSpec:
+    pytest.importorskip(framework(name))
+    return READ[framework(name)](Pair(name), torch.zeros(1, *architecture(name)["input_shape"]), dt_ms=1.0)  # type: ignore[no-any-return]
+
+
+def read(name: str, source: str) -> NetworkSpec:
+    if source == "nir":
+        return from_nir(FOLDER / f"{name}.nir", **nir_choices(name))
+    return from_file(name) if source == "state dict" else from_module(name)
 
 
 def check_equal(name: str, spec: NetworkSpec, recording: Recording) -> None:
@@ -48,14 +60,13 @@ def test_state_dict_in_the_reference(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_module_is_the_network_of_its_state_dict(name: str) -> None:
-    pytest.importorskip(framework(name))
-    spec = READ[framework(name)](Pair(name), torch.zeros(1, *architecture(name)["input_shape"]), dt_ms=1.0)
+    spec = from_module(name)
     check_equal(name, spec, simulate(spec, stimulus(name)))
 
 
 @pytest.mark.parametrize("name", WITH_NIR)
 def test_nir_file_with_its_writers_convention(name: str) -> None:
-    spec = from_nir(FOLDER / f"{name}.nir", **nir_choices(name))
+    spec = read(name, "nir")
     check_equal(name, spec, simulate(spec, stimulus(name), traces=[(spec.cells[-1].name, "v")]))
 
 
@@ -72,15 +83,15 @@ def test_float32_share_of_equal_trials(name: str, record_property: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["synapses", "shared"])
-@pytest.mark.parametrize("name", NAMES)
-def test_brian2_numpy(name: str, layout: str) -> None:
-    spec = from_file(name)
+@pytest.mark.parametrize(("name", "source"), SOURCES)
+def test_brian2_numpy(name: str, source: str, layout: str) -> None:
+    spec = read(name, source)
     check_equal(name, spec, Backend("numpy", layout=layout).run(spec, stimulus(name), traces=[(spec.cells[-1].name, "v")]))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["synapses", "shared"])
-@pytest.mark.parametrize("name", NAMES)
-def test_compiled_brian2(name: str, layout: str) -> None:
-    spec = from_file(name)
+@pytest.mark.parametrize(("name", "source"), SOURCES)
+def test_compiled_brian2(name: str, source: str, layout: str) -> None:
+    spec = read(name, source)
     check_equal(name, spec, Backend("cpp_standalone", layout=layout).run(spec, stimulus(name)))
