@@ -62,7 +62,7 @@ def _print_model(facts: Mapping[str, Any]) -> None:
     for line in facts["equations"]:
         print(f"  {line}")
     if facts["threshold"]:
-        print(f"  spike when {facts['threshold']}, then {'; '.join(facts['reset'])}")
+        print(f"  spike when {facts['threshold']}" + (f", then {'; '.join(facts['reset'])}" if facts["reset"] else ""))
     print(f"  solved by {facts['method']}")
     print("  units: " + ", ".join(f"{name} [{unit}]" for name, unit in facts["units"].items()))
     print(f"  from {facts['reference']}")

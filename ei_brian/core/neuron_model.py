@@ -103,6 +103,15 @@ class NeuronModel:
         return "\n".join(self.update_parts(dt_ms))
 
     @property
+    def dynamics(self) -> tuple[str, ...]:
+        """What the model is, line by line, to be read: its equations, or the assignments of a step where it has none."""
+        lines = self.equations.splitlines() or ["in each step, one after the other:", *self.update.splitlines()]
+        if self.margin:
+            lines += [f"margin = {self.margin}"]
+            lines += ["winner = 1 where margin is the largest of the population (the first of equals), else 0"]
+        return tuple(lines)
+
+    @property
     def spiking(self) -> bool:
         """Whether the model can spike."""
         return bool(self.threshold)

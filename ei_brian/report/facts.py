@@ -68,7 +68,7 @@ def network_facts(spec: NetworkSpec) -> dict[str, Any]:
         model = population.neuron()
         units = {parameter.name: parameter.unit for parameter in population.declared_parameters()}
         models[model.name] = {
-            "title": model.title, "equations": model.equations.splitlines(), "threshold": model.threshold,
+            "title": model.title, "equations": list(model.dynamics), "threshold": model.threshold,
             "reset": model.reset.splitlines(), "method": model.method, "reference": model.reference,
             "deviations": model.deviations, "units": units,
         }  # fmt: skip

@@ -72,12 +72,13 @@ def equations_text(spec: NetworkSpec) -> str:
     parts: dict[str, list[str]] = {}
     for population in spec.cells:
         model, receptors = population.neuron(), population.receptor_models()
-        lines = [model.equations]
+        lines = list(model.dynamics)
         if model.input_current:
             lines.append(f"{model.input_current} = " + " + ".join(receptor.current for receptor in receptors))
         lines += [receptor.equations for receptor in receptors]
         if model.threshold:
-            lines.append(f"spike: {model.threshold}    reset: {'; '.join(model.reset.splitlines())}")
+            reset = f"    reset: {'; '.join(model.reset.splitlines())}" if model.reset else ""
+            lines.append(f"spike: {model.threshold}{reset}")
         lines.append(f"solved by {model.method}, dt = {spec.dt_ms:g} ms")
         parts.setdefault("\n".join(lines), []).append(population.name)
     return "\n\n".join(f"# {', '.join(names)}\n{text}" for text, names in parts.items())

@@ -24,7 +24,6 @@ from ei_brian.sim.cuda.project import build_for_gpu, write_project
 from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.standalone.program import request_for
 from ei_brian.sim.standalone.project import spec_connectivity
-from tests.conftest import random_spec
 from tests.noise.noise_networks import lif_network
 from tests.noise.test_noise_backends import NOISES
 from tests.sim.networks import biological_network, plain_network
@@ -44,8 +43,15 @@ def every_model() -> NetworkSpec:
     return NetworkSpec(tuple(populations), tuple(projections), dt_ms)
 
 
+def smallest() -> NetworkSpec:
+    """Return a layer of which one neuron may fire."""
+    layer = Population("layer", 4, "readout", "snntorch_leaky_subtract_inhibition")
+    feed = Projection("input", "layer", np.ones((4, 3), dtype=np.float32), "drive")
+    return NetworkSpec((Population("input", 3, "input"), layer), (feed,), 1.0)
+
+
 NETWORKS: dict[str, Callable[[], NetworkSpec]] = {
-    "smallest": random_spec,
+    "smallest": smallest,
     "biological": biological_network,
     "plain": plain_network,
     "every model": every_model,
