@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from figures import levels, name_of, ratios, seed_means, values
 from rows import Row
 from scipy import stats
 
-from ei_brian.study.comparison import Curve, curves
 from ei_brian.study.statistics import Interval, PairedTest, false_discovery, holm, mean_interval, paired_test
-from ei_brian.study.table import read_table
 
 BIOLOGY_HZ = 25.6  # the upper end of the initial rates that the paper calls biological
 RELIABLE = 0.999
 ALPHA = 0.05
+Pair = tuple[float, float]
+Compared = tuple[float, float, Interval, PairedTest]  # noise, percent of E, accuracy, against the network of the most E
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +145,14 @@ def spearman(x: np.ndarray, y: np.ndarray) -> str:
 def update_noise(rows: Sequence[Row]) -> list[str]:
     """Return what inhibition does under noise on the weight updates."""
     noises, base = levels(rows, "update_noise"), max(ratios(rows))
-    tests: list[tuple[float, float, Interval, PairedTest]] = []
+    tests: list[Compared] = []
     for noise in noises:
         first = seed_means(rows, "accuracy", base, noise, BIOLOGY_HZ)
         for percent in ratios(rows):
             own = seed_means(rows, "accuracy", percent, noise, BIOLOGY_HZ)
             tests.append((noise, percent, mean_interval(own), paired_test(first, own)))
     compared = [test for test in tests if test[1] != base]
-    corrected: dict[tuple[float, float], tuple[float, float]] = {}
-    for noise in noises:
-        own = [test for test in compared if test[0] == noise]
-        p = [test[3].p for test in own]
-        corrected |= {(t[0], t[1]): pair for t, pair in zip(own, zip(holm(p), false_discovery(p), strict=True), strict=True)}
+    corrected = _corrected(compared)
     n = len(levels(rows, "seed"))
     lines = [
         "## What inhibition does under noise on the weight updates",
@@ -175,17 +170,31 @@ def update_noise(rows: Sequence[Row]) -> list[str]:
         gap = test.difference
         compare = f" {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) | {test.effect_size:+.1f} | " if percent != base else " – | – | – | – |"
         lines.append(there + compare + ("{:.3g} | {:.3g} |".format(*corrected[noise, percent]) if percent != base else ""))
-    strongest = max(noises)
+    return [*lines, "", _said_of_gains(compared, corrected, base), ""]
+
+
+def _corrected(compared: Sequence[Compared]) -> dict[Pair, Pair]:
+    """Return p by Holm and q by Benjamini–Hochberg of each level of noise and ratio, corrected over the ratios of the level."""
+    found: dict[Pair, Pair] = {}
+    for noise in dict.fromkeys(test[0] for test in compared):
+        own = [test for test in compared if test[0] == noise]
+        p = [test[3].p for test in own]
+        found |= {(t[0], t[1]): pair for t, pair in zip(own, zip(holm(p), false_discovery(p), strict=True), strict=True)}
+    return found
+
+
+def _said_of_gains(compared: Sequence[Compared], corrected: Mapping[Pair, Pair], base: float) -> str:
+    """Return what the paper says of the strongest noise, and whether it holds here."""
+    strongest = max(test[0] for test in compared)
     gains = {percent: test.difference for noise, percent, _, test in compared if noise == strongest}
     helps = [name_of(percent) for percent, gap in gains.items() if gap.low > 0 and corrected[strongest, percent][1] < ALPHA]
     harms = [name_of(percent) for percent, gap in gains.items() if gap.high < 0 and corrected[strongest, percent][1] < ALPHA]
     verdict = "**holds**" if len(helps) > len(gains) / 2 else "**holds in part**" if helps else "**is not shown**"
-    said = (
+    return (
         f"- Paper: with noise on the weight updates, inhibition helps. Here, at noise {strongest:g}, accuracy gains over "
         f"{name_of(base)} (interval above zero, q < {ALPHA:g}) with {', '.join(helps) or 'no ratio'}, and loses with "
         f"{', '.join(harms) or 'none'}: {verdict}."
     )
-    return [*lines, "", said, ""]
 
 
 def distances(rows: Sequence[Row]) -> list[str]:
@@ -249,97 +258,3 @@ def partial_rank(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float:
     r = np.corrcoef([stats.rankdata(one) for one in (x, y, given)])
     rest = (1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)
     return float((r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt(rest)) if rest > 0 else float("nan")
-
-
-def test_time(folder: Path, checked: str) -> list[str]:
-    """Return what noise does at test time, per ratio, for LIF and for diverse interneurons."""
-    table = read_table(folder)
-    found = curves(table)
-    lines = [
-        "## Noise at test time, in Brian2",
-        "",
-        "Networks trained without noise. Mean accuracy over the levels (area under the curve over its range), and the loss from no "
-        "noise to the strongest; 95 % bootstrap intervals over trained networks. " + checked,
-        "",
-        "| noise | variant | accuracy without noise | mean over levels | loss at the strongest | n |",
-        "| --- | --- | ---: | --- | --- | ---: |",
-    ]
-    for curve in found:
-        area, loss = mean_interval(curve.area()), mean_interval(curve.values[:, 0] - curve.values[:, -1])
-        lines.append(
-            f"| {curve.noise.replace('_', ' ')} | {curve.variant} | {np.nanmean(curve.values[:, 0]):.3f} | {_span(area)} | {_span(loss)} "
-            f"| {area.n} |"
-        )
-    return [*lines, "", *_inhibition_at_test_time(found), "", *_diverse(found), ""]
-
-
-def _span(one: Interval) -> str:
-    return f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})"
-
-
-def _by_kind(tests: Sequence[tuple[str, float]]) -> list[float]:
-    """Return p-values corrected by Holm within each kind of noise."""
-    made = np.full(len(tests), np.nan)
-    for kind in {kind for kind, _ in tests}:
-        own = [index for index, (other, _) in enumerate(tests) if other == kind]
-        made[own] = holm([tests[index][1] for index in own])
-    return made.tolist()
-
-
-def _inhibition_at_test_time(found: Sequence[Curve]) -> list[str]:
-    lif = [curve for curve in found if curve.variant.endswith("LIF")]
-    tests = [(curve, base, paired_test(base.area(), curve.area())) for curve in lif for base in lif
-             if base.noise == curve.noise and base.variant.startswith("100") and curve is not base]  # fmt: skip
-    lines = [
-        "Mean accuracy over the levels, against the network without inhibition of the same seed (Holm over the ratios of a kind):", "",
-        "| noise | E:I | difference, 95 % interval | d | p (Holm) |", "| --- | --- | --- | ---: | ---: |",
-    ]  # fmt: skip
-    corrected = _by_kind([(curve.noise, test.p) for curve, _, test in tests])
-    for (curve, _, test), p in zip(tests, corrected, strict=True):
-        gap = test.difference
-        lines.append(
-            f"| {curve.noise.replace('_', ' ')} | {curve.variant.split()[0]} | {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) | "
-            f"{test.effect_size:+.1f} | {p:.3g} |"
-        )
-    named = [(c.noise, c.variant.split()[0], test, p) for (c, _, test), p in zip(tests, corrected, strict=True)]
-    return [*lines, "", "Against the network without inhibition, by kind of noise:", "", *_gains(named)]
-
-
-def _gains(tests: Sequence[tuple[str, str, PairedTest, float]]) -> list[str]:
-    """Return for each kind of noise which variants keep more accuracy and which less (p after Holm below ALPHA)."""
-    lines = []
-    for kind in dict.fromkeys(kind for kind, *_ in tests):
-        clear = [(name, test) for other, name, test, p in tests if other == kind and p < ALPHA]
-        more, less = (", ".join(name for name, test in clear if (test.difference.mean > 0) == up) or "none" for up in (True, False))
-        lines.append(f"- {kind.replace('_', ' ')}: more accuracy with {more}, less with {less} (p < {ALPHA:g} after Holm).")
-    return lines
-
-
-def _diverse(found: Sequence[Curve]) -> list[str]:
-    by_name = {(curve.noise, curve.variant): curve for curve in found}
-    pairs = [
-        (by_name[noise, f"{variant.split()[0]} LIF"], curve) for (noise, variant), curve in by_name.items() if not variant.endswith("LIF")
-    ]  # fmt: skip
-    if not pairs:
-        return ["No calibration to diverse interneurons converged for every seed, so that they are not compared."]
-    tests = [(lif, other, paired_test(lif.area(), other.area())) for lif, other in pairs]
-    quiet = {
-        other.variant: paired_test(lif.values[:, 0], other.values[:, 0]) for lif, other in pairs
-    }  # fmt: skip
-    lines = [
-        "Diverse Izhikevich interneurons (calibrated) against the LIF network that they came from (Holm over the ratios of a kind):", "",
-        "| noise | variant | difference of the mean over levels, 95 % interval | d | p (Holm) |", "| --- | --- | --- | ---: | ---: |",
-    ]  # fmt: skip
-    corrected = _by_kind([(other.noise, test.p) for _, other, test in tests])
-    for (_, other, test), p in zip(tests, corrected, strict=True):
-        gap = test.difference
-        span = f"{gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
-        lines.append(f"| {other.noise.replace('_', ' ')} | {other.variant} | {span} | {test.effect_size:+.1f} | {p:.3g} |")
-    lines += ["", "Without noise: " + "; ".join(
-        f"{name} {test.difference.mean:+.3f} ({test.difference.low:+.3f} to {test.difference.high:+.3f})" for name, test in quiet.items()
-    ) + "."]  # fmt: skip
-    named = [(o.noise, o.variant.split()[0], test, p) for (_, o, test), p in zip(tests, corrected, strict=True)]
-    return [
-        *lines, "", "Diverse interneurons against LIF, by kind of noise (the level of membrane noise counts in each cell's own distance "
-        "to threshold):", "", *_gains(named),
-    ]  # fmt: skip

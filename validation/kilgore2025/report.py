@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import figures
 import findings
+import findings_in_brian2
 import robustness
 from rows import Row, write_rows
 
@@ -94,7 +95,7 @@ def _version(name: str) -> str:
 def _test_time(simulated: Simulated | None) -> list[str]:
     if simulated is None:
         return ["## Noise at test time, in Brian2", "", "Left out of this run (`--training-only`).", ""]
-    return [*findings.test_time(simulated.table, simulated.words), "![noise at test time](test_time_noise.png)", ""]
+    return [*findings_in_brian2.test_time(simulated.table, simulated.words), "![noise at test time](test_time_noise.png)", ""]
 
 
 def _robustness(simulated: Simulated | None) -> list[str]:
