@@ -12,7 +12,7 @@ from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.closed_loop import compare, targets_of
-from ei_brian.core.transform.curves import calibration_curves, traces_of_types
+from ei_brian.core.transform.curves import calibration_curves
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.knobs import with_population, with_values
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
@@ -133,14 +133,6 @@ def test_curves_before_and_after(spec: NetworkSpec, calibrated: NetworkSpec) -> 
             assert rates[-1] > 20
     with pytest.raises(SpecError, match="diversify the network first"):
         calibration_curves(spec)
-
-
-def test_traces_start_at_rest_and_answer_the_step() -> None:
-    for trace in traces_of_types(["FS", "Basket", "AdEx tonic"], step_ms=80.0, dt_ms=0.5):
-        before = trace.v_mv[trace.time_ms < 29]
-        assert np.allclose(before, before[0], atol=1.0)  # AdEx starts at its leak potential, up to 1 mV off rest
-        assert trace.spikes_ms.size
-        assert trace.spikes_ms.min() >= 30.0
 
 
 def test_charges_are_matched_if_asked(spec: NetworkSpec, swapped: NetworkSpec) -> None:

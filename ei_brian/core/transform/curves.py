@@ -1,28 +1,24 @@
-"""What calibration did and what cell types look like, as numbers to draw."""
+"""What calibration did, as numbers to draw."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ei_brian.core.models.cell_types import CELL_TYPES, CellType, cell_type
-from ei_brian.core.models.rest import at_rest
+from ei_brian.core.models.cell_types import CellType, cell_type
 from ei_brian.core.population import Population
-from ei_brian.core.projection import Projection
 from ei_brian.core.quantity import FloatArray
-from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.core.stimulus import Stimulus
-from ei_brian.core.transform.drive_map import RECEPTORS, current_scale, mapped_cells
+from ei_brian.core.transform.drive_map import RECEPTORS, mapped_cells
 from ei_brian.core.transform.replay import replay
 from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError
 
-__all__ = ["CalibrationCurve", "TypeTrace", "calibration_curves", "traces_of_types"]
+__all__ = ["CalibrationCurve", "calibration_curves"]
 
 Array = npt.NDArray[np.floating]
 DURATION_MS, PER_MS = 400.0, 0.5
@@ -57,18 +53,6 @@ class CalibrationCurve:
     gain: tuple[float, float]
     offset: tuple[float, float]
     tau_ms: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class TypeTrace:
-    """Potential in mV of one cell type under a step of current: time in ms, v, spike times in ms, current and its unit."""
-
-    cell_type: str
-    time_ms: FloatArray
-    v_mv: FloatArray
-    spikes_ms: FloatArray
-    current: float
-    unit: str
 
 
 def calibration_curves(spec: NetworkSpec) -> tuple[CalibrationCurve, ...]:
@@ -132,41 +116,3 @@ def _rates(cells: Population, jumps: Array, dt_ms: float) -> FloatArray:
     spikes = replay(cells, dt_ms, {port: jumps})
     rates: FloatArray = spikes.mean(axis=(0, 1)) / (dt_ms * 1e-3)
     return rates
-
-
-def traces_of_types(
-    names: Sequence[str] | None = None, *, strength: float = 1.5, step_ms: float = 200.0, before_ms: float = 30.0,
-    dt_ms: float = 0.1,
-) -> tuple[TypeTrace, ...]:  # fmt: skip
-    """Return the answer of each cell type to a step of current from rest.
-
-    Parameters
-    ----------
-    names : sequence of str, optional
-        Cell types; all of the catalogue unless given.
-    strength : float
-        Size of the step in units of the rheobase or, where there is no closed form, of 200 pA.
-    step_ms, before_ms : float
-        Duration of the step, and of the rest before and after it, in ms.
-    dt_ms : float
-        Time step in ms.
-    """
-    return tuple(_trace(cell_type(name), strength, step_ms, before_ms, dt_ms) for name in names or CELL_TYPES)
-
-
-def _trace(kind: CellType, strength: float, step_ms: float, before_ms: float, dt_ms: float) -> TypeTrace:
-    current = strength * current_scale(kind.model, kind.parameters)
-    endless = 1e9
-    parameters = {**kind.parameters, "gain_g": current, "offset_g": 0.0, "tau_g": endless}
-    defaults = Population("A", 1, "mixed", kind.model, RECEPTORS, parameters)
-    rest = at_rest(kind.model, defaults.parameters, 0.0)
-    cells = Population("A", 1, "mixed", kind.model, RECEPTORS, {**parameters, **rest})
-    synapse = Projection("input", "A", np.array([[1.0]]))
-    spec = NetworkSpec((Population("input", 1, "input"), cells), (synapse,), dt_ms)
-    on, off = round(before_ms / dt_ms), round((before_ms + step_ms) / dt_ms)
-    given = np.zeros((1, off + on, 1))
-    given[0, on], given[0, off - 1] = 1.0, -1.0
-    recording = simulate(spec, Stimulus.from_currents(given, dt_ms), traces=[("A", "v")])
-    v = recording.traces[("A", "v")][0, :, 0].astype(np.float64)
-    time, spikes = (steps.astype(np.float64) * dt_ms for steps in (np.arange(v.size), recording.spikes["A"].step))
-    return TypeTrace(kind.name, time, v, spikes, current, cells.neuron().input_unit)
