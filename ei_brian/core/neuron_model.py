@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ei_brian.core.competition import MARGIN, WINNER
 from ei_brian.core.quantity import Coefficient, Parameter, State
+from ei_brian.core.step_text import check_assignments, check_expression
 
 __all__ = ["NeuronModel", "substeps"]
 
@@ -65,6 +67,11 @@ class NeuronModel:
     margin : str
         Expression by which the neurons of a population compete; empty: they do not. At the end of the update it is kept in the
         state ``margin``, and the state ``winner``, which the threshold may ask for, is 1 in the neuron where it is largest.
+
+    Raises
+    ------
+    SpecError
+        For a text that holds what not every simulator computes, or a name that is not known.
     """
 
     name: str
@@ -88,6 +95,19 @@ class NeuronModel:
     longest_step_ms: float = float("inf")
     update_end: str = ""
     margin: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"neuron model {self.name}"
+        constants = {parameter.name for parameter in self.parameters} | {coefficient.name for coefficient in self.coefficients}
+        names = constants | {state.name for state in self.states} | ({MARGIN, WINNER} if self.margin else set())
+        current = {self.input_current} - {""}
+        known = check_assignments(self.update, names | current, constants, f"{where}.update")
+        check_assignments(self.update_end, known, constants, f"{where}.update_end")
+        check_assignments(self.reset, names, constants, f"{where}.reset")
+        if self.margin:
+            check_expression(self.margin, known, f"{where}.margin", condition=False)
+        if self.threshold:
+            check_expression(self.threshold, names, f"{where}.threshold", condition=True)
 
     def substeps(self, dt_ms: float) -> int:
         """Return how many sub-steps a time step of ``dt_ms`` is made of."""

@@ -294,6 +294,13 @@ def test_bad_input_is_refused(spec: NetworkSpec, transform, message: str) -> Non
         transform(spec)
 
 
+def test_a_step_too_long_for_real_cells_is_refined_as_the_message_says(spec: NetworkSpec) -> None:
+    long = replace(spec, dt_ms=2.5)
+    with pytest.raises(SpecError, match=r"refine_dt\(spec, 0\.833333\)"):
+        diversify(long, "cortex FS", "all")
+    assert diversify(refine_dt(long, 0.5), "cortex FS", "all").dt_ms == 0.5
+
+
 def test_dale_holds_for_conductances(swapped: NetworkSpec) -> None:
     made = to_conductances(swapped)
     weights = np.asarray(made.projection("I_E").weights)

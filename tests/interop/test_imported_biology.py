@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ei_brian.core.transform.curves import calibration_curves
 from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.forced import forced_jumps
+from ei_brian.core.transform.refine import refine_dt
 from ei_brian.core.transform.replay import replay
 from ei_brian.core.transform.trained import trained_network
 from ei_brian.core.transform.trained_drive import trained_drive
@@ -26,7 +28,7 @@ from ei_brian.interop.dale import split_by_sign
 from tests.interop.networks import N_IN
 from tests.interop.small_cases import SMALL_CASES, small_spec
 
-WITHOUT = ("-Alpha", "-IAF", "AdEx", "-Izhikevich", "-IFNode")
+WITHOUT = ("-Alpha", "-IAF", "AdEx", "-Izhikevich", "-IFNode", "-inhibition")
 LEAKY = [name for name in SMALL_CASES if not any(kind in name for kind in WITHOUT)]
 OTHER = [name for name in SMALL_CASES if name not in LEAKY]
 
@@ -87,14 +89,24 @@ def test_mixed_cells_are_told_how_to_get_a_sign() -> None:
         diversify(small_spec("snntorch-Leaky-subtract"), "cortex FS/LTS")
 
 
+def test_a_step_too_long_for_real_cells_is_made_shorter_where_it_was_said() -> None:
+    spec = small_spec("snntorch-RLeaky-subtract")
+    long = replace(spec, dt_ms=2.0)
+    with pytest.raises(SpecError, match=r"import it again with dt_ms=1 or less"):
+        diversify(long, "FS", "all")
+    with pytest.raises(SpecError, match=r"say when you import a network \(dt_ms\)"):
+        refine_dt(long, 1.0)
+    assert diversify(spec, "FS", "all").dt_ms == 1.0  # as the message says
+
+
 def test_delays_between_cells_of_a_network_that_has_none_are_refused_in_these_words() -> None:
     with pytest.raises(SpecError, match=r"this network has none\. Take 'all'"):
         with_delays(small_spec("snntorch-Leaky-subtract"), 1.0, 2.0)
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_cells_without_a_leak_or_a_drive_are_refused_with_the_reason(name: str) -> None:
-    with pytest.raises(SpecError, match=r"no leak|no trained drive"):
+def test_cells_without_a_leak_or_a_drive_or_that_compete_are_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(SpecError, match=r"no leak|no trained drive|do not compete"):
         diversify(small_spec(name), "FS", "cell1")
 
 

@@ -114,6 +114,7 @@ def _swapped(
         )
     names = assign_types(shares, old.size, rng)
     trained_drive(old, dt_ms, "diversify")  # refuses cells that have none
+    _check_step(old, models[0], dt_ms)
     maps = {kind.name: first_map(kind, old, dt_ms) for kind in kinds}
     parameters = type_parameters(names, jitter, rng)
     for key, attribute in (("gain_g", "gain"), ("offset_g", "offset"), ("tau_g", "tau_ms")):
@@ -121,6 +122,17 @@ def _swapped(
     parameters["offset_g"] = parameters["offset_g"] + bias_current(old, parameters["gain_g"], parameters["tau_g"], dt_ms)
     cells = mapped_cells(models[0], old.size, old.role, parameters, old.name, names)
     return cells, {name: _as_data(made) for name, made in maps.items()}
+
+
+def _check_step(old: Population, model: str, dt_ms: float) -> None:
+    limit = neuron_model(model).max_dt_ms
+    if dt_ms <= limit:
+        return
+    instead = f"Make the step smaller first, for example with refine_dt(spec, {dt_ms / np.ceil(dt_ms / limit):g})."
+    if old.neuron().method == "recurrence":
+        instead = f"How long a step is you say when you import a network: import it again with dt_ms={limit:g} or less."
+    where = f"diversify: population {old.name}"
+    raise SpecError(f"{where} has steps of {dt_ms:g} ms, and cells of {model} allow {limit:g} ms at the most. {instead}")
 
 
 def _as_data(made: DriveMap) -> dict[str, float]:

@@ -44,7 +44,7 @@ def refine_dt(spec: NetworkSpec, dt_ms: float = 0.1) -> NetworkSpec:
         if population.neuron().method == "recurrence":
             raise SpecError(
                 f"refine_dt: population {population.name} is of model {population.model!r}, a recurrence in steps; it has no "
-                "finer form. Swap its cells first."
+                f"finer form. {_instead(spec)}"
             )
     if factor == 1:
         return spec
@@ -53,3 +53,10 @@ def refine_dt(spec: NetworkSpec, dt_ms: float = 0.1) -> NetworkSpec:
     )
     made = replace(spec, projections=projections, dt_ms=spec.dt_ms / factor)
     return made.with_provenance("refine_dt", factor=factor, dt_ms=made.dt_ms)
+
+
+def _instead(spec: NetworkSpec) -> str:
+    """Return what to do about recurrences; `diversify` leaves readouts as they are."""
+    if any(p.role == "readout" and p.neuron().method == "recurrence" for p in spec.cells):
+        return "How long a step is you say when you import a network (dt_ms); its readout is one too, and keeps its form."
+    return "Swap its cells first (diversify)."
