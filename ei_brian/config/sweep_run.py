@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from importlib import import_module
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 import ei_brian
 from ei_brian.config.data_settings import DataSettings
 from ei_brian.config.toml_file import read_toml
+from ei_brian.config.transform_step import presented, read_step, transformed
 from ei_brian.core.noise import Noise
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
@@ -26,13 +25,8 @@ from ei_brian.study.outcome import Work
 from ei_brian.study.plan import NoiseLevels, Plan, Variant
 from ei_brian.study.simulation import Simulation
 
-__all__ = ["TRANSFORMS", "BackendSettings", "NoiseSettings", "SweepRun", "VariantSettings", "read_sweep_run", "simulation_work"]
+__all__ = ["BackendSettings", "NoiseSettings", "SweepRun", "VariantSettings", "read_sweep_run", "simulation_work"]
 
-TRANSFORMS = {  # name in the file: where the function is
-    "diversify": "ei_brian.core.transform.diversify",
-    "calibrate": "ei_brian.core.transform.calibrate",
-}
-ON_CALIBRATION_SET = ("calibrate",)
 PARTS = ("train", "test", "calibration")
 
 
@@ -48,7 +42,7 @@ class VariantSettings:
         Model files, relative to the configuration file; several are replicates, trained from different seeds.
     transform : tuple of mapping
         What is done to each, in order: tables with ``name`` (of `TRANSFORMS`) and the arguments of that function. ``calibrate``
-        gets the calibration part of the data set.
+        and ``to_conductances`` get the calibration part of the data set.
     """
 
     name: str
@@ -126,6 +120,8 @@ class SweepRun:
             raise ConfigError(f"n_trials = {self.n_trials}, seeds = {self.seeds}; give at least 0 trials and 1 seed.")
         for noise in self.noise:
             _check_noise(noise)
+        for step in (step for variant in self.variant for step in variant.transform):
+            read_step(step)
 
     def stimulus(self) -> Stimulus:
         """Return what is presented."""
@@ -161,24 +157,10 @@ class SweepRun:
         path = made / f"{hashlib.sha256(canonical(told).encode()).hexdigest()}.h5"
         if path.exists():
             return load_spec(path)
-        for step in steps:
-            spec = self._step(spec, step)
+        spec = transformed(spec, steps, self.data)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_spec(spec, path)
         return spec
-
-    def _step(self, spec: NetworkSpec, step: dict[str, Any]) -> NetworkSpec:
-        name = step.get("name")
-        if name not in TRANSFORMS:
-            raise ConfigError(unknown_name("variant.transform.name", name, TRANSFORMS))
-        function: Callable[..., NetworkSpec] = getattr(import_module(TRANSFORMS[name]), str(name))
-        arguments = {key: value for key, value in step.items() if key != "name"}
-        if name in ON_CALIBRATION_SET:
-            arguments["calibration_set"], arguments["test_set"] = self.data.load(calibration=True)
-        try:
-            return function(spec, **arguments)
-        except TypeError as error:
-            raise ConfigError(f"variant.transform {name}: {error}.") from error
 
 
 def _check_noise(noise: NoiseSettings) -> None:
@@ -204,7 +186,7 @@ def simulation_work(plan: Plan, backend: BackendSettings, recordings: Path | Non
     simulator = Backend(backend.name, dtype=backend.dtype, layout=backend.layout, threads=backend.threads)
 
     def run(spec: NetworkSpec, stimulus: Stimulus, noise: Noise | None, seed: int | None) -> Recording:
-        return simulator.run(spec, stimulus, noise=noise, seed=seed)
+        return simulator.run(spec, presented(spec, stimulus), noise=noise, seed=seed)
 
     def keep(condition: Condition, recording: Recording) -> None:
         if recordings is not None:

@@ -1,9 +1,9 @@
-"""From a TOML file to a frozen dataclass, with an error for every key that is not understood."""
+"""From a TOML file to frozen dataclasses and arguments, with an error for every key that is not understood."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ei_brian.errors import ConfigError, unknown_name
 
-__all__ = ["from_mapping", "read_toml"]
+__all__ = ["arguments_of", "from_mapping", "read_toml"]
 
 T = TypeVar("T")
 LARGEST_FILE = 1_000_000
 WORDS = {
     int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false", tuple: "a list", dict: "a table",
+    Mapping: "a table",
 }  # fmt: skip
 
 
@@ -55,6 +56,23 @@ def from_mapping(kind: type[T], data: Mapping[str, Any], where: str) -> T:
     return kind(**values)
 
 
+def arguments_of(
+    function: Callable[..., Any], data: Mapping[str, Any], where: str, without: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return a mapping of plain values as arguments of a function; those named in ``without`` do not count as its own.
+
+    Raises
+    ------
+    ConfigError
+        For a name that the function does not take (the message names the nearest), and a value of another type.
+    """
+    hints = {name: hint for name, hint in get_type_hints(function).items() if name not in ("return", *without)}
+    for name in data:
+        if name not in hints:
+            raise ConfigError(unknown_name(f"{where}: key", name, hints))
+    return {name: _value(hints[name], value, f"{where}: {name}") for name, value in data.items()}
+
+
 def _value(hint: Any, value: Any, where: str) -> Any:
     if is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, Mapping):
@@ -64,11 +82,13 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return tuple(_value(get_args(hint)[0], item, f"{where} {number + 1}") for number, item in enumerate(value))
     allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     for option in allowed:
+        if is_dataclass(option) and isinstance(value, Mapping):
+            return _value(option, value, where)
         matched, result = _matched(option, value)
         if matched:
             return result
     named = [option for option in allowed if option is not NoneType]
-    words = " or ".join(WORDS.get(get_origin(option) or option, str(option)) for option in named)
+    words = " or ".join("a table" if is_dataclass(o) else WORDS.get(get_origin(o) or o, str(o)) for o in named)
     raise ConfigError(f"{where}: {value!r}; give {words}.")
 
 
@@ -82,7 +102,7 @@ def _matched(option: Any, value: Any) -> tuple[bool, Any]:
         inner = get_args(option)[0]
         parts = [_matched(inner, item) for item in value]
         return all(matched for matched, _ in parts), tuple(item for _, item in parts)
-    if get_origin(option) is dict:
+    if get_origin(option) in (dict, Mapping):
         return isinstance(value, dict), value
     if option is int:
         return isinstance(value, int) and not isinstance(value, bool), value
