@@ -24,7 +24,7 @@ needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no comp
 def test_mutants_are_read_or_refused_and_do_nothing_else(target: str) -> None:
     if target == "nir":
         pytest.importorskip("nir")
-    report = fuzz.run(target, 150, 10.0, lambda report: None)
+    report = fuzz.run(target, 0, 150, 10.0, lambda report: None)
     assert report.n == 150
     assert report.findings == []
     assert report.count("refused") > 50

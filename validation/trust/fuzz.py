@@ -2,7 +2,7 @@
 
 ``python -m validation.trust.fuzz model --count 100000`` reads that many mutants of model files in child processes (see
 `sandbox`) and counts what happened. Allowed are "loaded" and "refused"; everything else is a finding and makes the exit status
-1. A mutant that is found is made again by its number.
+1. A mutant that is found is made again by its number; ``--first`` begins at another number, with mutants not seen before.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ def _state_dict() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
 TARGETS = {"model": _model, "nir": _nir, "state_dict": _state_dict}
 
 
-def run(target: str, count: int, minutes: float, keep: Callable[[Report], None]) -> Report:
+def run(target: str, first: int, count: int, minutes: float, keep: Callable[[Report], None]) -> Report:
     """Fuzz one reader until the count or the time is reached; ``keep`` is given what is known after each part."""
     reader, mutate = TARGETS[target]()
     report, end = Report(), time.monotonic() + 60 * minutes
-    for start in range(0, count, PART):
+    for start in range(first, first + count, PART):
         if time.monotonic() > end:
             break
-        report.add(fuzz(reader, mutate, min(PART, count - start), start))
+        report.add(fuzz(reader, mutate, min(PART, first + count - start), start))
         keep(report)
     return report
 
@@ -80,16 +80,19 @@ def main() -> int:
     parser.add_argument("target", choices=sorted(TARGETS))
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} mutants, no file written")
     parser.add_argument("--count", type=int, default=FULL, help=f"number of mutants (default {FULL})")
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant (default 0)")
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after this time")
     options = parser.parse_args()
     count = QUICK if options.quick else options.count
 
+    name = f"fuzz_{options.target}" + (f"_from_{options.first}" if options.first else "")
+
     def keep(report: Report) -> None:
         if report.n < count and not options.quick:
-            write_result(f"fuzz_{options.target}", f"Mutants of {options.target} files", describe(report, count), options.quick)
+            write_result(name, f"Mutants of {options.target} files", describe(report, count), options.quick)
 
-    report = run(options.target, count, options.minutes, keep)
-    write_result(f"fuzz_{options.target}", f"Mutants of {options.target} files", describe(report, count), options.quick)
+    report = run(options.target, options.first, count, options.minutes, keep)
+    write_result(name, f"Mutants of {options.target} files", describe(report, count), options.quick)
     return 1 if report.findings else 0
 
 
