@@ -13,8 +13,7 @@ from ei_brian.core.readout import Readout
 from ei_brian.core.reference import simulate
 from ei_brian.core.schedule import brian2_schedule
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.core.transform.diversify import diversify
-from ei_brian.errors import DataError, SpecError
+from ei_brian.errors import DataError
 from ei_brian.interop.dale import split_by_sign
 from ei_brian.learn.spec_network import SpecNetwork, simulate_spec_torch
 from tests.interop.small_cases import small_spec, small_stimulus
@@ -51,8 +50,3 @@ def test_gradients_reach_the_weights() -> None:
 def test_copies_of_a_layer_that_competes_are_refused() -> None:
     with pytest.raises(DataError, match="split_by_sign: of population cell1 only the neuron furthest"):
         split_by_sign(small_spec(NAME))
-
-
-def test_cells_that_compete_are_not_swapped_for_cells_that_do_not() -> None:
-    with pytest.raises(SpecError, match="do not compete"):
-        diversify(small_spec(NAME), {"FS": 1.0}, "cell1")
