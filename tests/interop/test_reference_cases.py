@@ -91,7 +91,7 @@ def test_brian2_numpy(name: str, source: str, layout: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["synapses", "shared"])
-@pytest.mark.parametrize(("name", "source"), SOURCES)
-def test_compiled_brian2(name: str, source: str, layout: str) -> None:
-    spec = read(name, source)
+@pytest.mark.parametrize("name", NAMES)
+def test_compiled_brian2(name: str, layout: str) -> None:  # of modules and NIR files: validation/interop/reference_cases.py
+    spec = from_file(name)
     check_equal(name, spec, Backend("cpp_standalone", layout=layout).run(spec, stimulus(name)))
