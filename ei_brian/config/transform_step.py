@@ -72,13 +72,13 @@ def _sets(
     if name == "to_conductances":
         return {"calibration_set": presented(spec, calibration_set)}
     made: dict[str, Any] = {"calibration_set": calibration_set, "test_set": test_set}
-    swapped_before = any(line["action"] == "diversify" for line in trained.provenance)
-    if not swapped_before and any(line["action"] in AFTER_CURRENTS for line in spec.provenance):
+    swapped_before = any(line.get("action") == "diversify" for line in trained.provenance)
+    if not swapped_before and any(line.get("action") in AFTER_CURRENTS for line in spec.provenance):
         made["trained"] = trained  # which the provenance no longer tells
     return made
 
 
 def presented(spec: NetworkSpec, stimulus: Stimulus) -> Stimulus:
     """Return the stimulus on the grid of a network after ``refine_dt``; the same for any other."""
-    factor = math.prod(line["factor"] for line in spec.provenance if line["action"] == "refine_dt")
+    factor = math.prod(int(line.get("factor", 1)) for line in spec.provenance if line.get("action") == "refine_dt")
     return stimulus.refined(factor) if factor > 1 and stimulus.dt_ms != spec.dt_ms else stimulus

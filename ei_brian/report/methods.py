@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
+from typing import Any
 
 import ei_brian
 from ei_brian.core.noise.kinds import NOISE_KINDS
@@ -18,6 +19,12 @@ NEFTCI = "Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51, doi 10.
 WILSON = "Wilson 1927, J. Am. Stat. Assoc. 22:209, doi 10.1080/01621459.1927.10502953"
 PHILOX = "Salmon, Moraes, Dror & Shaw 2011, SC '11 (counter-based random numbers), doi 10.1145/2063384.2063405"
 
+TRAINED_HERE, FINE_TUNED = "export from EINetwork", "fine-tune"
+CHANGES = (
+    "split_by_sign", "diversify", "to_conductances", "with_delays", "with_short_term_plasticity", "refine_dt", "calibrate",
+    FINE_TUNED,
+)  # fmt: skip
+
 
 def methods(validation: Validation) -> str:
     """Return the paragraph."""
@@ -25,8 +32,8 @@ def methods(validation: Validation) -> str:
     cells = ", ".join(f"{p.size} {p.name} ({p.role})" for p in spec.cells)
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("brian2", "torch", "numpy"))
     text = (
-        f"The network {spec.name} ({cells}) was trained by surrogate gradients (Neftci et al. 2019) and exported with ei_brian "
-        f"{ei_brian.__version__} (network hash {spec.sha256[:12]}) to Brian2 (Stimberg et al. 2019; {versions}). Its test set "
+        f"The network {spec.name} ({cells}) {_origin(spec)} ei_brian {ei_brian.__version__} (network hash {spec.sha256[:12]}), "
+        f"and simulated in Brian2 (Stimberg et al. 2019; {versions}). {_changes(spec)}Its test set "
         f"({stimulus.name}, {stimulus.n_trials} trials of {stimulus.n_steps} steps of {spec.dt_ms:g} ms) was simulated with the "
         f"backend {settings.backend} in double precision"
     )
@@ -47,9 +54,34 @@ def methods(validation: Validation) -> str:
     return text
 
 
+def _origin(spec: NetworkSpec) -> str:
+    """Return how the network came to be, as far as its provenance tells, up to the name of this package."""
+    if _line(spec, TRAINED_HERE) is not None:
+        return "was trained by surrogate gradients (Neftci et al. 2019), exported with"
+    imported = _line(spec, "import")
+    if imported is not None:
+        return f"was trained elsewhere (how is not recorded), imported ({imported.get('framework', 'unknown')}) by"
+    return "was given, with no record of how it was trained, to"
+
+
+def _changes(spec: NetworkSpec) -> str:
+    """Return a sentence on what was done to the trained network before it came here; empty where nothing was."""
+    done = dict.fromkeys(str(line["action"]) for line in spec.provenance if line.get("action") in CHANGES)
+    if not done:
+        return ""
+    how = " (by surrogate gradients through its own cells; Neftci et al. 2019)" if FINE_TUNED in done else ""
+    return f"Before this it had been changed, in this order, by {', '.join(done)}{how}. "
+
+
+def _line(spec: NetworkSpec, action: str) -> Mapping[str, Any] | None:
+    return next((line for line in spec.provenance if line.get("action") == action), None)
+
+
 def sources(validation: Validation) -> str:
     """Return the list of sources, one a line."""
-    used = [BRIAN2, TORCH, NEFTCI, PHILOX, WILSON]
+    spec = validation.trained.spec
+    trained = any(_line(spec, action) is not None for action in (TRAINED_HERE, FINE_TUNED))
+    used = [BRIAN2, TORCH, *([NEFTCI] if trained else []), PHILOX, WILSON]
     for rung in validation.rungs:
         for population in rung.spec.cells:
             references = [population.neuron().reference, *(receptor.reference for receptor in population.receptor_models())]
