@@ -44,6 +44,9 @@ class FineTuning:
         Chance that an input spike is left out, and standard deviation of a shift in time, drawn anew each time that a trial is
         shown (as in `TrainingConfig`). The teacher sees the same varied trial: it tells the right answer to trials that are in no
         data set.
+    recurrent_gradient : bool
+        Whether the gradient also flows back through recurrent projections. The surrogate errs a little at every spike on the
+        way, and with every round of a loop more (`SpecNetwork`; measured in ``validation/biology``).
     seed : int
         Order and variation of the trials.
 
@@ -62,6 +65,7 @@ class FineTuning:
     distillation: float = 0.0
     input_deletion: float = 0.0
     input_jitter_ms: float = 0.0
+    recurrent_gradient: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -117,7 +121,7 @@ def fine_tune(
             f"fine-tuning.input_deletion, input_jitter_ms: act on spikes, and stimulus {train_set.name} is made of currents; set "
             "both to 0."
         )
-    net = SpecNetwork(spec, "all")
+    net = SpecNetwork(spec, "all", recurrent_gradient=config.recurrent_gradient)
     _train(net, train_set, config, None, progress, None if teacher is None else SpecNetwork(teacher, "readout"))
     return _exported(net, train_set, "all", config, teacher)
 

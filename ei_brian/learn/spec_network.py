@@ -57,6 +57,10 @@ class SpecNetwork(nn.Module):
         Which weights: all, or those onto the readout population.
     surrogate : Surrogate, optional
         Gradient of the spike, in units of the distance from rest to threshold.
+    recurrent_gradient : bool
+        Whether the gradient also flows back through the projections that close a loop, from the cell that a spike reached to
+        the one that sent it. Without it (as in e-prop, Bellec et al. 2020, doi:10.1038/s41467-020-17236-y) their weights still
+        learn, each from what its own target does. The spikes are the same.
 
     Raises
     ------
@@ -64,7 +68,9 @@ class SpecNetwork(nn.Module):
         For a readout by spikes, another order of events, or an unknown ``trainable``.
     """
 
-    def __init__(self, spec: NetworkSpec, trainable: str = "all", surrogate: Surrogate | None = None) -> None:
+    def __init__(
+        self, spec: NetworkSpec, trainable: str = "all", surrogate: Surrogate | None = None, recurrent_gradient: bool = True
+    ) -> None:
         super().__init__()
         if spec.readout is None or spec.readout.needs_spikes:
             raise ConfigError("SpecNetwork: training needs a readout by membrane potential (max v, mean v or last v).")
@@ -75,6 +81,7 @@ class SpecNetwork(nn.Module):
             raise ConfigError("SpecNetwork: only networks in Brian2's own order of events can be trained through.")
         self.spec, self.readout_population, self.readout_kind = spec, spec.readout.population, spec.readout.kind
         self.surrogate = surrogate or FastSigmoid(2.0)
+        self.cut = frozenset() if recurrent_gradient else _in_loops(spec)
         self.weights = nn.ParameterDict()
         for projection in spec.projections:
             values: Any = projection.weights.toarray() if projection.sparse else np.asarray(projection.weights)
@@ -118,6 +125,15 @@ class SpecNetwork(nn.Module):
             run.step(step, None if given is None else {name: z[:, step] for name, z in given.items()})
         scores = run.scores(n_steps)
         return SpecActivity(given or {name: torch.stack(kept, dim=1) for name, kept in run.spikes.items()}, scores)
+
+
+def _in_loops(spec: NetworkSpec) -> frozenset[str]:
+    """Return the names of the projections from whose target a chain of projections leads back to their source."""
+    reached = {p.name: {p.name} for p in (*spec.inputs, *spec.cells)}
+    for _ in spec.projections:
+        for projection in spec.projections:
+            reached[projection.source] |= reached[projection.target]
+    return frozenset(p.name for p in spec.projections if p.source in reached[p.target])
 
 
 def _bounds(spec: NetworkSpec, projection: Projection) -> tuple[float | None, float | None]:
@@ -194,6 +210,7 @@ class _Forward:
     def _propagate(self, projection: Projection, sent: Mapping[str, torch.Tensor], step: int) -> None:
         source = projection.source
         z = self.events[:, step, self.inputs[source]] if source in self.inputs else sent[source]
+        z = z.detach() if projection.name in self.net.cut else z
         if projection.name in self.release:
             z = z * self.cells[source].values[self.release[projection.name]]
         queue = self.arrivals.setdefault((projection.target, projection.name), {})

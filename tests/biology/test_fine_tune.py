@@ -121,3 +121,25 @@ def test_teacher_and_distillation_belong_together(spec: NetworkSpec) -> None:
         fine_tune(made, train_set, FineTuning(distillation=1.0), teacher=replace(spec, dt_ms=0.5))
     with pytest.raises(ConfigError, match="chance below 1"):
         FineTuning(input_deletion=1.0)
+
+
+def test_the_gradient_is_cut_in_loops_alone(spec: NetworkSpec) -> None:
+    """Input → E ⇄ I, E → out: E and I are a loop; further layers behind it are not."""
+    made = diversify(spec, "cortex FS", "all", seed=1)
+    more = Population("E2", 6, "exc", "lif_exponential")
+    ahead = Projection("E2", "E", np.full((16, 6), 0.1, np.float32))
+    first = Projection("input", "E2", np.full((6, 12), 0.5, np.float32))
+    deep = NetworkSpec((*made.populations, more), (*made.projections, first, ahead), 1.0, Readout("out"))
+    assert SpecNetwork(deep, recurrent_gradient=False).cut == {"E_I", "I_E"}
+    shown = torch.from_numpy(np.asarray(some_input(8, 3).dense(np.float32)))
+
+    def gradients(through: bool) -> tuple[torch.Tensor, dict[str, bool]]:
+        net = SpecNetwork(deep, recurrent_gradient=through)
+        scores = net(shown).scores
+        scores.square().sum().backward()
+        return scores.detach(), {name: bool(w.grad is not None and w.grad.abs().sum() > 0) for name, w in net.weights.items()}
+
+    (full_scores, full), (cut_scores, cut) = gradients(True), gradients(False)
+    assert torch.equal(full_scores, cut_scores)
+    assert all(full.values())
+    assert [name for name, has in cut.items() if not has] == ["input_I", "E_I"]  # I reaches the readout through the loop alone
