@@ -43,7 +43,9 @@ from ei_brian.storage import load_spec, save_spec
 
 RESULTS = Path(__file__).parent / "measured"
 EPOCHS = {"digits": 16, "fashion": 8}
-TUNING = FineTuning(epochs=2, batch_size=128, learning_rate=0.003, distillation=10.0)
+TUNING = FineTuning(
+    epochs=4, batch_size=128, learning_rate=0.004, distillation=10.0, input_jitter_ms=2.0, recurrent_gradient=False
+)  # fmt: skip
 SETTINGS = {"iterations": 4, "most_trials": 80}
 SYNAPSES = {"biology": ("conductances", "conductance"), "mixed": ("conductances between cells", "current")}
 MIXES = {"cortex": "cortex FS/LTS", "CA3": "hippocampus CA3"}
