@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from ei_brian.core.population import Population
+from ei_brian.core.projection import Projection
+from ei_brian.core.readout import Readout
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
