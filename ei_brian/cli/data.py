@@ -29,6 +29,8 @@ def command(
             place = f"in {folder}" if folder.is_dir() else "not fetched"
             print(f"{known:<14} {place}   {source.licence}   {source.reference}")
     elif action == "fetch":
+        if not name:
+            raise ConfigError(f"data fetch: name a data set: {' or '.join(SOURCES)}.")
         print(fetch(name, data_dir, report=note))
     else:
         raise ConfigError(unknown_name("data: action", action, ("fetch", "list")))

@@ -33,6 +33,7 @@ def command(
     from ei_brian.storage import load_spec, save_spec
 
     check_folder(output)
+    settings = Settings(backend, threads, {"FS": 0.6, "LTS": 0.4})
     if pretrained:
         path = shipped_file("digits_ei80.h5")
         note(f"loading {path} …")
@@ -48,7 +49,6 @@ def command(
         spec = trained.spec
         output.mkdir(parents=True, exist_ok=True)
         save_spec(spec, output / "model.h5")
-    settings = Settings(backend, threads, {"FS": 0.6, "LTS": 0.4})
     report, facts = check_model(spec, None, settings, 0, note)
     page = write_report(report, output)
     if as_json:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ei_brian.cli.options import AsJson, BackendName, ModelFile, Threads
+from ei_brian.cli.options import AsJson, BackendName, DataName, ModelFile, Threads, Trials
 from ei_brian.cli.output import check_can_write, note, print_json
 
 __all__ = ["command"]
@@ -15,11 +15,11 @@ __all__ = ["command"]
 
 def command(
     model: ModelFile,
-    data: Annotated[str | None, typer.Option(help="Data set; the one the model was trained with when not given.")] = None,
+    data: DataName = None,
     mix: Annotated[str, typer.Option(help="Named mixture of cell types, for example 'hippocampus CA3'.")] = "cortex FS/LTS",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Model file of the last rung (.h5).")] = None,
     rungs: Annotated[int, typer.Option(min=0, help="How many rungs above the trained network; 0 for all.")] = 0,
-    trials: Annotated[int, typer.Option(min=0, help="Test trials; 0 for the whole test set.")] = 0,
+    trials: Trials = 0,
     backend: BackendName = "cpp_standalone",
     threads: Threads = 1,
     as_json: AsJson = False,

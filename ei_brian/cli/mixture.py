@@ -26,7 +26,7 @@ def parse_mix(text: str) -> dict[str, float] | None:
     if text.strip().lower() == "none":
         return None
     if "=" not in text:
-        return mixture(text.strip(), "inh", "--mix")
+        return mixture(text.strip(), "inh", "validate")
     shares: dict[str, float] = {}
     for part in text.split(","):
         name, _, share = part.partition("=")

@@ -13,17 +13,21 @@ __all__ = ["command"]
 def command(
     source: Annotated[Path, typer.Argument(help="Recording (.h5) of `ei-brian run`, or results folder of `ei-brian sweep`.")],
     model: Annotated[Path | None, typer.Option("--model", "-m", help="Model file of the recording.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write to.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder; if not given, report/ of a sweep, else ei_brian_report.")
+    ] = None,
     measure: Annotated[str, typer.Option(help="Column of a sweep's table.")] = "accuracy",
 ) -> None:
     """Write figures, tables and text: raster, rates and errors of a recording, or the robustness curves of a sweep."""
     from ei_brian.errors import ConfigError
 
-    if source.is_dir():
+    if source.is_dir() or source.suffix == ".csv":
         from ei_brian.report.robustness import robustness_report
 
         print(f"report: {robustness_report(source, output, measure)}")
         return
+    if not source.is_file():
+        raise ConfigError(f"{source}: is not there; give a recording of `ei-brian run` or a results folder of `ei-brian sweep`.")
     if model is None:
         raise ConfigError("--model: a recording holds numbers only; give the model file that it was made with.")
     from ei_brian.report.folder import check_folder, write_report

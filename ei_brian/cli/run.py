@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ei_brian.cli.options import AsJson, BackendName, ModelFile, Precision, Seed, Threads
+from ei_brian.cli.options import AsJson, BackendName, DataName, ModelFile, Precision, Seed, Threads, Trials
 from ei_brian.cli.output import check_can_write, note, print_json
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ __all__ = ["command"]
 def command(
     model: ModelFile,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Recording file to write (.h5).")] = None,
-    data: Annotated[str | None, typer.Option(help="Data set; if not given, the one of the training; imports have none.")] = None,
+    data: DataName = None,
     noise: Annotated[str, typer.Option(help="KIND=LEVEL,… of ei_brian.Noise, for example membrane_white=0.1.")] = "",
     seed: Seed = 0,
-    trials: Annotated[int, typer.Option(min=0, help="Test trials; 0 for the whole test set.")] = 0,
+    trials: Trials = 0,
     backend: BackendName = "cpp_standalone",
     dtype: Precision = "float64",
     threads: Threads = 1,

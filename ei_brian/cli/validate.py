@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ei_brian.cli.options import AsJson, BackendName, ModelFile, Threads
+from ei_brian.cli.options import AsJson, BackendName, DataName, ModelFile, Threads, Trials
 from ei_brian.cli.output import note, print_json
 
 __all__ = ["command"]
@@ -16,17 +16,14 @@ __all__ = ["command"]
 def command(
     model: ModelFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("ei_brian_report"),
-    data: Annotated[
-        str | None,
-        typer.Option(help="Data set (digits, or an .npz file); if not given, the one of the training; imports have none."),
-    ] = None,
+    data: DataName = None,
     mix: Annotated[
         str, typer.Option(help="What the inhibitory cells become: TYPE=SHARE,…, a mixture (hippocampus CA3), or 'none'.")
     ] = "FS=0.6,LTS=0.4",
     noise: Annotated[str, typer.Option(help="Kind of noise of the ladder, a field of ei_brian.Noise.")] = "membrane_white",
     levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.025,0.05,0.1,0.2,0.4",
     seeds: Annotated[int, typer.Option(min=1, help="Noise seeds per level.")] = 3,
-    trials: Annotated[int, typer.Option(min=0, help="Test trials; 0 for the whole test set.")] = 0,
+    trials: Trials = 0,
     backend: BackendName = "cpp_standalone",
     threads: Threads = 1,
     as_json: AsJson = False,

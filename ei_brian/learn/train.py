@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from os import PathLike
@@ -23,6 +24,8 @@ from ei_brian.learn.input_variation import vary_events
 from ei_brian.learn.network import Activity, EINetwork
 
 __all__ = ["History", "TrainingConfig", "load_checkpoint", "train"]
+
+INSTEAD = "give the file that a training keeps as its checkpoint, or delete it to train from the start."
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,12 +295,13 @@ class _Run:
         """Load the checkpoint if there is one, and say whether there was."""
         if not path.exists():
             return False
+        if not zipfile.is_zipfile(path):  # which every file of torch.save is
+            raise ConfigError(f"checkpoint {path}: is no checkpoint of a training, or was cut off; {INSTEAD}")
         try:
             state = torch.load(path, weights_only=True)
             same = (state["config"], state["made_for"]) == (asdict(self.config), self._made_for())
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, UnpicklingError) as error:
-            what = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ConfigError(f"checkpoint {path}: cannot be read ({what}); delete it to train from the start.") from error
+        except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, EOFError, UnpicklingError) as error:
+            raise ConfigError(f"checkpoint {path}: holds something else ({type(error).__name__}); {INSTEAD}") from error
         if not same:
             raise ConfigError(f"checkpoint {path}: was made with other settings; delete it, or give another path.")
         self.net.load_state_dict(state["network"])

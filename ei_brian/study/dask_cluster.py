@@ -70,6 +70,8 @@ def start_jobs(path: Path, prepare: Callable[[], Work]) -> DaskScheduler:
     ConfigError
         If Dask or dask-jobqueue are not installed, or the file is not understood.
     """
+    if not path.is_file():
+        raise ConfigError(f"scheduler {path}: is neither tcp://host:port nor a YAML file that is there; give one of them.")
     try:
         jobqueue, distributed, yaml = (import_module(name) for name in ("dask_jobqueue", "distributed", "yaml"))
     except ModuleNotFoundError as error:

@@ -59,6 +59,8 @@ def test_shell_completion_is_there(ei_brian: Callable) -> None:
     [
         ("info", "{tmp}/none.h5"), ("info", "{tmp}"), ("info", "{text}"), ("train", "{tmp}/none.toml"), ("train", "{text}"),
         ("train", "{config}", "-o", "{tmp}/no/folder/model.h5"), ("train", "{config}", "-o", "{tmp}"),
+        ("demo", "--backend", "nupmy", "-o", "{tmp}/report"), ("report", "{tmp}/none.h5"), ("data", "fetch"),
+        ("export", "{text}", "--config", "{config}", "-o", "{tmp}/model.h5"),
     ],
     ids=lambda arguments: " ".join(arguments),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from ei_brian.core.transform.curves import calibration_curves
 from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.forced import forced_jumps
+from ei_brian.core.transform.ladder import standard_rungs
 from ei_brian.core.transform.refine import refine_dt
 from ei_brian.core.transform.replay import replay
 from ei_brian.core.transform.trained import trained_network
@@ -97,6 +98,15 @@ def test_a_step_too_long_for_real_cells_is_made_shorter_where_it_was_said() -> N
     with pytest.raises(SpecError, match=r"say when you import a network \(dt_ms\)"):
         refine_dt(long, 1.0)
     assert diversify(spec, "FS", "all").dt_ms == 1.0  # as the message says
+
+
+def test_rungs_that_an_imported_network_has_no_place_for_are_left_out() -> None:
+    stimulus = shown(1)
+    forward, recurrent = small_spec("snntorch-Leaky-subtract"), split_by_sign(small_spec("snntorch-RLeaky-subtract"))
+    names = [name for name, _ in standard_rungs(forward, stimulus, "cortex FS")]
+    assert names[-1] == "conductances"  # no synapse between cells, and a readout that is a recurrence
+    names = [name for name, _ in standard_rungs(recurrent, stimulus, "cortex FS")]
+    assert names[-3:] == ["conductances", "delays of 1-2 ms", "short-term plasticity"]
 
 
 def test_delays_between_cells_of_a_network_that_has_none_are_refused_in_these_words() -> None:

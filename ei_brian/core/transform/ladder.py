@@ -98,27 +98,29 @@ def standard_rungs(
 
     With a calibration set: interneurons, all cells, conductances, delays of 1 to 2 ms, short-term plasticity of inhibition, a
     fine time step; each that changes what cells receive is calibrated. Without one: interneurons and all cells with the first
-    map only.
+    map only. Left out is what a network has no place for: delays and plasticity where no cell has a synapse onto another, a fine
+    time step where the readout is a recurrence in steps, as in imported networks.
     """
     inhibitory = any(p.role == "inh" for p in spec.cells)
-    swap = [("inhibitory", "inh")] if inhibitory else []
-    swap += [("excitatory", role) for role in ("exc", "mixed") if any(p.role == role for p in spec.cells)][:1]
+    swap = [("inhibitory cells", "inh")] if inhibitory else []
+    others = (("excitatory cells", "exc"), ("cells of both signs", "mixed"))
+    swap += [(words, role) for words, role in others if any(p.role == role for p in spec.cells)][:1]
     rungs: list[tuple[str, Transform]] = []
-    for word, role in swap:
-        rungs.append((f"{word} cells: {mix}", diversify(mix=mix, population=role, seed=seed)))
+    for words, role in swap:
+        rungs.append((f"{words}: {mix}", diversify(mix=mix, population=role, seed=seed)))
         if calibration_set is not None:
-            rungs.append((f"{word} cells calibrated", calibrate(calibration_set, trained=spec, iterations=iterations)))
+            rungs.append((f"{words} calibrated", calibrate(calibration_set, trained=spec, iterations=iterations)))
     if calibration_set is None:
         return tuple(rungs)
     again = calibrate(calibration_set, trained=spec, iterations=iterations)
     fine = calibrate(calibration_set, trained=spec, iterations=max(1, iterations // 2), most_trials=60)
-    rungs += [
-        ("conductances", _both(to_conductances(calibration_set), again)),
-        ("delays of 1-2 ms", with_delays(1.0, 2.0, seed=seed)),
-    ]
-    if inhibitory:
+    rungs.append(("conductances", _both(to_conductances(calibration_set), again)))
+    sources = {p.source for p in spec.projections if spec[p.source].role != "input" and spec[p.target].role != "readout"}
+    if sources:
+        rungs.append(("delays of 1-2 ms", with_delays(1.0, 2.0, seed=seed)))
+    if any(spec[name].role == "inh" for name in sources):
         rungs.append(("short-term plasticity", _both(with_short_term_plasticity("inh"), again)))
-    if dt_ms < spec.dt_ms:
+    if dt_ms < spec.dt_ms and not any(p.role == "readout" and p.neuron().method == "recurrence" for p in spec.cells):
         rungs.append((f"dt {dt_ms:g} ms", _both(refine_dt(dt_ms), fine)))
     return tuple(rungs)
 
