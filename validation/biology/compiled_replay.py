@@ -50,22 +50,7 @@ def _statements(text: str, known: set[str], indent: str) -> str:
     return "\n".join(lines)
 
 
-def source(program: Program, ports: tuple[str, ...]) -> str:
-    """Return the C++ program of a population; names of its own end in an underscore, which those of the catalogue never do."""
-    constants, states = sorted(program.constants), sorted(program.states)
-    text = " ".join((program.update, program.threshold, program.reset))
-    known = {*constants, *states}
-    inside = " " * 16
-    read = "\n".join(f"{inside}const float {name} = constant_[{i}][c_];" for i, name in enumerate(constants)
-                     if re.search(rf"\b{name}\b", text))  # fmt: skip
-    load = "\n".join(f"{inside}float {name} = state_[{i}][c_];" for i, name in enumerate(states))
-    add = "\n".join(f"{inside}{port} = {port} + arriving_[{i}][trial_*by_trial_[{i}] + step_*by_step_[{i}] + c_];"
-                    for i, port in enumerate(ports))  # fmt: skip
-    save = "\n".join(f"{inside}state_[{i}][c_] = {name};" for i, name in enumerate(states))
-    update = _statements(program.update, known, inside)
-    threshold = NUMBER.sub(lambda m: f"{float(m[1])!r}f", program.threshold)
-    reset = _statements(program.reset, known, inside + "    ")
-    return f"""{CPP}
+PROGRAM = """{cpp}
 static inline float clip(float x, float low, float high)
 {{
     float y = x < low ? low : x;
@@ -80,7 +65,7 @@ extern "C" void run(long n_trials_, long n_steps_, long n_cells_, const float** 
     for (long first_ = 0; first_ < n_cells_; first_ += 512)
     {{
         const long last_ = first_ + 512 < n_cells_ ? first_ + 512 : n_cells_;
-        for (int s_ = 0; s_ < {len(states)}; s_++) for (long c_ = first_; c_ < last_; c_++) state_[s_][c_] = start_[s_][c_];
+        for (int s_ = 0; s_ < {n_states}; s_++) for (long c_ = first_; c_ < last_; c_++) state_[s_][c_] = start_[s_][c_];
         for (long step_ = 0; step_ < n_steps_; step_++)
         {{
             unsigned char* out_ = spikes_ + trial_*out_trial_ + step_*out_step_;
@@ -103,6 +88,26 @@ extern "C" void run(long n_trials_, long n_steps_, long n_cells_, const float** 
     }}
 }}
 """
+
+
+def source(program: Program, ports: tuple[str, ...]) -> str:
+    """Return the C++ program of a population; names of its own end in an underscore, which those of the catalogue never do."""
+    constants, states = sorted(program.constants), sorted(program.states)
+    text = " ".join((program.update, program.threshold, program.reset))
+    known = {*constants, *states}
+    inside = " " * 16
+    read = "\n".join(f"{inside}const float {name} = constant_[{i}][c_];" for i, name in enumerate(constants)
+                     if re.search(rf"\b{name}\b", text))  # fmt: skip
+    load = "\n".join(f"{inside}float {name} = state_[{i}][c_];" for i, name in enumerate(states))
+    add = "\n".join(f"{inside}{port} = {port} + arriving_[{i}][trial_*by_trial_[{i}] + step_*by_step_[{i}] + c_];"
+                    for i, port in enumerate(ports))  # fmt: skip
+    save = "\n".join(f"{inside}state_[{i}][c_] = {name};" for i, name in enumerate(states))
+    update = _statements(program.update, known, inside)
+    threshold = NUMBER.sub(lambda m: f"{float(m[1])!r}f", program.threshold)
+    reset = _statements(program.reset, known, inside + "    ")
+    return PROGRAM.format(
+        cpp=CPP, n_states=len(states), read=read, load=load, update=update, threshold=threshold, add=add, reset=reset, save=save
+    )
 
 
 @lru_cache(maxsize=1)
