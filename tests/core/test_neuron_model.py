@@ -26,7 +26,7 @@ LIF = MODELS["lif_exponential"]
         ("update", "v = exponential(v, g)", r"exponential takes 1 argument"),
         ("update", "v += g", r"no assignment; write name = expression"),
         ("update", "v = v + gg", r"'gg' is not known\. Did you mean 'g'\?"),
-        ("update", "tau_mem = v", r"'tau_mem' is a parameter or a coefficient"),
+        ("update", "tau_mem = v", r"'tau_mem' is a parameter or coefficient"),
         ("update", "v = (g", r"cannot be read"),
         ("threshold", "v > v_threshold and g > 0", r"is no condition"),  # numpy has no `and` of arrays
         ("threshold", "v = 1", r"is no expression"),
