@@ -44,7 +44,8 @@ from ei_brian.storage import load_spec, save_spec
 RESULTS = Path(__file__).parent / "measured"
 EPOCHS = {"digits": 16, "fashion": 8}
 TUNING = FineTuning(
-    epochs=4, batch_size=128, learning_rate=0.004, distillation=10.0, input_jitter_ms=2.0, recurrent_gradient=False
+    epochs=4, batch_size=128, learning_rate=0.0015, distillation=10.0, input_deletion=0.1, input_jitter_ms=2.0,
+    recurrent_gradient=False,
 )  # fmt: skip
 SETTINGS = {"iterations": 4, "most_trials": 80}
 SYNAPSES = {"biology": ("conductances", "conductance"), "mixed": ("conductances between cells", "current")}
