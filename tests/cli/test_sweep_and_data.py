@@ -173,5 +173,7 @@ def test_data_lists_and_refuses(ei_brian: Callable, tmp_path: Path) -> None:
     shown = ei_brian("data", "list", "--data-dir", tmp_path)
     assert shown.code == 0
     assert "fashion-mnist  not fetched   MIT" in shown.out
+    listed = json.loads(ei_brian("data", "list", "--data-dir", tmp_path, "--json").out)
+    assert listed == {"fashion-mnist": None, "mnist": None}
     assert ei_brian("data", "fetch", "no-such", "--data-dir", tmp_path).code == 2
     assert ei_brian("data", "fitch").code == 2
