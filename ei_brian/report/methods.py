@@ -48,8 +48,8 @@ def methods(validation: Validation) -> str:
     kind = NOISE_KINDS[settings.noise]
     text += (
         f"Noise ({settings.noise}: {kind.meaning.rstrip('.')}) was drawn from counters (Philox, Salmon et al. 2011), "
-        f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''} per level. Intervals of accuracies are 95 % Wilson intervals over "
-        "trials (Wilson 1927); bands under noise are the range over seeds."
+        f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''} per level. Intervals of accuracies are 95 % Wilson intervals "
+        "over trials (Wilson 1927); bands under noise are the range over seeds."
     )
     return text
 
