@@ -62,7 +62,7 @@ SYNAPSES = {"biology": ("conductances", "conductance"), "mixed": ("conductances 
 MIXES = {"cortex": "cortex FS/LTS", "CA3": "hippocampus CA3"}
 PARTS = (
     "inh cortex", "inh CA3", "all cortex", "all CA3", "refit cortex", "tune cortex", "mixed cortex", "fine mixed cortex",
-    "tune mixed cortex", "biology cortex", "fine biology cortex",
+    "tune mixed cortex", "biology cortex", "fine biology cortex", "tune biology cortex",
 )  # fmt: skip
 
 Transform = Callable[[NetworkSpec], NetworkSpec]
