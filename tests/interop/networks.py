@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,9 @@ def _snn(kind: str, scale: float = 1.0, **arguments: Any) -> Case:
     def make() -> nn.Module:
         import snntorch
 
-        return getattr(snntorch, kind)(init_hidden=True, **arguments)  # type: ignore[no-any-return]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Inhibition is an unstable feature")  # of layers that are not flat; these are
+            return getattr(snntorch, kind)(init_hidden=True, **arguments)  # type: ignore[no-any-return]
 
     kept = {key: value for key, value in arguments.items() if key in ("reset_delay", "inhibition")}
     return Case("snntorch", kind, make, kept, scale)
