@@ -18,6 +18,8 @@ from ei_brian.learn.spec_network import SpecActivity, SpecNetwork
 
 __all__ = ["FineTuning", "fine_tune", "refit_readout"]
 
+MOST_RATE_CHANGE = 3.0  # a population whose rate changes by this factor is no longer the one that was calibrated
+SILENT = 1e-4  # spikes per cell and step below which a rate has no factor
 SMALL_LOSS = 0.2  # so small that chance decides between two batches
 
 
@@ -109,7 +111,7 @@ def fine_tune(
     DataError
         If the stimulus does not fit or has no labels, or the sets overlap with each other or with the calibration set.
     CalibrationError
-        If the loss rose instead of falling.
+        If the loss rose instead of falling, or a population fires more than three times as much as before, or less than a third.
     ConfigError
         For distillation without a teacher, a teacher without distillation, or varied input that is made of currents.
     """
@@ -221,6 +223,7 @@ def _train(
                 bar.set_postfix(loss=f"{losses[-1]:.3f}")
                 bar.update()
     _refuse_divergence(losses, config)
+    _refuse_other_rates(cost, net.spec.dt_ms)
 
 
 def _refuse_divergence(losses: list[float], config: FineTuning) -> None:
@@ -233,12 +236,25 @@ def _refuse_divergence(losses: list[float], config: FineTuning) -> None:
         )
 
 
+def _refuse_other_rates(cost: _Cost, dt_ms: float) -> None:
+    """Refuse a training after which a population fires so much more or less that it is another network, whatever its loss."""
+    for name, before in cost.goal.items():
+        start, end = float(before), cost.rates[name]
+        if start > SILENT and not start / MOST_RATE_CHANGE <= end <= start * MOST_RATE_CHANGE:
+            raise CalibrationError(
+                f"fine-tuning: population {name} fires {1e3 * end / dt_ms:.3g} Hz, before it {1e3 * start / dt_ms:.3g} Hz; no "
+                f"network is returned, since more than {MOST_RATE_CHANGE:g} times as much or as little is another one. Lower the "
+                "learning rate, set recurrent_gradient=False, or raise the rate_penalty."
+            )
+
+
 class _Cost:
     """What fine-tuning makes small: wrong answers, scores other than the teacher's, and rates other than at the start."""
 
     def __init__(self, config: FineTuning, teacher: SpecNetwork | None, with_rates: bool) -> None:
         self.config, self.teacher, self.with_rates = config, teacher, with_rates
-        self.goal: dict[str, torch.Tensor] = {}
+        self.goal: dict[str, torch.Tensor] = {}  # mean spikes per cell and step in the first batch
+        self.rates: dict[str, float] = {}  # in the last one
 
     def __call__(self, activity: SpecActivity, shown: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the cost of a batch."""
@@ -249,13 +265,13 @@ class _Cost:
             spread = (wanted - wanted.mean(dim=1, keepdim=True)).square().mean().clamp(min=1e-12)
             loss = loss + self.config.distillation * (activity.scores - wanted).square().mean() / spread
         if self.with_rates:
-            loss = loss + self.config.rate_penalty * _rate_cost(activity, self.goal)
+            loss = loss + self.config.rate_penalty * self._rates(activity)
         return loss
 
-
-def _rate_cost(activity: SpecActivity, goal: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Return the squared relative deviations of the mean rates from those of the first batch, which are kept in ``goal``."""
-    means = {name: z.mean() for name, z in activity.spikes.items()}
-    for name, mean in means.items():
-        goal.setdefault(name, mean.detach().clamp(min=1e-4))
-    return torch.stack([(means[name] / goal[name] - 1).square() for name in means]).sum()
+    def _rates(self, activity: SpecActivity) -> torch.Tensor:
+        """Return the squared relative deviations of the mean rates from those of the first batch."""
+        means = {name: z.mean() for name, z in activity.spikes.items()}
+        for name, mean in means.items():
+            self.goal.setdefault(name, mean.detach().clamp(min=SILENT))
+            self.rates[name] = mean.item()
+        return torch.stack([(means[name] / self.goal[name] - 1).square() for name in means]).sum()

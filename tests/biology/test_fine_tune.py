@@ -80,6 +80,13 @@ def test_a_training_that_diverges_returns_no_network(spec: NetworkSpec) -> None:
         fine_tune(made, some_input(96, 2), FineTuning(epochs=4, batch_size=16, learning_rate=3.0))
 
 
+def test_a_training_after_which_cells_fire_thrice_as_much_returns_no_network(spec: NetworkSpec) -> None:
+    made = diversify(spec, "cortex FS", "all", seed=1)
+    runaway = FineTuning(epochs=6, batch_size=16, learning_rate=0.4, rate_penalty=0.0)
+    with pytest.raises(CalibrationError, match=r"population E fires .* Hz, before it .* Hz; no network is returned"):
+        fine_tune(made, some_input(96, 2), runaway)
+
+
 def test_refitting_the_readout_changes_nothing_else(spec: NetworkSpec) -> None:
     made, train_set = diversify(spec, "cortex FS", "all", seed=1), some_input(48, 2)
     refitted = refit_readout(made, train_set, FineTuning(epochs=5, batch_size=16, learning_rate=0.05))
