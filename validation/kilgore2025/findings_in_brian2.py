@@ -12,6 +12,8 @@ from ei_brian.study.comparison import Curve, curves
 from ei_brian.study.statistics import Interval, PairedTest, holm, mean_interval, paired_test
 from ei_brian.study.table import read_table
 
+Named = tuple[str, str, PairedTest, float]  # noise, variant, test, corrected p
+
 
 def test_time(folder: Path, checked: str) -> list[str]:
     """Return what noise does at test time, per ratio, for LIF and for diverse interneurons."""
@@ -39,13 +41,23 @@ def _span(one: Interval) -> str:
     return f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})"
 
 
-def _by_kind(tests: Sequence[tuple[str, float]]) -> list[float]:
-    """Return p-values corrected by Holm within each kind of noise."""
+def _corrected(tests: Sequence[tuple[str, str, PairedTest]]) -> list[Named]:
+    """Return (noise, variant, test, p), with p corrected by Holm within each kind of noise."""
     made = np.full(len(tests), np.nan)
-    for kind in {kind for kind, _ in tests}:
-        own = [index for index, (other, _) in enumerate(tests) if other == kind]
-        made[own] = holm([tests[index][1] for index in own])
-    return made.tolist()
+    for kind in {kind for kind, *_ in tests}:
+        own = [index for index, (other, *_) in enumerate(tests) if other == kind]
+        made[own] = holm([tests[index][2].p for index in own])
+    return [(*entry, p) for entry, p in zip(tests, made.tolist(), strict=True)]
+
+
+def _difference(test: PairedTest) -> str:
+    gap = test.difference
+    return f"{gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
+
+
+def _row(entry: Named) -> str:
+    kind, variant, test, p = entry
+    return f"| {kind.replace('_', ' ')} | {variant} | {_difference(test)} | {test.effect_size:+.1f} | {p:.3g} |"
 
 
 def _inhibition_at_test_time(found: Sequence[Curve]) -> list[str]:
@@ -56,18 +68,11 @@ def _inhibition_at_test_time(found: Sequence[Curve]) -> list[str]:
         "Mean accuracy over the levels, against the network without inhibition of the same seed (Holm over the ratios of a kind):", "",
         "| noise | E:I | difference, 95 % interval | d | p (Holm) |", "| --- | --- | --- | ---: | ---: |",
     ]  # fmt: skip
-    corrected = _by_kind([(curve.noise, test.p) for curve, _, test in tests])
-    for (curve, _, test), p in zip(tests, corrected, strict=True):
-        gap = test.difference
-        lines.append(
-            f"| {curve.noise.replace('_', ' ')} | {curve.variant.split()[0]} | {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) | "
-            f"{test.effect_size:+.1f} | {p:.3g} |"
-        )
-    named = [(c.noise, c.variant.split()[0], test, p) for (c, _, test), p in zip(tests, corrected, strict=True)]
-    return [*lines, "", "Against the network without inhibition, by kind of noise:", "", *_gains(named)]
+    named = _corrected([(curve.noise, curve.variant.split()[0], test) for curve, _, test in tests])
+    return [*lines, *map(_row, named), "", "Against the network without inhibition, by kind of noise:", "", *_gains(named)]
 
 
-def _gains(tests: Sequence[tuple[str, str, PairedTest, float]]) -> list[str]:
+def _gains(tests: Sequence[Named]) -> list[str]:
     """Return for each kind of noise which variants keep more accuracy and which less (p after Holm below ALPHA)."""
     lines = []
     for kind in dict.fromkeys(kind for kind, *_ in tests):
@@ -92,15 +97,12 @@ def _diverse(found: Sequence[Curve]) -> list[str]:
         "Diverse Izhikevich interneurons (calibrated) against the LIF network that they came from (Holm over the ratios of a kind):", "",
         "| noise | variant | difference of the mean over levels, 95 % interval | d | p (Holm) |", "| --- | --- | --- | ---: | ---: |",
     ]  # fmt: skip
-    corrected = _by_kind([(other.noise, test.p) for _, other, test in tests])
-    for (_, other, test), p in zip(tests, corrected, strict=True):
-        gap = test.difference
-        span = f"{gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
-        lines.append(f"| {other.noise.replace('_', ' ')} | {other.variant} | {span} | {test.effect_size:+.1f} | {p:.3g} |")
+    compared = _corrected([(other.noise, other.variant, test) for _, other, test in tests])
+    lines += [*map(_row, compared)]
     lines += ["", "Without noise: " + "; ".join(
-        f"{name} {test.difference.mean:+.3f} ({test.difference.low:+.3f} to {test.difference.high:+.3f})" for name, test in quiet.items()
+        f"{name} {_difference(test)}" for name, test in quiet.items()
     ) + "."]  # fmt: skip
-    named = [(o.noise, o.variant.split()[0], test, p) for (_, o, test), p in zip(tests, corrected, strict=True)]
+    named = [(kind, variant.split()[0], test, p) for kind, variant, test, p in compared]
     return [
         *lines, "", "Diverse interneurons against LIF, by kind of noise (the level of membrane noise counts in each cell's own distance "
         "to threshold):", "", *_gains(named),

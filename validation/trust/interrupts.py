@@ -61,7 +61,7 @@ VERBS = {
     "train": Verb(("train", str(ROOT / "models" / "digits_ei80.toml"), "-o", "out.h5"), _started, 12.0, first_s=4.0),
     "build in progress": Verb(("run", MODEL, "-o", "out.h5"), _building, 3.0, fresh_cache=True),
     "run, compiled": Verb(("run", MODEL, "--noise", LONG_NOISE, "-o", "out.h5"), _running, 0.1),
-    "run, inside Python": Verb(("run", MODEL, "--backend", "numpy", "-o", "out.h5"), _said("running"), 1.5),
+    "run, inside Python": Verb(("run", MODEL, "--backend", "numpy", "-o", "out.h5"), _said("running"), 0.2),
     "validate": Verb(("validate", MODEL, "--backend", "numpy", "-o", "report"), _said("calibrating"), 6.0),
     "sweep": Verb(("sweep", str(SWEEP), "-o", "results", "--workers", "2"), _said("sweep:"), 6.0),
     "demo": Verb(("demo", "--pretrained", "-o", "report"), _said("loading"), 6.0),

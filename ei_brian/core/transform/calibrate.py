@@ -23,6 +23,7 @@ from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, fit_map
 from ei_brian.core.transform.forced_fit import fit_forced
 from ei_brian.core.transform.knobs import with_population, with_values
 from ei_brian.core.transform.pipe import pipeable
+from ei_brian.core.transform.refine import steps_within
 from ei_brian.core.transform.replay import jumps_of
 from ei_brian.core.transform.trained import trained_network
 from ei_brian.core.transform.trials import refuse_overlap, trial_hashes
@@ -153,8 +154,8 @@ def _take(stimulus: Stimulus, trials: np.ndarray[Any, Any]) -> Stimulus:
 
 
 def _factor(trained: NetworkSpec, spec: NetworkSpec) -> int:
-    factor = round(trained.dt_ms / spec.dt_ms)
-    if factor < 1 or abs(factor * spec.dt_ms - trained.dt_ms) > 1e-9 * trained.dt_ms:
+    factor = steps_within(trained.dt_ms, spec.dt_ms)
+    if not factor:
         raise SpecError(
             f"calibrate: the network has dt {spec.dt_ms:g} ms, the trained one {trained.dt_ms:g} ms; the latter must be a whole "
             "multiple. Use refine_dt with a whole factor."

@@ -21,7 +21,7 @@ from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.pipe import Transform
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
-from ei_brian.core.transform.refine import refine_dt
+from ei_brian.core.transform.refine import refine_dt, steps_within
 from ei_brian.core.transform.replay import filtered
 from ei_brian.core.transform.trials import calibration_trials, refuse_overlap, trial_hashes
 from ei_brian.errors import CalibrationError, SpecError
@@ -184,8 +184,8 @@ def ladder(
 
 
 def _factor(trained: NetworkSpec, spec: NetworkSpec) -> int:
-    factor = round(trained.dt_ms / spec.dt_ms)
-    if factor < 1 or abs(factor * spec.dt_ms - trained.dt_ms) > 1e-9 * trained.dt_ms:
+    factor = steps_within(trained.dt_ms, spec.dt_ms)
+    if not factor:
         raise SpecError(f"ladder: a rung has dt {spec.dt_ms:g} ms; {trained.dt_ms:g} ms must be a whole multiple of it.")
     return factor
 

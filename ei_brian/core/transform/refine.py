@@ -10,7 +10,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.errors import SpecError
 
-__all__ = ["refine_dt"]
+__all__ = ["refine_dt", "steps_within"]
 
 TOLERANCE = 1e-9
 
@@ -34,8 +34,8 @@ def refine_dt(spec: NetworkSpec, dt_ms: float = 0.1) -> NetworkSpec:
     SpecError
         If it is not, or for a model that is a recurrence without a time step.
     """
-    factor = round(spec.dt_ms / dt_ms) if np.isfinite(dt_ms) and dt_ms > 0 else 0
-    if factor < 1 or abs(factor * dt_ms - spec.dt_ms) > TOLERANCE * spec.dt_ms:
+    factor = steps_within(spec.dt_ms, dt_ms)
+    if not factor:
         raise SpecError(
             f"refine_dt.dt_ms: {dt_ms!r}; the present {spec.dt_ms:g} ms must be a whole multiple of it, for example "
             f"{spec.dt_ms / 10:g}."
@@ -53,6 +53,12 @@ def refine_dt(spec: NetworkSpec, dt_ms: float = 0.1) -> NetworkSpec:
     )
     made = replace(spec, projections=projections, dt_ms=spec.dt_ms / factor)
     return made.with_provenance("refine_dt", factor=factor, dt_ms=made.dt_ms)
+
+
+def steps_within(long_ms: float, short_ms: float) -> int:
+    """Return how many short steps make a long one; 0 where no whole number of them does, to a billionth for their rounding."""
+    factor = round(long_ms / short_ms) if np.isfinite(short_ms) and short_ms > 0 else 0
+    return factor if abs(factor * short_ms - long_ms) <= TOLERANCE * long_ms else 0
 
 
 def _instead(spec: NetworkSpec) -> str:
