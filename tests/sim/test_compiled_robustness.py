@@ -10,14 +10,18 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ei_brian.errors import BackendError
-from ei_brian.sim.standalone import program, toolchain
+from ei_brian.sim.backend import Backend
+from ei_brian.sim.standalone import compiled_run, program, toolchain
+from ei_brian.sim.standalone.data_file import HEADER, SECTION, write_data
 from ei_brian.sim.standalone.launch import Share, _believe, launch, shares
 from ei_brian.sim.standalone.outputs import Span, read_counts, read_events, read_scores, read_traces
+from tests.conftest import random_spec, random_stimulus
 from tests.sim.networks import biological_network
 from tests.sim.waiting import wait_for
 
@@ -122,6 +126,23 @@ def test_the_first_failure_ends_the_run(tmp_path: Path) -> None:
     assert time.monotonic() - began < 60
     assert told == [7]
     assert not processes_in(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [HEADER.size + SECTION.size - 1, HEADER.size + 200], ids=["mark of use", "filling of a name"])
+def test_a_list_of_sections_with_one_other_bit_is_refused_even_where_it_says_the_same(
+    place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(path: Path, arrays: Any) -> dict[str, int]:
+        checks = write_data(path, arrays)
+        data = bytearray(path.read_bytes())
+        data[place] ^= 1
+        path.write_bytes(data)
+        return checks
+
+    monkeypatch.setattr(compiled_run, "write_data", damaged)
+    with pytest.raises(BackendError, match="its table of sections is damaged"):
+        Backend("cpp_standalone").run(random_spec(), random_stimulus(n_trials=2))
 
 
 def test_no_compiler_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

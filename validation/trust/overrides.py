@@ -23,6 +23,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import BackendError
 from ei_brian.sim.backend import Backend
 from ei_brian.sim.standalone import compiled_run
+from ei_brian.sim.standalone.data_file import HEADER, SECTION, checksum
 from validation.trust.cases import RELEASE, izhikevich, lif, stimulus
 from validation.trust.results import table, write_result
 
@@ -171,27 +172,20 @@ def _flipped(data: bytes, where: float) -> bytes:
 
 
 def _in_padding(before: bytes, after: bytes) -> bool:
-    """Tell whether two files differ in no byte that means anything: filling between sections and after names."""
+    """Tell whether two files differ in no byte that means anything: filling between sections."""
     if len(before) != len(after):
         return False
     count = int.from_bytes(before[8:16], "little")
     means = bytearray(len(before))
-    means[:24] = b"\1" * 24
-    for k in range(count):
-        at = 24 + 248 * k
-        name = before[at : at + 208].index(b"\0")
-        means[at : at + name + 1] = b"\1" * (name + 1)
-        means[at + 208 : at + 212] = b"\1" * 4
-        means[at + 216 : at + 240] = b"\1" * 24
-        offset, size = (int.from_bytes(before[at + p : at + p + 8], "little") for p in (216, 224))
+    start = HEADER.size + SECTION.size * count
+    means[:start] = b"\1" * start
+    for _, _, offset, size, _, _ in SECTION.iter_unpack(before[HEADER.size : start]):
         means[offset : offset + size] = b"\1" * size
     return not any(m and a != b for m, a, b in zip(means, before, after, strict=True))
 
 
 def _read_back(backend: Backend, spec: NetworkSpec, noise: Noise | None, counts: Counter[tuple[str, str]]) -> list[str]:
     """Compare what the program echoes with the arrays that it was given, value by value where one is changed."""
-    from ei_brian.sim.standalone.data_file import checksum
-
     real_write, real_launch, seen = compiled_run.write_data, compiled_run.launch, {}
 
     def write(path: Path, arrays: Arrays) -> dict[str, int]:

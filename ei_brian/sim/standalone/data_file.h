@@ -48,6 +48,8 @@ inline uint64_t checksum(const char* bytes, size_t size) {  // words of 8 bytes,
   return total;
 }
 
+constexpr size_t HEADER = 32;  // mark, number of sections, bytes of the file, checksum of the table of sections
+
 struct Section {
   char name[208];
   char kind[8];
@@ -70,17 +72,19 @@ struct DataFile {
     struct stat about;
     if (file < 0 || fstat(file, &about) != 0) fail(3, "data file: %s", std::strerror(errno));
     const size_t size = size_t(about.st_size);
-    if (size < 24) fail(3, "data file: %zu bytes, shorter than its header", size);
+    if (size < HEADER) fail(3, "data file: %zu bytes, shorter than its header", size);
     base = static_cast<const char*>(mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0));
     if (base == MAP_FAILED) fail(3, "data file: %s", std::strerror(errno));
     ::close(file);
-    uint64_t count, total;
+    uint64_t count, total, check;
     std::memcpy(&count, base + 8, 8);
     std::memcpy(&total, base + 16, 8);
-    if (std::memcmp(base, "EIDATA01", 8) != 0 || total != size || count > (size - 24) / sizeof(Section))
+    std::memcpy(&check, base + 24, 8);
+    if (std::memcmp(base, "EIDATA02", 8) != 0 || total != size || count > (size - HEADER) / sizeof(Section))
       fail(3, "data file: wrong mark or size");
+    if (checksum(base + HEADER, count * sizeof(Section)) != check) fail(3, "data file: its table of sections is damaged");
     sections.resize(count);
-    std::memcpy(sections.data(), base + 24, count * sizeof(Section));
+    std::memcpy(sections.data(), base + HEADER, count * sizeof(Section));
     for (Section& s : sections) {
       if (s.offset > size || s.bytes > size - s.offset || s.offset % 64) fail(3, "data file: section %.200s leaves the file", s.name);
       if (checksum(base + s.offset, s.bytes) != s.check) fail(3, "data file: section %.200s is damaged", s.name);

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from ei_brian.errors import BackendError
 
-__all__ = ["checksum", "write_data"]
+__all__ = ["HEADER", "SECTION", "checksum", "write_data"]
 
-MARK, ALIGNMENT = b"EIDATA01", 64
+MARK, ALIGNMENT = b"EIDATA02", 64
+HEADER = struct.Struct("<8sQQQ")  # mark, sections, bytes of the file, checksum of the table of sections
 SECTION = struct.Struct("<208s8sQQQQ")
 KINDS = ("<f4", "<f8", "<i4", "<i8")
 Array = npt.NDArray[Any]
@@ -52,7 +53,7 @@ def write_data(path: Path, arrays: Mapping[str, Array]) -> dict[str, int]:
     BackendError
         For a value that is not finite, an array of another kind, a name that is too long, or a disk that is full.
     """
-    sections, offset = [], 24 + SECTION.size * len(arrays)
+    sections, offset = [], HEADER.size + SECTION.size * len(arrays)
     checks = {}
     for name, array in arrays.items():
         _check(name, array)
@@ -60,9 +61,11 @@ def write_data(path: Path, arrays: Mapping[str, Array]) -> dict[str, int]:
         checks[name] = checksum(array)
         sections.append(SECTION.pack(name.encode(), array.dtype.str.encode(), offset, array.nbytes, checks[name], 0))
         offset += array.nbytes
+    listed = b"".join(sections)
+    header = HEADER.pack(MARK, len(arrays), offset, checksum(np.frombuffer(listed, dtype=np.uint8)))
     try:
         with path.open("wb") as file:
-            file.write(MARK + struct.pack("<QQ", len(arrays), offset) + b"".join(sections))
+            file.write(header + listed)
             for array in arrays.values():
                 file.write(b"\0" * (-file.tell() % ALIGNMENT))
                 file.write(np.ascontiguousarray(array).data)
