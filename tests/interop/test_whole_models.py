@@ -201,6 +201,7 @@ def test_cells_of_spikingjelly_without_a_model_are_refused_by_name() -> None:
 
 
 def test_missing_and_other_versions_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("snntorch")
     monkeypatch.setitem(frameworks.SUPPORTED, "snntorch", "0.1")
     with pytest.raises(ConfigError, match=r"0\.1\.x is what"):
         frameworks.framework("snntorch")
