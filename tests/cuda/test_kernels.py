@@ -1,10 +1,12 @@
-"""Kernels one by one: run as plain C++ against numpy, and compiled by nvcc to see which instructions they are made of."""
+"""Kernels one by one: run on the processor against numpy, and compiled by nvcc to see which instructions they are made of."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 from ei_brian.core.noise.philox import normals, uniforms
 from ei_brian.sim.cuda.flags import EXACT
-from ei_brian.sim.preferences import COMPILER_FLAGS
+from tests.cuda.processor import environment, install_toolkit
 
 SIZES, BATCH = (1, 31, 32, 33, 70, 1100), 3
 SEED, STREAM, STEP, FIRST = 0x0123456789ABCDEF, 0xFFFFFFF0, 7, 5
@@ -21,6 +23,9 @@ SEED, STREAM, STEP, FIRST = 0x0123456789ABCDEF, 0xFFFFFFF0, 7, 5
 SPIKES = f"""
 #include <cstdio>
 #include "device_run.h"
+__global__ void find_listed(ei::SpikeOutput out, const char* flags) {{
+  ei::find_spikes(out, [=](int id) {{ return flags[id] != 0; }});
+}}
 int main() {{
   for (int size : {{{", ".join(map(str, SIZES))}}}) {{
     const int n = size * {BATCH}, words = (size + 31) / 32;
@@ -29,7 +34,7 @@ int main() {{
     std::vector<uint32_t> mask(words * {BATCH}, 0);
     for (int k = 0; k < n; k++) flags[k] = (k * 2654435761u >> 7) % 3 == 0;
     ei::SpikeOutput out{{list.data(), count.data(), mask.data(), total.data(), size, words, 2}};
-    EI_LAUNCH_TOGETHER(ei::find_listed, {BATCH}, ei::threads_for(size), out, flags.data());
+    EI_LAUNCH(find_listed, {BATCH}, ei::threads_for(size), out, flags.data());
     fwrite(flags.data(), 1, n, stdout);
     fwrite(list.data(), 4, n, stdout);
     fwrite(count.data(), 4, {BATCH}, stdout);
@@ -54,6 +59,9 @@ int main() {{
       }}
 }}
 """
+BARRIERS = (  # of find_spikes: between counts and their sum, and before the next tile overwrites them
+    "    __syncthreads();\n    int place = n;", "    __syncthreads();\n  }\n  for (int k = n + thread;",
+)  # fmt: skip
 EVERY_KERNEL = """
 #include "device_run.h"
 template struct ei::DeviceRun<float>;
@@ -67,18 +75,33 @@ def _headers() -> list[str]:
     return [f"-I{resources.files('ei_brian.sim') / part}" for part in ("standalone", "cuda")]
 
 
-def _run(text: str, folder: Path, *more: str) -> bytes:
-    if shutil.which("g++") is None:
-        pytest.skip("no compiler")
-    (folder / "kernels.cpp").write_text(text, encoding="utf-8")
-    flags = ["-O1" if flag == "-O3" else flag for flag in COMPILER_FLAGS if not flag.startswith("-march")]
-    command = ["g++", *flags, *more, *_headers(), str(folder / "kernels.cpp"), "-o", str(folder / "kernels")]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-    return subprocess.run([folder / "kernels"], check=True, capture_output=True, timeout=60).stdout
+def _program(text: str, folder: Path, changes: dict[str, str] | None = None) -> Path:
+    """Compile a program for the processor; ``changes`` are made in the text of the kernels."""
+    toolkit = install_toolkit(folder / "toolkit")
+    sources = folder / "sources"
+    sources.mkdir()
+    for part in ("standalone", "cuda"):
+        for header in Path(str(resources.files("ei_brian.sim") / part)).glob("*.h"):
+            shutil.copyfile(header, sources / header.name)
+    kernels = (sources / "kernels.h").read_text(encoding="utf-8")
+    for old, new in (changes or {}).items():
+        assert old in kernels
+        kernels = kernels.replace(old, new, 1)
+    (sources / "kernels.h").write_text(kernels, encoding="utf-8")
+    (sources / "program.cu").write_text(text, encoding="utf-8")
+    command = [sys.executable, str(toolkit / "bin" / "nvcc"), str(sources / "program.cu"), "-o", str(folder / "program")]
+    made = environment(toolkit, folder, thrust=False)
+    subprocess.run(command, env=made, check=True, capture_output=True, timeout=300)
+    return folder / "program"
+
+
+def _run(program: Path, order: str | None = None) -> bytes:
+    made = os.environ | ({} if order is None else {"CPU_DEVICE_ORDER": order})
+    return subprocess.run([program], env=made, check=True, capture_output=True, timeout=60).stdout
 
 
 def test_spikes_are_listed_in_order_for_each_trial(tmp_path: Path) -> None:
-    out, at = _run(SPIKES, tmp_path), 0
+    out, at = _run(_program(SPIKES, tmp_path)), 0
 
     def read(kind: type, count: int) -> np.ndarray:
         nonlocal at
@@ -103,18 +126,19 @@ def test_spikes_are_listed_in_order_for_each_trial(tmp_path: Path) -> None:
 
 
 def test_threads_in_any_order_list_the_same_spikes(tmp_path: Path) -> None:
-    """Blocks and threads from the last to the first; without the barrier before the counts are read, the lists are wrong."""
-    kernels = (resources.files("ei_brian.sim") / "cuda" / "kernels.h").read_text(encoding="utf-8")
-    forward, backward = _run(SPIKES, tmp_path), _run(SPIKES, tmp_path, "-DEI_REVERSED")
-    assert forward == backward
-    (tmp_path / "kernels.h").write_text(kernels.replace("    __syncthreads();\n", "", 1), encoding="utf-8")
-    device_run = (resources.files("ei_brian.sim") / "cuda" / "device_run.h").read_text(encoding="utf-8")
-    (tmp_path / "device_run.h").write_text(device_run, encoding="utf-8")
-    assert _run(SPIKES, tmp_path, "-DEI_REVERSED") != forward, "the planted fault was not found"
+    """Without the barrier before the counts are read, or the one before they are written again, the lists are wrong."""
+    right = _program(SPIKES, tmp_path)
+    expected = _run(right)
+    orders = ("reversed", *map(str, range(8)))
+    assert all(_run(right, order) == expected for order in orders)
+    for number, barrier in enumerate(BARRIERS):
+        (tmp_path / str(number)).mkdir()
+        wrong = _program(SPIKES, tmp_path / str(number), {barrier: barrier.replace("__syncthreads();", "")})
+        assert any(_run(wrong, order) != expected for order in orders), f"the planted fault was not found: {barrier!r}"
 
 
 def test_noise_of_the_device_is_that_of_numpy_to_the_bit(tmp_path: Path) -> None:
-    out, at = np.frombuffer(_run(DRAWS, tmp_path), dtype=np.float32), 0
+    out, at = np.frombuffer(_run(_program(DRAWS, tmp_path)), dtype=np.float32), 0
     for size in SIZES:
         for make in (normals, uniforms):
             expected = np.stack([make(SEED, STREAM, np.array(FIRST + k), np.array(STEP), size) for k in range(BATCH)])

@@ -187,3 +187,27 @@ def cell_network(seed: int = 4) -> NetworkSpec:
             projections.append(Projection(source.name, name, table, port, delay_steps=number % 3))
         projections.append(Projection(name, name, (0.05 * rng.random((5, 5))).astype(np.float32), ports[0], delay_steps=1))
     return NetworkSpec(tuple(populations), tuple(projections), 1.0, name="cells")
+
+
+N_TILED = 1100  # cells: more than two tiles of targets of a sparse table on a GPU
+
+
+def tiled_network() -> NetworkSpec:
+    """Return a sparse recurrent network of many cells, each synapse with a delay of its own, and a dense input of 16 units."""
+    rng = np.random.default_rng(4)
+    table = sparse.random_array((N_TILED, N_TILED), density=0.02, rng=rng, format="csr", dtype=np.float32)
+    table.data[:] = (table.data - 0.45) * 0.3
+    delays = rng.integers(0, 4, table.nnz).astype(np.int32)
+    first = rng.random((N_TILED, N_INPUTS), dtype=np.float32) * np.float32(0.9)
+    out = rng.normal(0, 0.1, (SIZES["out"], N_TILED)).astype(np.float32)
+    populations = (
+        Population("input", N_INPUTS, "input"),
+        Population("cells", N_TILED, "mixed", "lif_exponential"),
+        Population("out", SIZES["out"], "readout", "leaky_readout"),
+    )
+    projections = (
+        Projection("input", "cells", first),
+        Projection("cells", "cells", table, delay_steps=delays),
+        Projection("cells", "out", out),
+    )
+    return NetworkSpec(populations, projections, 1.0, MAX_V)

@@ -1,10 +1,13 @@
 // Bytes per second of what propagation does: each block adds random rows of 200 floats of a table that fits into the L2 cache; and of
-// copying 2 GiB of device memory. Prints both.
+// copying device memory. Prints both.
+//
+//     bandwidth BLOCKS FLOATS
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
-constexpr int ROWS = 1000, WIDTH = 200, EVENTS = 400, BLOCKS = 20000;
+constexpr int ROWS = 1000, WIDTH = 200, EVENTS = 400;
 
 __global__ void add_rows(const float* table, const int* rows, float* out) {
   const int j = threadIdx.x;
@@ -35,22 +38,24 @@ template <class Work> double seconds(Work work) {
   return ms * 1e-3;
 }
 
-int main() {
+int main(int count, char** words) {
+  if (count != 3) return 2;
+  const int blocks = std::atoi(words[1]);
   float *table, *out;
   int* rows;
   std::vector<int> numbers(65536);
   uint32_t state = 1;
   for (int& row : numbers) { state = state * 1664525u + 1013904223u; row = int((state >> 8) % ROWS); }
   cudaMalloc(&table, sizeof(float) * ROWS * WIDTH);
-  cudaMalloc(&out, sizeof(float) * BLOCKS * WIDTH);
+  cudaMalloc(&out, sizeof(float) * blocks * WIDTH);
   cudaMalloc(&rows, sizeof(int) * numbers.size());
   cudaMemset(table, 0, sizeof(float) * ROWS * WIDTH);
   cudaMemcpy(rows, numbers.data(), sizeof(int) * numbers.size(), cudaMemcpyHostToDevice);
-  const double rows_seconds = seconds([&] { add_rows<<<BLOCKS, 224>>>(table, rows, out); });
-  const size_t n = size_t(1) << 27;
+  const double rows_seconds = seconds([&] { add_rows<<<blocks, 224>>>(table, rows, out); });
+  const size_t n = size_t(std::atoll(words[2])) / 4;
   float4 *from, *to;
   if (cudaMalloc(&from, n * 16) != cudaSuccess || cudaMalloc(&to, n * 16) != cudaSuccess) return 1;
   const double copy_seconds = seconds([&] { copy<<<unsigned((n + 255) / 256), 256>>>(from, to, n); });
   if (cudaDeviceSynchronize() != cudaSuccess) return 1;
-  std::printf("%.6g %.6g\n", double(BLOCKS) * EVENTS * WIDTH * 4 / rows_seconds, 2.0 * n * 16 / copy_seconds);
+  std::printf("%.6g %.6g\n", double(blocks) * EVENTS * WIDTH * 4 / rows_seconds, 2.0 * n * 16 / copy_seconds);
 }

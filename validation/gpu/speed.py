@@ -19,12 +19,26 @@ from ei_brian.sim.cuda.toolkit import find_toolkit
 from validation.benchmarks.network import network
 from validation.gpu.large import large_network, large_stimulus, many_trials
 
-__all__ = ["LargeSpeed", "Speed", "bandwidth", "large_speed", "prototype_speed", "warm_up"]
+__all__ = ["FULL", "QUICK", "LargeSpeed", "Sizes", "Speed", "bandwidth", "large_speed", "prototype_speed", "warm_up"]
 
 ROOT = Path(__file__).resolve().parents[2]
-BATCH, REPEATS, HIDDEN, OUT, N_ROW_BYTES = 10_000, 3, 200, 10, 840  # a spike of the hidden layer reads 200 + 10 floats
-ROW_BYTES = {"input": 800, "hidden": N_ROW_BYTES}
+REPEATS, ROW_BYTES = 3, {"input": 800, "hidden": 840}  # a spike of the hidden layer reads 200 + 10 floats
 STATE_BYTES = 4 * (2 * 2 * 210 + 200)  # of a trial and step: v and g of 210 cells read and written, a list of spikes
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured: trials side by side and in all, neurons of the large network, blocks that add rows, floats copied."""
+
+    trials: int
+    many_trials: int
+    neurons: int
+    row_blocks: int
+    copied_floats: int
+
+
+FULL = Sizes(10_000, 100_000, 100_000, 20_000, 1 << 29)
+QUICK = Sizes(20, 60, 1_000, 2, 1 << 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +67,14 @@ class LargeSpeed:
     n_spikes: int
 
 
-def gpu_backend() -> Backend:
+def gpu_backend(sizes: Sizes) -> Backend:
     """Return the backend of the prototype."""
-    return Backend("cuda_standalone", dtype="float32", record="counts", batch=BATCH)
+    return Backend("cuda_standalone", dtype="float32", record="counts", batch=sizes.trials)
 
 
-def warm_up() -> None:
+def warm_up(sizes: Sizes) -> None:
     """Build the programs of the prototype."""
-    gpu_backend().run(network(), many_trials(10))
+    gpu_backend(sizes).run(network(), many_trials(10))
     Backend("cpp_standalone", dtype="float32", threads=2, record="counts").run(network(), many_trials(10))
 
 
@@ -77,10 +91,10 @@ def _torch(n_trials: int, threshold: float) -> tuple[float, float] | None:
     return plain, tf32
 
 
-def prototype_speed(n_trials: int, threshold: float, with_cpu: bool = True, with_torch: bool = True) -> Speed:
+def prototype_speed(sizes: Sizes, n_trials: int, threshold: float, with_cpu: bool = True) -> Speed:
     """Measure the prototype network, the median of three runs."""
     spec, stimulus = network(threshold=threshold), many_trials(n_trials)
-    runs = [gpu_backend().run(spec, stimulus) for _ in range(REPEATS)]
+    runs = [gpu_backend(sizes).run(spec, stimulus) for _ in range(REPEATS)]
     loops = [recording.backend["loop_seconds"] for recording in runs]
     calls = [recording.run_seconds for recording in runs]
     cpu = None
@@ -89,20 +103,20 @@ def prototype_speed(n_trials: int, threshold: float, with_cpu: bool = True, with
         cpu = float(np.median([backend.run(spec, stimulus).backend["loop_seconds"] for _ in range(REPEATS)]))
     hidden = float(runs[0].counts["hidden"].sum())
     rows = ROW_BYTES["input"] * stimulus.events.n_events + ROW_BYTES["hidden"] * hidden
-    torch = _torch(n_trials, threshold) if with_torch else None
+    torch = _torch(n_trials, threshold)
     states = float(STATE_BYTES) * n_trials * stimulus.n_steps
     return Speed(n_trials, runs[0].rate_hz("hidden"), float(np.median(loops)), float(np.median(calls)), cpu, torch, rows, states)
 
 
-def large_speed() -> list[LargeSpeed]:
-    """Measure the network of 100,000 neurons, with sums in order and as they come."""
-    spec = large_network()
+def large_speed(sizes: Sizes) -> list[LargeSpeed]:
+    """Measure the network of many neurons, with sums in order and as they come."""
+    spec = large_network(sizes.neurons)
     found = []
     for n_trials in (1, 8):
         stimulus = large_stimulus(n_trials)
         for summation in ("ordered", "atomic"):
             backend = Backend("cuda_standalone", dtype="float32", record="counts", batch=8, summation=summation)
-            found.append(_large(summation, backend.run(spec, stimulus), spec.projections[1].n_synapses / 100_000))
+            found.append(_large(summation, backend.run(spec, stimulus), spec.projections[1].n_synapses / sizes.neurons))
     return found
 
 
@@ -112,7 +126,7 @@ def _large(summation: str, recording: Recording, fan_out: float) -> LargeSpeed:
     return LargeSpeed(summation, recording.n_trials, recording.rate_hz("hidden"), ms, events, n_spikes)
 
 
-def bandwidth() -> tuple[float, float]:
+def bandwidth(sizes: Sizes) -> tuple[float, float]:
     """Return bytes per second of adding random rows from the cache of the GPU, and of copying its memory."""
     source = Path(__file__).with_name("bandwidth.cu")
     with tempfile.TemporaryDirectory() as folder:
@@ -120,5 +134,6 @@ def bandwidth() -> tuple[float, float]:
         architecture = f"-arch=sm_{capability_of(gpu_flags()).replace('.', '')}"
         command = [str(find_toolkit().nvcc), "-O3", "-std=c++17", architecture, str(source), "-o", str(program)]
         subprocess.run(command, check=True, capture_output=True)
-        words = subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
+        amounts = [str(sizes.row_blocks), str(sizes.copied_floats)]
+        words = subprocess.run([program, *amounts], check=True, capture_output=True, text=True).stdout.split()
     return float(words[0]), float(words[1])

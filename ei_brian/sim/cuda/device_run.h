@@ -7,14 +7,11 @@
 #include <vector>
 #include "kernels.h"
 
-#ifdef __CUDACC__
 #define EI_LAUNCH(kernel, blocks, threads, ...) \
   do { \
     kernel<<<blocks, threads>>>(__VA_ARGS__); \
     ei::check(cudaGetLastError(), "launch"); \
   } while (0)
-#define EI_LAUNCH_TOGETHER EI_LAUNCH
-#endif
 
 namespace ei {
 
@@ -316,7 +313,7 @@ template <class T> struct DeviceRun : Session<T> {
     p.work.now = now();
     if (p.work.source.past_list) EI_LAUNCH(remember<T>, active, std::min(THREADS, threads_for(p.work.source.size)), p.work.source, batch, now());
     if (p.sparse && in_order) {
-      EI_LAUNCH_TOGETHER(add_sparse_in_order<T>, dim3(active, (ND + SPARSE_TILE - 1) / SPARSE_TILE), 32, p.work);
+      EI_LAUNCH(add_sparse_in_order<T>, dim3(active, (ND + SPARSE_TILE - 1) / SPARSE_TILE), 32, p.work);
     } else if (p.sparse) {
       const unsigned strands = unsigned(std::max(1, std::min(1024, 65536 / active)));
       EI_LAUNCH(add_sparse_atomic<T>, dim3(active, std::min(strands, blocks_of(p.work.source.size, 4))), 128, p.work);
@@ -342,15 +339,6 @@ template <class T> struct DeviceRun : Session<T> {
   }
 
   void compete(const T* margin, T* winner, int size) { EI_LAUNCH(find_winners<T>, blocks_of(active), THREADS, margin, winner, size, active); }
-#ifndef __CUDACC__
-  void emulate_threshold(int index, const int32_t* spikes_of_brian2) {
-    const int n = groups[index].size * batch;
-    std::vector<char> flags(n, 0);
-    for (int k = 0; k < spikes_of_brian2[n]; k++) flags[spikes_of_brian2[k]] = 1;
-    EI_LAUNCH_TOGETHER(find_listed, batch, threads_for(groups[index].size), spikes(index), flags.data());
-  }
-  int32_t* list_of(int size) { return on_device<int32_t>(size_t(size) * batch); }
-#endif
 };
 
 }  // namespace ei

@@ -1,15 +1,9 @@
 // What runs on the GPU beside Brian2's own kernels: spikes in order, noise, propagation by rows, recording.
-// The same source compiles for a GPU (nvcc -fmad=false) and, over emulation.h, as plain C++.
+// Compiled with -fmad=false: the bits are those of the reference.
 #pragma once
 #include "counter.h"
 #include "session.h"
-#ifdef __CUDACC__
 #include <cuda_runtime.h>
-#define EI_INLINE __device__ __forceinline__
-#else
-#include "emulation.h"
-#define EI_INLINE inline
-#endif
 
 namespace ei {
 
@@ -23,7 +17,7 @@ struct SpikeOutput {
   int size, words, active;
 };
 
-template <class Condition> EI_INLINE void find_spikes(const SpikeOutput& out, Condition condition) {
+template <class Condition> __device__ __forceinline__ void find_spikes(const SpikeOutput& out, Condition condition) {
   __shared__ int found[32];
   const int trial = blockIdx.x, thread = threadIdx.x, lane = thread % 32, warp = thread / 32, warps = blockDim.x / 32;
   const int base = trial * out.size;
@@ -51,10 +45,6 @@ template <class Condition> EI_INLINE void find_spikes(const SpikeOutput& out, Co
 }
 
 inline int threads_for(int size) { return std::min(1024, (std::max(size, 1) + 31) / 32 * 32); }
-
-inline __global__ void find_listed(SpikeOutput out, const char* flags) {
-  find_spikes(out, [=](int id) { return flags[id] != 0; });
-}
 
 inline __global__ void record_unsorted(SpikeOutput out, const int32_t* spikes, int n_neurons) {  // Brian2's own list, its length behind it
   const int k = blockIdx.x * blockDim.x + threadIdx.x;

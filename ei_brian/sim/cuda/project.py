@@ -20,7 +20,7 @@ from brian2.groups.group import CodeRunner
 from ei_brian.core.exponential import CPP as EXPONENTIAL
 from ei_brian.core.projection import Projection
 from ei_brian.sim.cuda.flags import capability_of
-from ei_brian.sim.cuda.toolkit import Toolkit, find_toolkit
+from ei_brian.sim.cuda.toolkit import BRIAN2_OF, Toolkit, find_toolkit
 from ei_brian.sim.preferences import preferences
 from ei_brian.sim.slots import Slots
 from ei_brian.sim.standalone.compilation import beside_others
@@ -40,6 +40,7 @@ __all__ = ["build_for_gpu", "write_project"]
 
 WHOLE = ("main.cu", "objects.cu", "run.cu", "network.cu", "rand.cu", "synapses_classes.cu", "ei_plan.cu")
 RELOCATABLE = "-rdc=true"  # Brian2CUDA declares its device pointers extern
+READ = "bool initialize_semaphores = (!semaphore);\n"  # last of what each thread reads of a queue before the first one changes it
 
 
 def build_for_gpu(folder: Path, request: Request) -> None:
@@ -106,6 +107,7 @@ def _generate(folder: Path, request: Request, plan: Plan, connectivity: Mapping[
         header.write('#include "ei/exponential.h"\n')
     device.build(directory=str(folder), compile=False, run=False, additional_source_files=["ei_plan.cu"])
     _name_the_clock(folder)
+    _set_up_queues_in_order(folder / "brianlib" / "spikequeue.h")
     names = (Path(name) for name in device.writer.source_files)
     return tuple(sorted(str(name.relative_to(folder) if name.is_absolute() else name) for name in names))
 
@@ -116,6 +118,18 @@ def _name_the_clock(folder: Path) -> None:
     if "defaultclock" not in clocks:
         with (folder / "ei_plan.h").open("a", encoding="utf-8") as header:
             header.write(f'#include "objects.h"\nnamespace brian {{ static Clock& defaultclock = {clocks[0]}; }}\n')
+
+
+def _set_up_queues_in_order(header: Path) -> None:
+    """Put a barrier between what the threads read of a queue and what the first of them changes.
+
+    Without it the threads of a second warp, where delays have more than 32 steps, may see a queue that seems to be set up, and
+    leave their part of it out.
+    """
+    text = header.read_text(encoding="utf-8")
+    if text.count(READ) != 1:
+        raise SystemExit(f"{header.name}: not that of Brian2CUDA {', '.join(BRIAN2_OF)}; install one of these versions.")
+    header.write_text(text.replace(READ, f"{READ}        __syncthreads();\n"), encoding="utf-8")
 
 
 def _driver(plan: Plan, slots: Slots, dt: Quantity) -> NeuronGroup:

@@ -15,7 +15,8 @@ from pathlib import Path
 from ei_brian.errors import BackendError
 
 __all__ = [
-    "CAPABILITY", "GPU", "Toolkit", "capability", "check_gpu", "find_toolkit", "gpu_facts", "gpus", "versions_that_go_together",
+    "BRIAN2_OF", "CAPABILITY", "GPU", "Toolkit", "capability", "check_gpu", "find_toolkit", "gpu_facts", "gpus",
+    "versions_that_go_together",
 ]  # fmt: skip
 
 CAPABILITY = "EI_BRIAN_CUDA_CAPABILITY"

@@ -21,7 +21,7 @@ class Dialect:
     array : callable
         ``array(group, variable)`` is the pointer to a state.
     spikes : callable
-        ``spikes(group, size)`` is the list of spikes that the run is given when it is set up; size is that of one trial.
+        ``spikes(group)`` is the list of spikes that the run is given when it is set up.
     weights : callable
         ``weights(projection)`` are pointer and number of the weights of plain Synapses.
     """
@@ -30,7 +30,7 @@ class Dialect:
     run: str
     suffix: str
     array: Callable[[str, str], str]
-    spikes: Callable[[str, int], str]
+    spikes: Callable[[str], str]
     weights: Callable[[str], str]
 
 
@@ -51,16 +51,14 @@ def _device_weights(projection: str) -> str:
     return f"thrust::raw_pointer_cast({name}.data()), {name}.size()"
 
 
-def _device_list(group: str, size: int) -> str:
+def _host_list(group: str) -> str:
+    return _host(group, "_spikespace")
+
+
+def _device_list(group: str) -> str:
     return _device(group, "_spikespace") + "[0]"
 
 
-def _own_list(group: str, size: int) -> str:
-    return f"run.list_of({size})"
-
-
-CPP = Dialect("ei/runtime.h", "ei::Run", "cpp", _host, lambda group, _: _host(group, "_spikespace"), _host_weights)
+CPP = Dialect("ei/runtime.h", "ei::Run", "cpp", _host, _host_list, _host_weights)
 CUDA = Dialect("ei/device_run.h", "ei::DeviceRun", "cu", _device, _device_list, _device_weights)
-# the device code as plain C++, one thread after the other: for tests without a GPU
-EMULATED = Dialect("ei/device_run.h", "ei::DeviceRun", "cpp", _host, _own_list, _host_weights)
-DIALECTS = {"cpp_standalone": CPP, "cuda_standalone": CUDA, "emulated": EMULATED}
+DIALECTS = {"cpp_standalone": CPP, "cuda_standalone": CUDA}

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from ei_brian.core.competition import MARGIN, WINNER
 from ei_brian.core.schedule import Phase
-from ei_brian.sim.standalone.dialect import CPP, CUDA, EMULATED, Dialect
+from ei_brian.sim.standalone.dialect import CPP, CUDA, Dialect
 from ei_brian.sim.structure import GroupStructure, ProjectionStructure, Structure
 
 __all__ = ["Plan", "plan_of"]
@@ -62,9 +62,8 @@ void ei_finish() {{
 class Plan:
     """Text of the header and source that are added to the project, and the functions that Brian2 calls.
 
-    ``propagate`` maps the first projection of each run of consecutive propagations to the function of that run, ``thresholds``
-    each population whose spikes the run has to look at itself to the function that does it, ``competitions`` each population of
-    which one neuron may spike to the function that finds it.
+    ``propagate`` maps the first projection of each run of consecutive propagations to the function of that run, ``competitions``
+    each population of which one neuron may spike to the function that finds it.
     """
 
     header: str
@@ -72,7 +71,6 @@ class Plan:
     start: str
     end: str
     propagate: Mapping[str, str]
-    thresholds: Mapping[str, str]
     competitions: Mapping[str, str]
 
 
@@ -104,12 +102,9 @@ def plan_of(
     shared = layout == "shared"
     runs = _consecutive(structure.schedule) if shared else ()
     propagate = {run[0]: f"ei_propagate_{k}" for k, run in enumerate(runs)}
-    looked_at = [group.name for group in structure.groups if group.threshold and dialect is EMULATED]
-    thresholds = {name: f"ei_threshold_{name}" for name in looked_at}
     competitions = {group.name: f"ei_competition_{group.name}" for group in structure.groups if group.competes}
     spikes = _spike_functions(structure) if dialect is CUDA and shared else {}
     functions = [_propagate(structure, name, run) for name, run in zip(propagate.values(), runs, strict=True)]
-    functions += [_threshold(structure, name, function) for name, function in thresholds.items()]
     functions += [_competition(structure.group(name), function, dialect) for name, function in competitions.items()]
     source = SOURCE.format(
         header=dialect.header, run=dialect.run, real=_kind(structure, dtype, dialect), batch=batch,
@@ -117,11 +112,11 @@ def plan_of(
         start="  run.start();" if shared else _start_of_synapses(structure, batch, dialect),
         propagate="\n".join([*functions, *spikes.values()]), end="" if shared else _end_of_synapses(structure, dialect),
     )  # fmt: skip
-    called = ("ei_start", *propagate.values(), *thresholds.values(), *competitions.values(), "ei_end")
+    called = ("ei_start", *propagate.values(), *competitions.values(), "ei_end")
     declared = [f"double {name}(double unused);" for name in called]
     included = [f'#include "{dialect.header if dialect is CUDA else "ei/spike_list.h"}"']
     header = "\n".join([HEADER, *included, *declared, *spikes]) + "\n"
-    return Plan(header, source, "ei_start", "ei_end", propagate, thresholds, competitions)
+    return Plan(header, source, "ei_start", "ei_end", propagate, competitions)
 
 
 def _setup(
@@ -129,7 +124,7 @@ def _setup(
     in_order: bool,
 ) -> str:  # fmt: skip
     """Return what the program tells the run once, before the first trial."""
-    lines = [] if dialect is CPP else _setup_device(structure, shared or dialect is EMULATED, in_order)
+    lines = [] if dialect is CPP else _setup_device(structure, shared, in_order)
     lines += [line for group in structure.groups for line in _setup_group(group, dialect)]
     lines += _setup_projections(structure, dialect) if shared else _setup_synapses(synapse_counts, dialect)
     if score is not None:
@@ -153,12 +148,6 @@ def _spike_functions(structure: Structure) -> dict[str, str]:
         f"ei::SpikeOutput ei_spikes_{group.name}() {{ return run.spikes({names.index(group.name)}); }}"
         for group in structure.groups if group.threshold
     }  # fmt: skip
-
-
-def _threshold(structure: Structure, name: str, function: str) -> str:
-    index = [group.name for group in structure.groups].index(name)
-    spikes = EMULATED.array(name, "_spikespace")
-    return f"double {function}(double) {{ run.emulate_threshold({index}, brian::{spikes}); return 0; }}"
 
 
 def _competition(group: GroupStructure, function: str, dialect: Dialect) -> str:
@@ -186,7 +175,7 @@ def _input_starts(inputs: Sequence[tuple[str, int]]) -> dict[str, int]:
 
 def _setup_group(group: GroupStructure, dialect: Dialect) -> list[str]:
     name = group.name
-    spikes = dialect.spikes(name, group.size) if group.threshold else "nullptr"
+    spikes = dialect.spikes(name) if group.threshold else "nullptr"
     lines = [f'  run.add_group("{name}", {group.size}, {spikes});']
     for constant, (_, each) in group.constants.items():
         scalar = "false" if each else "true"

@@ -58,8 +58,8 @@ class Request:
         What is kept of each trial at its end.
     flags : tuple of str
         Of the compiler.
-    target : {"cpp_standalone", "cuda_standalone", "emulated"}
-        What it runs on; the last is the code for a GPU as plain C++, for tests.
+    target : {"cpp_standalone", "cuda_standalone"}
+        What it runs on.
     in_order : bool
         On a GPU: whether sums are formed in the order of the reference.
     """
@@ -172,8 +172,6 @@ def network_of(
 def calls(plan: Plan, slots: Slots) -> Iterator[tuple[str, str, int]]:
     """Yield each function of a plan with the slot and the order in which it is called."""
     yield plan.start, "start", 0
-    for population, function in plan.thresholds.items():
-        yield function, f"after_{slots.of('threshold', population)[0]}", -1
     for population, function in plan.competitions.items():
         yield function, f"before_{slots.of('threshold', population)[0]}", 0
     for projection, function in plan.propagate.items():

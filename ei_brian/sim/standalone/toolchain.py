@@ -21,7 +21,7 @@ SOURCES = (
     "data_file.h", "counter.h", "session.h", "rows.h", "runtime.h", "spike_list.h", "plan.py", "dialect.py", "project.py",
     "compilation.py", "child.py", "templates/threshold.cpp", "../neuron_group.py", "../slots.py", "../functions.py",
     "../propagation/synapses.py", "../preferences.py", "../../core/texts.py", "../../core/projection.py", "../structure.py",
-    "../../core/exponential.py", "../cuda/kernels.h", "../cuda/device_run.h", "../cuda/emulation.h", "../cuda/flags.py",
+    "../../core/exponential.py", "../cuda/kernels.h", "../cuda/device_run.h", "../cuda/flags.py",
     "../cuda/project.py", "../cuda/templates/threshold.cu", "../cuda/templates/reset.cu", "../cuda/templates/ei_call.cu",
 )  # fmt: skip
 
