@@ -1,12 +1,15 @@
 """Writes, and if asked compiles, the project of one network for a GPU: run by a Python that has Brian2CUDA.
 
-    python tests/cuda/generate.py NETWORK LAYOUT FOLDER [compile]
+    python tests/cuda/generate.py NETWORK LAYOUT FOLDER [compile | instructions]
+
+``instructions`` leaves ``program.ptx``, what nvcc makes of it for the GPU.
 
 Prints nothing but failures; exit code 3 says that Brian2's preferences were changed.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +23,7 @@ from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.sim.cuda.project import build_for_gpu, write_project
+from ei_brian.sim.cuda.project import PROGRAM, build_for_gpu, write_program, write_project
 from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.standalone.program import request_for
 from ei_brian.sim.standalone.project import spec_connectivity
@@ -59,7 +62,7 @@ NETWORKS: dict[str, Callable[[], NetworkSpec]] = {
 }
 
 
-def main(network: str, layout: str, folder: Path, compiled: bool) -> int:
+def main(network: str, layout: str, folder: Path, how: str) -> int:
     """Make the project and return the exit code."""
     spec = NETWORKS[network]()
     silence = Spikes.from_dense(np.zeros((1, 2, spec.n_inputs), dtype=bool), spec.dt_ms)
@@ -68,10 +71,14 @@ def main(network: str, layout: str, folder: Path, compiled: bool) -> int:
     request = request_for(spec, stimulus, np.dtype("float64"), layout, 2, noise, "cuda_standalone")
     if layout == "synapses":
         np.savez(folder / "connectivity.npz", **spec_connectivity(spec))
-    if compiled:
+    if how == "compile":
         build_for_gpu(folder, request)
-        return 0
-    write_project(folder, request, find_toolkit())
+    elif how == "instructions":
+        write_program(folder, request, find_toolkit())
+        command = [find_toolkit().nvcc, *request.flags, "-rdc=true", "-I.", "-Icurand", "-ptx", f"{PROGRAM}.cu"]
+        return subprocess.run([*command, "-o", "program.ptx"], cwd=folder, check=False).returncode
+    else:
+        write_project(folder, request, find_toolkit())
     return 0
 
 
@@ -79,7 +86,7 @@ if __name__ == "__main__":
     import brian2cuda  # noqa: F401
 
     before = {name: str(prefs[name]) for name in prefs}
-    code = main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), "compile" in sys.argv[4:])
+    code = main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4] if len(sys.argv) > 4 else "")
     changed = [name for name, value in before.items() if str(prefs[name]) != value]
     if changed:
         print("preferences changed:", changed)

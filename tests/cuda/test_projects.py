@@ -1,4 +1,6 @@
-"""Projects for a GPU: every model of the catalogue in both layouts is generated, and two are compiled by nvcc. None is run.
+"""Projects for a GPU: every model of the catalogue in both layouts is generated, and compiled by nvcc, two of them to a program.
+
+None is run here; `test_whole_programs` runs them on the processor.
 
 Brian2CUDA needs Python 3.12 and a Brian2 of its own: the Python that has it is this one, or ``$EI_BRIAN_CUDA_PYTHON``.
 """
@@ -8,8 +10,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
-from importlib import util
 from pathlib import Path
 
 import pytest
@@ -20,27 +20,20 @@ from ei_brian.errors import BackendError
 from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.propagation.expressible import check_expressible
 from ei_brian.sim.structure import structure_of
+from tests.cuda.processor import ROOT, cuda_python
 from tests.sim.networks import biological_network
 
-ROOT = Path(__file__).resolve().parents[2]
 GENERATED = [
     ("every model", "shared"), ("every model", "synapses"), ("biological", "shared"), ("plain", "synapses"), ("noisy", "shared"),
 ]  # fmt: skip
 
 
-def _python() -> str:
-    """Return the Python that has Brian2CUDA, or skip."""
-    given = os.environ.get("EI_BRIAN_CUDA_PYTHON")
-    if given is None and util.find_spec("brian2cuda") is None:
-        pytest.skip("brian2cuda is not installed here, and EI_BRIAN_CUDA_PYTHON names no Python >= 3.12 that has it")
-    return given or sys.executable
-
-
-def _make(folder: Path, network: str, layout: str, *more: str) -> None:
+def _make(folder: Path, network: str, layout: str, *more: str, **settings: str) -> None:
     environment = {
         **os.environ, "PYTHONPATH": str(ROOT), "EI_BRIAN_CUDA_CAPABILITY": "9.0", "EI_BRIAN_CUDA_OPTIMISATION": "-O1",
+        **settings,
     }  # fmt: skip
-    command = [_python(), str(ROOT / "tests" / "cuda" / "generate.py"), network, layout, str(folder), *more]
+    command = [cuda_python(), str(ROOT / "tests" / "cuda" / "generate.py"), network, layout, str(folder), *more]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1500, check=False)
     if done.returncode != 0 and "CUDA toolkit: no folder" in done.stderr:
         pytest.skip("no CUDA toolkit on this machine")
@@ -80,6 +73,18 @@ def test_every_model_is_generated(network: str, layout: str, tmp_path: Path) -> 
     for path in (tmp_path / "code_objects").glob("*.cu"):
         drawn = re.search(r"curand_(uniform|normal|poisson)|_ptr_array_\w+_randn?\b", path.read_text(encoding="utf-8"))
         assert not drawn, "random numbers come from counters, not from cuRAND"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("network", "layout"), GENERATED)
+def test_programs_are_made_of_exactly_rounded_arithmetic_only(network: str, layout: str, tmp_path: Path) -> None:
+    """Brian2CUDA's kernels as well: no fused multiply-add, nothing approximate, in what nvcc makes of a whole program."""
+    _make(tmp_path, network, layout, "instructions", EI_BRIAN_CUDA_OPTIMISATION="-O3")
+    text = (tmp_path / "program.ptx").read_text(encoding="utf-8")
+    assert len(re.findall(r"\.entry", text)) > 15
+    assert not re.search(r"\bfma\b|\.approx|\.ftz", text)
+    used = set(re.findall(r"\b(?:div|sqrt|rcp|ex2|lg2|sin|cos)\.\w+\.f(?:32|64)", text))
+    assert used <= {"div.rn.f32", "sqrt.rn.f32", "div.rn.f64", "sqrt.rn.f64"}
 
 
 @pytest.mark.slow

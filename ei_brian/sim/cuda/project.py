@@ -36,9 +36,10 @@ from ei_brian.sim.standalone.project import (
     write_sources,
 )
 
-__all__ = ["build_for_gpu", "write_project"]
+__all__ = ["PROGRAM", "build_for_gpu", "write_program", "write_project"]
 
 WHOLE = ("main.cu", "objects.cu", "run.cu", "network.cu", "rand.cu", "synapses_classes.cu", "ei_plan.cu")
+PROGRAM = "ei_program"
 RELOCATABLE = "-rdc=true"  # Brian2CUDA declares its device pointers extern
 READ = "bool initialize_semaphores = (!semaphore);\n"  # last of what each thread reads of a queue before the first one changes it
 
@@ -52,8 +53,16 @@ def build_for_gpu(folder: Path, request: Request) -> None:
         With the compiler's words, if it fails.
     """
     toolkit = find_toolkit()
+    write_program(folder, request, toolkit)
+    _compile(folder, request.flags, toolkit)
+
+
+def write_program(folder: Path, request: Request, toolkit: Toolkit) -> None:
+    """Write all that is compiled: the project as one source, and the headers of cuRAND in ``curand``."""
     _write_as_one(folder, write_project(folder, request, toolkit))
-    _compile(folder, "ei_program", request.flags, toolkit)
+    (folder / "curand").mkdir()
+    for header in toolkit.curand_headers.glob("curand*.h"):  # alone: a folder of wheels may hold headers of another toolkit
+        shutil.copyfile(header, folder / "curand" / header.name)
 
 
 def write_project(folder: Path, request: Request, toolkit: Toolkit) -> tuple[str, ...]:
@@ -150,7 +159,7 @@ def _write_as_one(folder: Path, sources: Sequence[str]) -> None:
     """Write one file that holds all sources."""
     whole = [f'#include "{name}"\n' for name in WHOLE if name in sources]
     parts = [_beside_others(folder / name) for name in sources if name not in WHOLE]
-    (folder / "ei_program.cu").write_text("".join([*whole, *parts]), encoding="utf-8")
+    (folder / f"{PROGRAM}.cu").write_text("".join([*whole, *parts]), encoding="utf-8")
 
 
 def _beside_others(path: Path) -> str:
@@ -160,17 +169,14 @@ def _beside_others(path: Path) -> str:
     return helpers.sub(lambda match: f"namespace {support} {{\n{match[1]}}}\n", text)
 
 
-def _compile(folder: Path, source: str, flags: Sequence[str], toolkit: Toolkit) -> None:
+def _compile(folder: Path, flags: Sequence[str], toolkit: Toolkit) -> None:
     """Compile and link ``main``."""
-    (folder / "curand").mkdir()
-    for header in toolkit.curand_headers.glob("curand*.h"):  # alone: a folder of wheels may hold headers of another toolkit
-        shutil.copyfile(header, folder / "curand" / header.name)
     library = toolkit.curand_library
     link = ["-Xlinker", f"{library},-rpath={library.parent}"]  # nvcc itself does not take a library named libcurand.so.10
-    _call(folder, [str(toolkit.nvcc), *flags, RELOCATABLE, "-I.", "-Icurand", "-c", f"{source}.cu", "-o", f"{source}.o"])
+    _call(folder, [str(toolkit.nvcc), *flags, RELOCATABLE, "-I.", "-Icurand", "-c", f"{PROGRAM}.cu", "-o", f"{PROGRAM}.o"])
     architecture = [flag for flag in flags if flag.startswith("-arch")]
-    _call(folder, [str(toolkit.nvcc), *architecture, RELOCATABLE, f"{source}.o", *link, "-o", "main"])
-    (folder / f"{source}.o").unlink()
+    _call(folder, [str(toolkit.nvcc), *architecture, RELOCATABLE, f"{PROGRAM}.o", *link, "-o", "main"])
+    (folder / f"{PROGRAM}.o").unlink()
 
 
 def _call(folder: Path, command: Sequence[str]) -> None:
