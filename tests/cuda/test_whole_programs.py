@@ -13,9 +13,9 @@ from tests.cuda.processor import ROOT, cuda_python, environment, install_toolkit
 ORDERS = ("ascending", "reversed", "1", "2")  # of blocks and threads; numbers shuffle
 
 
-def _run(folder: Path, *command: str) -> str:
+def _run(folder: Path, *command: str, **device: str) -> str:
     python = cuda_python()
-    made = environment(install_toolkit(folder / "toolkit"), folder / "cache")
+    made = environment(install_toolkit(folder / "toolkit"), folder / "cache") | device
     done = subprocess.run([python, *command], cwd=ROOT, env=made, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, (done.stdout[-2000:], done.stderr[-3000:])
     return done.stdout
@@ -50,3 +50,24 @@ def test_the_host_waits_for_the_device_at_the_ends_of_a_chunk_only(tmp_path: Pat
     launches, blocking, streamed, waits = zip(*counts, strict=True)
     assert launches[2] - launches[1] == launches[1] - launches[0] > 0
     assert len(set(blocking)) == len(set(waits)) == len(set(streamed)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("layout", "programs"), [("shared", 1), ("synapses", 2)])
+def test_one_program_serves_all_numbers_of_trials_and_steps_and_other_weights(layout: str, programs: int, tmp_path: Path) -> None:
+    """With plain Synapses, input events that have sizes are another program."""
+    assert int(_run(tmp_path, "-m", "tests.cuda.uses_on_processor", layout)) == programs
+
+
+@pytest.mark.slow
+def test_kernels_that_need_many_registers_run_in_smaller_blocks(tmp_path: Path) -> None:
+    number = next(index for index, case in enumerate(ALL_CASES) if case.name.startswith("1,100 cells"))
+    row = _run(tmp_path, "-m", "tests.cuda.compare_on_processor", str(number), "ascending", CPU_DEVICE_THREADS="96")
+    assert list(map(float, row.split()))[1:] == [0, 0, 0]
+
+
+@pytest.mark.slow
+def test_a_device_without_room_is_one_clear_error(tmp_path: Path) -> None:
+    words = r"no memory for \d+ bytes; give a smaller Backend\.batch.*Nothing of this run was kept"
+    with pytest.raises(AssertionError, match=words):
+        _run(tmp_path, "-m", "tests.cuda.tally", "20", CPU_DEVICE_BYTES="200000")

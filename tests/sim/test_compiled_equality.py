@@ -107,12 +107,14 @@ USES = {  # (kind of input, trials, steps, threads, traced)
 }
 
 
-def check_use(network: str, layout: str, dtype: str, use: str, batch: int = BATCH) -> None:
+def check_use(
+    network: str, layout: str, dtype: str, use: str, batch: int = BATCH, name: str = "cpp_standalone"
+) -> None:  # fmt: skip
     shown, n_trials, n_steps, threads, traced = USES[use]
     spec, stimulus, wanted = expected(network, dtype, shown, n_trials, n_steps, traced)
     if n_trials == 17 and n_steps is None:
         assert_lively(wanted)
-    backend = Backend("cpp_standalone", dtype=dtype, layout=layout, threads=threads, batch=batch)
+    backend = Backend(name, dtype=dtype, layout=layout, threads=threads, batch=batch)
     got = backend.run(spec, stimulus, traces=TRACED.get(network, TRACES) if traced else (), n_steps=n_steps)
     assert_same(got, wanted)
     assert got.backend["layout"] == ("shared" if layout == "auto" else layout)

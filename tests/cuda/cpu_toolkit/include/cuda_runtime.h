@@ -94,7 +94,8 @@ inline void* take(size_t n_bytes) {
     arena = top = static_cast<char*>(room);
   }
   const size_t whole = (n_bytes + 2 * BOUNDARY - 1) / BOUNDARY * BOUNDARY;
-  if (top + whole > arena + ARENA) return nullptr;
+  static const char* room = std::getenv("CPU_DEVICE_BYTES");  // less memory than there is
+  if (top + whole > arena + (room ? size_t(std::atoll(room)) : ARENA)) return nullptr;
   char* at = top;
   top += whole;
   open_memory(true);
@@ -264,7 +265,11 @@ struct cudaDeviceProp {
   int maxThreadsPerBlock = 1024, maxThreadsPerMultiProcessor = 2048, warpSize = 32, multiProcessorCount = 2, major = 9, minor = 0;
   size_t sharedMemPerBlock = 48 << 10, totalGlobalMem = size_t(1) << 30;
 };
-struct cudaFuncAttributes { int maxThreadsPerBlock = 1024, numRegs = 0; size_t sharedSizeBytes = 0, localSizeBytes = 0, constSizeBytes = 0; };
+inline int most_threads() {  // CPU_DEVICE_THREADS: as many as the registers of a greedy kernel would allow
+  static const char* asked = std::getenv("CPU_DEVICE_THREADS");
+  return asked ? std::atoi(asked) : 1024;
+}
+struct cudaFuncAttributes { int maxThreadsPerBlock = most_threads(), numRegs = 0; size_t sharedSizeBytes = 0, localSizeBytes = 0, constSizeBytes = 0; };
 
 inline const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess ? "no error" : error == cudaErrorMemoryAllocation ? "out of memory" : "invalid argument";
