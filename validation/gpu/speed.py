@@ -23,6 +23,7 @@ __all__ = ["FULL", "QUICK", "LargeSpeed", "Sizes", "Speed", "bandwidth", "large_
 
 ROOT = Path(__file__).resolve().parents[2]
 REPEATS, ROW_BYTES = 3, {"input": 800, "hidden": 840}  # a spike of the hidden layer reads 200 + 10 floats
+EVENT_BYTES = 8  # step and unit
 STATE_BYTES = 4 * (2 * 2 * 210 + 200)  # of a trial and step: v and g of 210 cells read and written, a list of spikes
 
 
@@ -53,6 +54,7 @@ class Speed:
     torch: tuple[float, float] | None
     row_bytes: float
     state_bytes: float
+    input_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,9 @@ def prototype_speed(sizes: Sizes, n_trials: int, threshold: float, with_cpu: boo
     rows = ROW_BYTES["input"] * stimulus.events.n_events + ROW_BYTES["hidden"] * hidden
     torch = _torch(n_trials, threshold)
     states = float(STATE_BYTES) * n_trials * stimulus.n_steps
-    return Speed(n_trials, runs[0].rate_hz("hidden"), float(np.median(loops)), float(np.median(calls)), cpu, torch, rows, states)
+    shown = EVENT_BYTES * float(stimulus.events.n_events)
+    medians = float(np.median(loops)), float(np.median(calls))
+    return Speed(n_trials, runs[0].rate_hz("hidden"), *medians, cpu, torch, rows, states, shown)
 
 
 def large_speed(sizes: Sizes) -> list[LargeSpeed]:
@@ -126,8 +130,8 @@ def _large(summation: str, recording: Recording, fan_out: float) -> LargeSpeed:
     return LargeSpeed(summation, recording.n_trials, recording.rate_hz("hidden"), ms, events, n_spikes)
 
 
-def bandwidth(sizes: Sizes) -> tuple[float, float]:
-    """Return bytes per second of adding random rows from the cache of the GPU, and of copying its memory."""
+def bandwidth(sizes: Sizes) -> tuple[float, float, float]:
+    """Return bytes per second of adding random rows from the GPU's cache, copying its memory, and the way from the host to it."""
     source = Path(__file__).with_name("bandwidth.cu")
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "bandwidth"
@@ -136,4 +140,4 @@ def bandwidth(sizes: Sizes) -> tuple[float, float]:
         subprocess.run(command, check=True, capture_output=True)
         amounts = [str(sizes.row_blocks), str(sizes.copied_floats)]
         words = subprocess.run([program, *amounts], check=True, capture_output=True, text=True).stdout.split()
-    return float(words[0]), float(words[1])
+    return float(words[0]), float(words[1]), float(words[2])

