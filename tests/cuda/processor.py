@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from ei_brian.errors import BackendError
+from ei_brian.sim.cuda.toolkit import toolkit_folder
+
 __all__ = ["ROOT", "cuda_python", "environment", "install_toolkit"]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,12 +33,11 @@ def cuda_python() -> str:
 
 def _thrust() -> Path | None:
     """Return the folder of Thrust in the toolkit of this machine; a file of it compiles for the processor as well."""
-    nvcc = shutil.which("nvcc")
-    if nvcc is None:
+    try:
+        include = toolkit_folder() / "include"
+    except BackendError:
         return None
-    places = (Path(nvcc).resolve().parents[1] / "include", Path("/usr/local/cuda/include"))
-    folders = [folder for place in places for folder in (place / "cccl", place)]
-    return next((folder for folder in folders if (folder / "thrust" / "device_vector.h").is_file()), None)
+    return next((folder for folder in (include / "cccl", include) if (folder / "thrust" / "device_vector.h").is_file()), None)
 
 
 def install_toolkit(folder: Path) -> Path:

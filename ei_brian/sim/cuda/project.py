@@ -132,7 +132,7 @@ def _name_the_clock(folder: Path) -> None:
 def _set_up_queues_in_order(header: Path) -> None:
     """Put a barrier between what the threads read of a queue and what the first of them changes.
 
-    Without it the threads of a second warp, where delays have more than 32 steps, may see a queue that seems to be set up, and
+    Without it the threads of a second warp, where delays are longer than 31 steps, may see a queue that seems to be set up, and
     leave their part of it out.
     """
     text = header.read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from ei_brian.errors import BackendError
 
 __all__ = [
     "BRIAN2_OF", "CAPABILITY", "GPU", "Toolkit", "capability", "check_gpu", "find_toolkit", "gpu_facts", "gpus",
-    "versions_that_go_together",
+    "toolkit_folder", "versions_that_go_together",
 ]  # fmt: skip
 
 CAPABILITY = "EI_BRIAN_CUDA_CAPABILITY"
@@ -72,7 +72,14 @@ def versions_that_go_together() -> str:
     return f"Python >= 3.12, {pairs}; CUDA toolkit 12.x or 13.x with a C++17 host compiler"
 
 
-def _folder() -> Path:
+def toolkit_folder() -> Path:
+    """Return the folder of the CUDA toolkit: ``$CUDA_HOME`` or ``$CUDA_PATH``, that of ``nvcc`` on PATH, or a usual place.
+
+    Raises
+    ------
+    BackendError
+        If there is none.
+    """
     named = [Path(os.environ[name]) for name in WHERE if os.environ.get(name)]
     on_path = shutil.which("nvcc")
     found = [Path(on_path).resolve().parent.parent] if on_path else []
@@ -145,7 +152,7 @@ def find_toolkit() -> Toolkit:
         If the toolkit, cuRAND or Brian2CUDA is missing or does not fit; the message says how to get it.
     """
     brian2cuda = _brian2cuda()
-    folder = _folder()
+    folder = toolkit_folder()
     version = _version(folder / "bin" / "nvcc")
     headers, library = _curand(folder, version)
     return Toolkit(folder, version, headers, library, brian2cuda)

@@ -41,6 +41,7 @@ def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) 
     for unit, text in texts.items():
         (folder / f"{unit}.cc").write_text(text, encoding="utf-8")
         ours = ["-O0" if flag == "-O3" else flag for flag in flags] if unit == "unit_cold" else flags
+        # sources of brianlib name their headers as from beside them
         commands.append([*compiler, *ours, "-I.", "-Ibrianlib", "-c", f"{unit}.cc", "-o", f"{unit}.o"])
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
         list(pool.map(lambda command: _call(folder, command), commands))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["DIALECTS", "Dialect"]
+__all__ = ["CPP", "CUDA", "DIALECTS", "Dialect"]
 
 
 @dataclass(frozen=True, slots=True)

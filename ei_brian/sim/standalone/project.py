@@ -26,7 +26,7 @@ from ei_brian.sim.preferences import preferences
 from ei_brian.sim.propagation.synapses import synapses
 from ei_brian.sim.slots import Slots, slots_for
 from ei_brian.sim.standalone.compilation import compile_program
-from ei_brian.sim.standalone.dialect import DIALECTS
+from ei_brian.sim.standalone.dialect import CPP, DIALECTS
 from ei_brian.sim.standalone.plan import Plan, plan_of
 from ei_brian.sim.structure import Structure
 
@@ -115,7 +115,7 @@ def build_project(folder: Path) -> None:
         device.insert_code("before_network_run", "ei_setup(args);")
         device.insert_code("after_network_run", "ei_finish();")
         network.run(ENDLESS_STEPS * request.structure.dt_ms * ms, namespace={})
-        write_sources(folder, plan, DIALECTS[request.target].suffix)
+        write_sources(folder, plan, CPP.suffix)
         device.build(directory=str(folder), compile=False, run=False, additional_source_files=["ei_plan.cpp"])
         sources = device.writer.source_files
     names = sorted({os.path.relpath(name, folder) if os.path.isabs(name) else name for name in sources})
