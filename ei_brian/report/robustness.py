@@ -93,7 +93,7 @@ def _section(kind: str, found: Sequence[Curve], differences: Sequence[Difference
 def curves_picture(kind: str, own: Sequence[Curve]) -> Picture:
     """Return the figure of the curves of one kind of noise, with n in its legend."""
     measure = own[0].measure.replace("_", " ")
-    caption = f"Mean and 95 % bootstrap interval over {own[0].unit_name}s; a level where all seeds are one run has no interval."
+    caption = f"Mean and 95 % interval (Student's t) over {own[0].unit_name}s; where all seeds are one run there is none."
     axis = f"{noise_name(kind)} ({noise_unit(kind)})" if kind in NOISE_KINDS else kind
     name = f"{own[0].measure}_{kind}"
     return picture(name, f"{measure.capitalize()} against {noise_name(kind)}", caption, _draw(own, axis, measure), 3.6)
@@ -166,8 +166,8 @@ def _methods(differences: Sequence[Difference]) -> Section:
         "Methods",
         (
             "Units are trained networks where a variant has several, else seeds of the noise; the same seed gives the same noise "
-            "in every variant: differences are taken unit by unit. Intervals: BCa bootstrap, 95 % "
-            "(Efron 1987, J. Am. Stat. Assoc. 82:171). “All (mean)” is the area under the curve over its range of levels.",
+            "in every variant: differences are taken unit by unit. Intervals: Student's t, 95 % "
+            "(Student 1908, Biometrika 6:1). “All (mean)” is the area under the curve over its range of levels.",
             f"p: two-sided, from flipping the signs of the paired differences, corrected by Holm over the {tests} tests of this "
             "report; q: Benjamini–Hochberg over the same; d: mean difference over the standard deviation of the differences "
             "(Cohen's d_z). With n units p cannot be below 2 to the power 1 - n.",

@@ -47,7 +47,7 @@ class Curve:
     n_distinct: tuple[int, ...]
 
     def intervals(self) -> list[Interval]:
-        """Return mean and bootstrap interval at each level."""
+        """Return mean and 95 % interval at each level."""
         return [
             mean_interval(column if n > 1 else [np.nanmean(column)]) if np.isfinite(column).any() else mean_interval([])
             for column, n in zip(self.values.T, self.n_distinct, strict=True)

@@ -20,7 +20,7 @@ SEED = 20250715
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean with its bootstrap interval over ``n`` units; without an interval (nan) for fewer than two."""
+    """A mean with its confidence interval over ``n`` independent units; without an interval (nan) for fewer than two."""
 
     mean: float
     low: float
@@ -29,28 +29,34 @@ class Interval:
 
 
 def mean_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Interval:
-    """Return the mean and its bias-corrected and accelerated bootstrap interval.
+    """Return the mean and its interval by Student's t.
 
     Parameters
     ----------
     values : array_like of float, shape (unit,)
         Independent units: networks, or runs of another seed. nan is left out and not counted.
     confidence : float
-        Coverage that is aimed at. With few units the interval is too narrow: with 8, a nominal 95 % covers about 90 %.
+        Share of such intervals that contain the true mean. It holds from two units on where the values are about normal; for
+        accuracies near 1, which are skewed, 93 to 96 of 100 nominal 95 % intervals cover (measured in the tests). A bootstrap
+        covers 51 % with two units, 69 % with three and 90 % with eight, which is why none is used here. With two units the
+        interval is 13 standard errors wide to each side: two units say little about a mean.
+
+    Notes
+    -----
+    Where all units are equal the interval has no width: nothing that varied was drawn.
 
     References
     ----------
-    Efron 1987, J. Am. Stat. Assoc. 82:171.
+    Student 1908, Biometrika 6:1.
     """
     kept = _finite(values)
     if kept.size < 2:
         return Interval(float(kept.mean()) if kept.size else float("nan"), float("nan"), float("nan"), int(kept.size))
     if np.ptp(kept) == 0:
         return Interval(float(kept[0]), float(kept[0]), float(kept[0]), int(kept.size))
-    rng = np.random.default_rng(SEED)
-    found = stats.bootstrap((kept,), np.mean, confidence_level=confidence, n_resamples=RESAMPLES, method="BCa", rng=rng)
-    low, high = found.confidence_interval
-    return Interval(float(kept.mean()), float(low), float(high), int(kept.size))
+    mean, error = float(kept.mean()), float(kept.std(ddof=1) / np.sqrt(kept.size))
+    half = float(stats.t.ppf((1 + confidence) / 2, kept.size - 1)) * error
+    return Interval(mean, mean - half, mean + half, int(kept.size))
 
 
 @dataclass(frozen=True, slots=True)
