@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ei_brian.interop.norse import from_norse
     from ei_brian.interop.snntorch import from_snntorch
     from ei_brian.interop.spikingjelly import from_spikingjelly
+    from ei_brian.interop.spytorch import from_spytorch
     from ei_brian.learn.export import export
     from ei_brian.learn.network import EINetwork
     from ei_brian.learn.train import train
@@ -39,6 +40,7 @@ __all__ = [
     "from_norse",
     "from_snntorch",
     "from_spikingjelly",
+    "from_spytorch",
     "ladder",
     "load",
     "load_dataset",
@@ -60,6 +62,7 @@ _WHERE = {
     "from_norse": "ei_brian.interop.norse:from_norse",
     "from_snntorch": "ei_brian.interop.snntorch:from_snntorch",
     "from_spikingjelly": "ei_brian.interop.spikingjelly:from_spikingjelly",
+    "from_spytorch": "ei_brian.interop.spytorch:from_spytorch",
     "ladder": "ei_brian.core.transform.ladder:ladder",
     "load": "ei_brian.storage:load_spec",
     "load_dataset": "ei_brian.data.datasets:load_dataset",

@@ -15,6 +15,7 @@ from ei_brian.core.models.snntorch_inhibition import SNNTORCH_INHIBITION
 from ei_brian.core.models.snntorch_leaky import SNNTORCH_LEAKY
 from ei_brian.core.models.snntorch_synaptic import SNNTORCH_SYNAPTIC
 from ei_brian.core.models.spikingjelly import SPIKINGJELLY
+from ei_brian.core.models.spytorch import SPYTORCH
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.errors import SpecError, unknown_name
 
@@ -38,6 +39,7 @@ MODELS: dict[str, NeuronModel] = {
         *NORSE_LIF,
         *NORSE_IZHIKEVICH,
         *SPIKINGJELLY,
+        *SPYTORCH,
         *NIR_NEURONS,
     )
 }

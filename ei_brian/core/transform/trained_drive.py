@@ -86,7 +86,7 @@ def _nir_current(p: Values) -> Filter:
 
 FILTERS: dict[str, Callable[[Values], Filter]] = {
     "snntorch_leaky": _decays, "snntorch_rleaky": _decays, "snntorch_lapicque": _lapicque,
-    "snntorch_synaptic": _synaptic, "snntorch_rsynaptic": _synaptic,
+    "snntorch_synaptic": _synaptic, "snntorch_rsynaptic": _synaptic, "spytorch_lif": _synaptic,
     "norse_lif": _norse, "norse_lif_recurrent": _norse, "norse_lif_refractory": _norse, "norse_lif_refractory_recurrent": _norse,
     "norse_lif_box": _norse_box, "spikingjelly_lif": _jelly, "spikingjelly_plif": _jelly,
     "nir_lif": _nir, "nir_cuba_lif": _nir_current,
@@ -112,6 +112,8 @@ def trained_drive(cells: Population, dt_ms: float, where: str) -> TrainedDrive:
     if kind not in FILTERS:
         raise SpecError(f"{where}: {_refusal(cells, kind)}")
     values = {name: float(np.mean(np.asarray(value))) for name, value in cells.parameters.items()}
+    for factor in cells.neuron().coefficients:  # decays, where a cell has time constants
+        values[factor.name] = float(np.mean(factor.value(cells.parameters, dt_ms)))  # type: ignore[arg-type]
     membrane, current, gain, rest = (_jelly_whole if whole else FILTERS[kind])(values)
     threshold = values["v_threshold"] - rest
     if not (0.0 < membrane < 1.0 and 0.0 <= current < 1.0 and gain > 0.0 and threshold > 0.0):
@@ -137,7 +139,7 @@ def _refusal(cells: Population, kind: str) -> str:
     return (
         f"population {cells.name} is of model {cells.model!r}, which has no trained drive that a current can be made of. Leaky "
         "integrate-and-fire cells have one: 'lif_exponential', and those of snnTorch (Leaky, Synaptic, Lapicque, their recurrent "
-        "forms), Norse (LIF, LIFBox, LIFRefrac), SpikingJelly (LIFNode, ParametricLIFNode) and NIR (LIF, CubaLIF). Diversify the "
+        "forms), Norse (LIF, LIFBox, LIFRefrac), SpikingJelly (LIFNode, ParametricLIFNode), SpyTorch and NIR (LIF, CubaLIF). Diversify the "
         "network as it was trained, before other transforms."
     )
 
