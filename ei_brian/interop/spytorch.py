@@ -60,7 +60,8 @@ def from_spytorch(
     loop = None if v1 is None else _table(v1, "v1")
     n_in, hidden = first.shape
     if out.shape[0] != hidden or (loop is not None and loop.shape != (hidden, hidden)):
-        shapes = ", ".join(f"{key} {array.shape}" for key, array in (("w1", first), ("w2", out), ("v1", loop)) if array is not None)
+        given = {"w1": first, "w2": out, "v1": loop}
+        shapes = ", ".join(f"{key} {array.shape}" for key, array in given.items() if array is not None)
         raise DataError(f"from_spytorch: {shapes}; give w1 (input, hidden), w2 (hidden, class) and v1 (hidden, hidden).")
     taus = {"tau_mem": tau_mem_ms, "tau_syn": tau_syn_ms}
     parts = _parts(hidden, n_exc)
@@ -70,7 +71,9 @@ def from_spytorch(
     projections = [Projection("input", part, first[:, rows].T, "drive") for part, rows, _ in parts]
     if loop is not None:
         projections += [
-            Projection(source, target, loop[of, to].T, "drive", delay_steps=1) for source, of, _ in parts for target, to, _ in parts
+            Projection(source, target, loop[of, to].T, "drive", delay_steps=1)
+            for source, of, _ in parts
+            for target, to, _ in parts
         ]
     projections += [Projection(part, "out", out[rows].T, "drive") for part, rows, _ in parts]
     schedule = _schedule([part for part, _, _ in parts], projections)

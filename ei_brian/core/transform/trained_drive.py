@@ -139,8 +139,8 @@ def _refusal(cells: Population, kind: str) -> str:
     return (
         f"population {cells.name} is of model {cells.model!r}, which has no trained drive that a current can be made of. Leaky "
         "integrate-and-fire cells have one: 'lif_exponential', and those of snnTorch (Leaky, Synaptic, Lapicque, their recurrent "
-        "forms), Norse (LIF, LIFBox, LIFRefrac), SpikingJelly (LIFNode, ParametricLIFNode), SpyTorch and NIR (LIF, CubaLIF). Diversify the "
-        "network as it was trained, before other transforms."
+        "forms), Norse (LIF, LIFBox, LIFRefrac), SpikingJelly (LIFNode, ParametricLIFNode), SpyTorch and NIR (LIF, CubaLIF). "
+        "Diversify the network as it was trained, before other transforms."
     )
 
 
