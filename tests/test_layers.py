@@ -15,12 +15,13 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # part: (parts of ei_brian, libraries); the standard library and errors are open to all
     "core": ({"core"}, {"numpy", "scipy", "tqdm"}),
     "data": ({"data", "core", "storage"}, {"numpy", "scipy", "sklearn", "h5py"}),
-    "learn": ({"learn", "core"}, {"numpy", "scipy", "torch", "tqdm"}),
+    "toolchain": ({"toolchain"}, set()),
+    "learn": ({"learn", "core", "toolchain"}, {"numpy", "scipy", "torch", "tqdm"}),
     "interop": (
         {"interop", "core", "storage"},
         {"numpy", "scipy", "torch", "h5py", "nir", "snntorch", "norse", "spikingjelly"},
     ),
-    "sim": ({"sim", "core"}, {"numpy", "scipy", "brian2", "brian2cuda", "tqdm", "Cython"}),
+    "sim": ({"sim", "core", "toolchain"}, {"numpy", "scipy", "brian2", "brian2cuda", "tqdm", "Cython"}),
     "measure": ({"measure", "core"}, {"numpy", "scipy", "elephant", "neo", "quantities", "pyspike", "sklearn"}),
     "study": ({"study", "core", "measure", "data"}, {"numpy", "scipy", "dask", "distributed", "pandas", "tqdm"}),
 }

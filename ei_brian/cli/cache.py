@@ -21,7 +21,7 @@ def command(
     They are kept in $EI_BRIAN_CACHE, or in ~/.cache/ei_brian; the least recently used go first when they outgrow 2 GiB.
     """
     from ei_brian.errors import ConfigError, unknown_name
-    from ei_brian.sim.build_cache import BuildCache
+    from ei_brian.toolchain.build_cache import BuildCache
 
     cache = BuildCache()
     if action not in ("info", "clear"):

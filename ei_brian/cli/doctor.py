@@ -64,8 +64,8 @@ def _facts() -> dict[str, str | None]:
     from importlib import metadata
 
     import ei_brian
-    from ei_brian.sim.cache_root import cache_root
-    from ei_brian.sim.standalone.toolchain import check_compiler
+    from ei_brian.toolchain.cache_root import cache_root
+    from ei_brian.toolchain.compiler import check_compiler
 
     facts: dict[str, str | None] = {
         "ei_brian": ei_brian.__version__,

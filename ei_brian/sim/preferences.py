@@ -16,7 +16,7 @@ from brian2 import prefs
 from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
 from brian2.core.functions import DEFAULT_FUNCTIONS
 
-from ei_brian.sim.cache_root import cache_root
+from ei_brian.toolchain.cache_root import cache_root
 
 __all__ = ["COMPILER_FLAGS", "preferences"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.sim.backend import Backend
-from ei_brian.sim.cache_root import cache_root
+from ei_brian.toolchain.cache_root import cache_root
 from tests.sim.networks import biological_network, plain_network, spikes_shown
 from tests.sim.test_compiled_equality import BATCH, USES, assert_same, check_use
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from ei_brian.errors import BackendError
-from ei_brian.sim.build_cache import BuildCache
-from ei_brian.sim.folder_manifest import MANIFEST
+from ei_brian.toolchain.build_cache import BuildCache
+from ei_brian.toolchain.folder_manifest import MANIFEST
 from tests.sim.waiting import wait_for
 
 BUILDER = """
 import sys, time
 from pathlib import Path
-from ei_brian.sim.build_cache import BuildCache
+from ei_brian.toolchain.build_cache import BuildCache
 root, log, seconds, hold = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
 def make(folder):
     with log.open("a") as file:

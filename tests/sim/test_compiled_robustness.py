@@ -17,10 +17,11 @@ import pytest
 
 from ei_brian.errors import BackendError
 from ei_brian.sim.backend import Backend
-from ei_brian.sim.standalone import compiled_run, program, toolchain
+from ei_brian.sim.standalone import compiled_run, program
 from ei_brian.sim.standalone.data_file import HEADER, SECTION, write_data
 from ei_brian.sim.standalone.launch import Share, _believe, launch, shares
 from ei_brian.sim.standalone.outputs import Span, read_counts, read_events, read_scores, read_traces
+from ei_brian.toolchain import compiler
 from tests.conftest import random_spec, random_stimulus
 from tests.sim.networks import biological_network
 from tests.sim.waiting import wait_for
@@ -146,14 +147,14 @@ def test_a_list_of_sections_with_one_other_bit_is_refused_even_where_it_says_the
 
 
 def test_no_compiler_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    toolchain.check_compiler.cache_clear()
+    compiler.check_compiler.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     try:
         with pytest.raises(BackendError, match=r"compiler: 'g\+\+' was not found on PATH; .* Or use Backend\('numpy'\)"):
-            toolchain.check_compiler()
+            compiler.check_compiler()
     finally:
-        toolchain.check_compiler.cache_clear()
+        compiler.check_compiler.cache_clear()
 
 
 def test_a_module_in_the_working_folder_is_not_the_one_that_builds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

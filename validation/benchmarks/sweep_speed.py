@@ -28,11 +28,11 @@ from network import network, stimulus
 from scipy import stats
 
 from ei_brian.config.sweep_run import BackendSettings, simulation_work
-from ei_brian.sim.cache_root import VARIABLE
 from ei_brian.study.plan import NoiseLevels, Plan, Variant
 from ei_brian.study.pool import Pool
 from ei_brian.study.sweep import sweep
 from ei_brian.study.table import Row, read_table
+from ei_brian.toolchain.cache_root import VARIABLE
 
 Times = npt.NDArray[np.float64]
 N_TRIALS, FASTER = 300, 10.0

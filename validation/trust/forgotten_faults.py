@@ -27,9 +27,9 @@ from ei_brian.core.noise import Noise
 from ei_brian.core.recording import Recording
 from ei_brian.errors import BackendError, EIBrianError
 from ei_brian.sim.backend import Backend
-from ei_brian.sim.build_cache import BuildCache
 from ei_brian.sim.standalone import compiled_run, toolchain
 from ei_brian.sim.standalone.launch import Share
+from ei_brian.toolchain.build_cache import BuildCache
 from validation.trust.cases import lif, stimulus
 from validation.trust.results import table, write_result
 

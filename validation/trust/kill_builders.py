@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ei_brian.sim.build_cache import BuildCache
+from ei_brian.toolchain.build_cache import BuildCache
 from validation.trust.results import table, write_result
 
 KEYS = [f"key{number}" for number in range(6)]

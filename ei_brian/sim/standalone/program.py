@@ -19,14 +19,15 @@ from ei_brian.core.program import SCORE, compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError
-from ei_brian.sim.build_cache import BuildCache
 from ei_brian.sim.cuda.flags import gpu_flags
 from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.preferences import COMPILER_FLAGS
 from ei_brian.sim.search_path import child_search_path
 from ei_brian.sim.standalone.project import Request, spec_connectivity
-from ei_brian.sim.standalone.toolchain import check_compiler, toolchain_key
+from ei_brian.sim.standalone.toolchain import toolchain_key
 from ei_brian.sim.structure import structure_of
+from ei_brian.toolchain.build_cache import BuildCache
+from ei_brian.toolchain.compiler import check_compiler
 
 __all__ = ["batch_size", "compiled", "gpu_batch_size", "program_key", "request_for"]
 

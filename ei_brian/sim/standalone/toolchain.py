@@ -1,4 +1,4 @@
-"""What of this machine decides a compiled program: compiler, its flags, the processor, versions, and our own sources."""
+"""What decides a compiled Brian2 program: compiler, its flags, the processor, versions, and our own sources."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import functools
 import hashlib
 import os
 import platform
-import shutil
-import subprocess
 from pathlib import Path
 
 import brian2
 import numpy as np
 
-from ei_brian.errors import BackendError
+from ei_brian.toolchain.compiler import check_compiler, processor
 
-__all__ = ["check_compiler", "processor", "toolchain_key"]
+__all__ = ["toolchain_key"]
 
 SOURCES = (
     "data_file.h", "counter.h", "session.h", "rows.h", "runtime.h", "spike_list.h", "plan.py", "dialect.py", "project.py",
@@ -24,40 +22,6 @@ SOURCES = (
     "../../core/exponential.py", "../cuda/kernels.h", "../cuda/device_run.h", "../cuda/flags.py",
     "../cuda/project.py", "../cuda/templates/threshold.cu", "../cuda/templates/reset.cu", "../cuda/templates/ei_call.cu",
 )  # fmt: skip
-
-
-@functools.cache
-def check_compiler() -> str:
-    """Return the first line of the C++ compiler's version.
-
-    Raises
-    ------
-    BackendError
-        If there is no compiler.
-    """
-    compiler = os.environ.get("CXX", "g++").split()[0]
-    if shutil.which(compiler) is None:
-        raise BackendError(
-            f"compiler: {compiler!r} was not found on PATH; compiled programs need a C++ compiler (Debian: apt install g++; "
-            "macOS: xcode-select --install; conda: conda install cxx-compiler). Or use Backend('numpy')."
-        )
-    done = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
-    return done.stdout.splitlines()[0] if done.stdout else compiler
-
-
-@functools.cache
-def processor() -> str:
-    """Return what tells this processor's instruction set from another's: a program built for one may not run on the other."""
-    facts = [platform.machine(), platform.system()]
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith(("flags", "Features", "model name")):
-                facts.append(line.partition(":")[2].strip())
-                if len(facts) >= 4:
-                    break
-    except OSError:
-        facts.append(platform.processor())
-    return " | ".join(facts)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from time import monotonic, sleep
 
-from ei_brian.sim.process_identity import ProcessIdentity
+from ei_brian.toolchain.process_identity import ProcessIdentity
 
 __all__ = ["KeyLock"]
 

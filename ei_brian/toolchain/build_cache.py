@@ -21,10 +21,10 @@ from pathlib import Path
 from time import monotonic, time
 
 from ei_brian.errors import BackendError
-from ei_brian.sim.cache_root import cache_root
-from ei_brian.sim.folder_manifest import folder_bytes, folder_is_whole, seal_folder, sync_folder
-from ei_brian.sim.key_lock import KeyLock
-from ei_brian.sim.process_identity import ProcessIdentity
+from ei_brian.toolchain.cache_root import cache_root
+from ei_brian.toolchain.folder_manifest import folder_bytes, folder_is_whole, seal_folder, sync_folder
+from ei_brian.toolchain.key_lock import KeyLock
+from ei_brian.toolchain.process_identity import ProcessIdentity
 
 __all__ = ["BuildCache", "CacheEntry", "CacheInfo"]
 
