@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,14 @@ DECLARED = {("core/spec.py", "storage")}  # NetworkSpec.save: a convenience, imp
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Yield the dotted name of every module that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -46,11 +52,13 @@ def part_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_file_imports_only_what_its_layer_may(path: Path) -> None:
+def wrong_imports(path: Path) -> Iterator[str]:
+    """Yield what a file imports that its layer may not."""
     part = part_of(path)
-    assert part in LAYERS or part in SHELL, f"{part} belongs to no layer: add it to the table"
     if part in SHELL:
+        return
+    if part not in LAYERS:
+        yield f"{part} belongs to no layer: add it to the table"
         return
     parts, libraries = LAYERS[part]
     for name in imports(path):
@@ -60,24 +68,57 @@ def test_file_imports_only_what_its_layer_may(path: Path) -> None:
             allowed = target in parts | {"errors"} or (str(path.relative_to(PACKAGE)), target) in DECLARED
         else:
             allowed = root in libraries or root in sys.stdlib_module_names
-        assert allowed, f"{part} may not import {name}"
+        if not allowed:
+            yield f"{part} may not import {name}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_torch_and_brian2_never_meet_in_one_file(path: Path) -> None:
-    roots = {name.split(".")[0] for name in imports(path)}
-    assert not {"torch", "brian2"} <= roots
+def torch_beside_brian2(path: Path) -> Iterator[str]:
+    if {"torch", "brian2"} <= {name.split(".")[0] for name in imports(path)}:
+        yield "torch and brian2 meet in this file"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_assert_no_pickle_no_broad_except(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        assert not isinstance(node, ast.Assert), f"line {node.lineno}: assert belongs into tests"
+def unsafe_code(path: Path) -> Iterator[str]:
+    """Yield each assert, each unpickling and each except that swallows everything."""
+    for node in ast.walk(tree_of(path)):
+        line = getattr(node, "lineno", 0)
+        if isinstance(node, ast.Assert):
+            yield f"line {line}: assert belongs into tests"
         if isinstance(node, ast.ExceptHandler):
             broad = node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")
-            raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-            assert not broad or raises, f"line {node.lineno}: an except that swallows everything"
-        if isinstance(node, ast.ImportFrom) and node.module == "pickle":
-            assert [alias.name for alias in node.names] == ["UnpicklingError"], f"line {node.lineno}: nothing is unpickled"
-        if isinstance(node, ast.Import):
-            assert not {"pickle", "dill", "cloudpickle", "joblib"} & {alias.name.split(".")[0] for alias in node.names}
+            if broad and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node)):
+                yield f"line {line}: an except that swallows everything"
+        named = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) and node.module == "pickle" else []
+        if set(named) - {"UnpicklingError"}:
+            yield f"line {line}: nothing is unpickled"
+        if isinstance(node, ast.Import) and {"pickle", "dill", "cloudpickle", "joblib"} & {
+            alias.name.split(".")[0] for alias in node.names
+        }:
+            yield f"line {line}: nothing is unpickled"
+
+
+@pytest.mark.parametrize("rule", [wrong_imports, torch_beside_brian2, unsafe_code], ids=lambda rule: rule.__name__)
+def test_every_file_of_the_package_keeps_the(rule: Callable[[Path], Iterator[str]]) -> None:
+    assert FILES
+    assert [f"{path.relative_to(PACKAGE)}: {fault}" for path in FILES for fault in rule(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (wrong_imports, "import brian2"),
+        (wrong_imports, "def late():\n    from ei_brian import sim"),
+        (torch_beside_brian2, "import torch.nn\nfrom brian2 import ms"),
+        (unsafe_code, "assert True"),
+        (unsafe_code, "try:\n    pass\nexcept Exception:\n    pass"),
+        (unsafe_code, "import pickle"),
+        (unsafe_code, "from pickle import loads"),
+    ],
+)
+def test_a_planted_fault_is_found(
+    rule: Callable[[Path], Iterator[str]], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path)
+    path = tmp_path / "core" / "planted.py"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    assert len(list(rule(path))) >= 1
