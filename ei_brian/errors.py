@@ -13,6 +13,7 @@ __all__ = [
     "EIBrianError",
     "SpecError",
     "StorageError",
+    "UnitError",
     "unknown_name",
 ]
 
@@ -35,6 +36,10 @@ class StorageError(EIBrianError):
 
 class ConfigError(EIBrianError):
     """A configuration file or command-line option holds something that is not understood."""
+
+
+class UnitError(SpecError, DataError, ConfigError):
+    """A number that enters a network, data or a configuration has a unit that does not fit, or is masked, text or complex."""
 
 
 class BackendError(EIBrianError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.data.datasets import load_dataset
 from ei_brian.data.encode import ENCODINGS, Current, Encoding, Latency, Poisson
@@ -12,6 +13,7 @@ from ei_brian.errors import ConfigError, unknown_name
 __all__ = ["DataSettings"]
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class DataSettings:
     """Data set and encoding.

@@ -15,6 +15,7 @@ from ei_brian.config.data_settings import DataSettings
 from ei_brian.config.toml_file import read_toml
 from ei_brian.config.transform_step import presented, read_step, transformed
 from ei_brian.core.noise import Noise
+from ei_brian.core.plain_numbers import declared_unit, plain_number, takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
@@ -50,6 +51,7 @@ class VariantSettings:
     transform: tuple[dict[str, Any], ...] = ()
 
 
+@takes_numbers(levels=None)
 @dataclass(frozen=True, slots=True)
 class NoiseSettings:
     """A kind of noise, its levels, and other fields of `Noise` that stay; see `NoiseLevels`."""
@@ -58,7 +60,12 @@ class NoiseSettings:
     levels: tuple[float, ...]
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        levels = plain_number(self.levels, declared_unit(self.kind), f"noise {self.kind}.levels")
+        object.__setattr__(self, "levels", tuple(levels))
 
+
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
     """The simulator; see `Backend`."""
@@ -75,6 +82,7 @@ class BackendSettings:
         return {**made, "backend": self.name, "dtype": self.dtype, "machine": platform.machine()}
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class SweepRun:
     """A whole sweep.

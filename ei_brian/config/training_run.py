@@ -7,6 +7,7 @@ from os import PathLike
 
 from ei_brian.config.data_settings import DataSettings
 from ei_brian.config.toml_file import read_toml
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import check_name
 from ei_brian.errors import ConfigError
 from ei_brian.learn.network import EINetwork
@@ -16,6 +17,7 @@ from ei_brian.learn.train import TrainingConfig
 __all__ = ["DataSettings", "NetworkSettings", "TrainingRun", "read_training_run"]
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
     """Sizes, time constants and rules of the network; see `ei_brian.learn.network.EINetwork`."""
@@ -35,6 +37,7 @@ class NetworkSettings:
     surrogate: str = "fast_sigmoid"
     surrogate_slope: float = 10.0
 
+    @takes_numbers()
     def build(self, n_in: int, n_out: int, dt_ms: float, seed: int) -> EINetwork:
         """Return the network with its initial weights."""
         return EINetwork(
@@ -46,6 +49,7 @@ class NetworkSettings:
         )  # fmt: skip
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
     """A whole training: name of the model, seed, data, network, training.

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ei_brian.core.competition import MARGIN, WINNER
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.quantity import Coefficient, Parameter, State
 from ei_brian.core.step_text import check_assignments, check_expression
 
@@ -17,6 +18,7 @@ def substeps(dt_ms: float, longest_ms: float) -> int:
     return max(1, math.ceil(dt_ms / longest_ms - 1e-9))
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class NeuronModel:
     """Everything that is known about one kind of neuron, as data.

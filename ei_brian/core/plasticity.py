@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import SpecError
 
 __all__ = ["TsodyksMarkram"]
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class TsodyksMarkram:
     """Short-term plasticity of Tsodyks and Markram, one state per presynaptic neuron.

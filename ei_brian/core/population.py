@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ei_brian.core.models import neuron_model
 from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.core.quantity import FloatArray, Parameter, State
 from ei_brian.core.receptor import Receptor, receptor
 from ei_brian.errors import SpecError, unknown_name
@@ -44,6 +45,7 @@ def check_name(name: object, where: str) -> None:
         )
 
 
+@takes_numbers(parameters=None)
 @dataclass(frozen=True, slots=True, eq=False)
 class Population:
     """Neurons of one model.
@@ -166,6 +168,7 @@ class Population:
 
 def _checked_values(given: npt.ArrayLike, parameter: Parameter, size: int, where: str) -> FloatArray:
     here = f"{where}.parameters[{parameter.name!r}]"
+    given = plain_number(given, parameter.unit, here)
     try:
         values = np.array(given, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ei_brian.core.plain_numbers import in_unit, measured, plain_number, takes_numbers
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import check_name
+from ei_brian.core.units import dimension, readable_unit, unit_scale
 from ei_brian.errors import SpecError
 
 __all__ = ["MAX_DELAY_STEPS", "Projection", "Weights"]
@@ -19,6 +21,7 @@ MAX_DELAY_STEPS = 100_000
 Weights: TypeAlias = Any  # NDArray of float, or scipy.sparse.csr_array, which has no types
 
 
+@takes_numbers(weights=None)
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
     """Weights from ``source`` to ``port`` of ``target``.
@@ -28,7 +31,8 @@ class Projection:
     source, target : str
         Names of populations.
     weights : array or scipy CSR, shape (n_target, n_source)
-        What one spike of a source neuron adds to the port of a target neuron, in the unit of the port; float32 or float64.
+        What one spike of a source neuron adds to the port of a target neuron, in the unit of the port, or a quantity
+        (``w * nS``), which a network converts to the unit of the port; float32 or float64.
         A stored zero in CSR is a synapse of weight 0; a zero in a dense array is none.
     port : str
         State of the target that is added to.
@@ -39,6 +43,8 @@ class Projection:
         Presynaptic short-term plasticity that scales every spike's weights.
     name : str
         Name of the projection; ``source_target`` unless given, needed where two projections join the same pair.
+    unit : str
+        Unit of the weights; empty for that of the port, as it is within a network.
 
     Raises
     ------
@@ -53,14 +59,30 @@ class Projection:
     delay_steps: npt.NDArray[np.int32] | int = 0
     plasticity: TsodyksMarkram | None = None
     name: str = ""
+    unit: str = ""
 
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", f"{self.source}_{self.target}")
         where = f"projection {self.source}→{self.target}"
         check_name(self.name, where)
-        object.__setattr__(self, "weights", _checked_weights(self.weights, where))
+        if self.plasticity is not None and not isinstance(self.plasticity, TsodyksMarkram):
+            raise SpecError(f"{where}.plasticity: {self.plasticity!r}; give TsodyksMarkram(utilization, tau_u_ms, tau_x_ms).")
+        weights, unit = _unit_of_weights(self.weights, self.unit, f"{where}.weights")
+        object.__setattr__(self, "unit", unit)
+        object.__setattr__(self, "weights", _checked_weights(weights, where))
         object.__setattr__(self, "delay_steps", _checked_delays(self.delay_steps, self.weights, where))
+
+    def in_unit_of(self, port_unit: str) -> Projection:
+        """Return the same projection with its weights in the unit of its port, as a network holds it."""
+        if not self.unit:
+            return self
+        where = f"projection {self.source}→{self.target}.weights"
+        values = np.asarray(in_unit(self.weight_values() * unit_scale(self.unit), dimension(self.unit), port_unit, where))
+        weights: Any = values
+        if self.sparse:
+            weights = sparse.csr_array((values, self.weights.indices, self.weights.indptr), shape=self.weights.shape)
+        return replace(self, weights=weights, unit="")
 
     @property
     def sparse(self) -> bool:
@@ -104,6 +126,26 @@ class Projection:
             delay = delays if self.sparse else delays[target, source]
         order = np.lexsort((target, source))
         return source[order], target[order], weight[order], delay[order]
+
+
+def _unit_of_weights(given: Weights, unit: str, where: str) -> tuple[Weights, str]:
+    """Return weights as plain numbers and their unit; a quantity's is a readable one of its dimension."""
+    if sparse.issparse(given):
+        return given, unit
+    if not isinstance(given, np.ma.MaskedArray):
+        found = measured(given, where)
+        if found is not None:
+            own = unit or readable_unit(found[1])
+            return np.asarray(in_unit(*found, own, where)), "" if own == "1" else own
+        parts = [measured(part, where) for part in np.ravel(np.asarray(given, dtype=object))] if _holds_objects(given) else []
+        if any(part is not None for part in parts):
+            own = unit or readable_unit(next(part for part in parts if part is not None)[1])
+            return np.asarray(plain_number(given, own, where), dtype=np.float64), own
+    return plain_number(given, unit or "1", where), unit
+
+
+def _holds_objects(given: Weights) -> bool:
+    return isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.dtype.kind == "O")
 
 
 def _checked_weights(given: Weights, where: str) -> Weights:

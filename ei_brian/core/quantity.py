@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import plain_number, takes_numbers
+
 __all__ = ["Coefficient", "FloatArray", "Parameter", "Quantity", "State"]
 
 FloatArray = npt.NDArray[np.float64]
 
 
+@takes_numbers(default=None, low=None, high=None)
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A number that a user chooses, one for a population or one per neuron.
@@ -42,11 +45,16 @@ class Parameter:
     high: float = math.inf
     open_low: bool = False
 
+    def __post_init__(self) -> None:
+        for field in ("default", "low", "high"):
+            object.__setattr__(self, field, plain_number(getattr(self, field), self.unit, f"parameter {self.name}.{field}"))
+
     def allowed(self) -> str:
         """Return the range in words."""
         return f"{'>' if self.open_low else '>='} {self.low:g} and <= {self.high:g} {self.unit}"
 
 
+@takes_numbers(initial=None)
 @dataclass(frozen=True, slots=True)
 class State:
     """A variable that the equations change; ``initial`` is a number in ``unit`` or the name of a parameter."""
@@ -55,6 +63,10 @@ class State:
     unit: str
     meaning: str
     initial: float | str = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.initial, str):
+            object.__setattr__(self, "initial", plain_number(self.initial, self.unit, f"state {self.name}.initial"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from ei_brian.core.noise.philox import STREAM_LAYOUT
 from ei_brian.core.noise.release import ReleaseNoise, release_factors, release_noise
 from ei_brian.core.noise.seed import seed_for
 from ei_brian.core.noise.static import apply_static
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.program import SCORE, Program, check_noise, compose, size_name
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording, spike_scores
@@ -143,6 +144,7 @@ def add_rows(target: Array, events: Events, table: Array, factors: Array | None 
         target[trial[now]] += size[now, None] * rows
 
 
+@takes_numbers()
 def simulate(
     spec: NetworkSpec, stimulus: Stimulus, dtype: npt.DTypeLike = np.float64,
     traces: Sequence[tuple[str, str]] = (), n_steps: int | None = None,

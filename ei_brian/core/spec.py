@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population, check_name
 from ei_brian.core.projection import Projection
 from ei_brian.core.readout import Readout
@@ -23,6 +24,7 @@ __all__ = ["SCHEMA_VERSION", "NetworkSpec"]
 SCHEMA_VERSION = 1
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkSpec:
     """Populations, projections, time step, order of events and decision rule of a network.
@@ -70,6 +72,7 @@ class NetworkSpec:
         _check_unique([projection.name for projection in self.projections], "projection")
         for population in self.populations:
             _check_dt(population, self.dt_ms)
+        object.__setattr__(self, "projections", tuple(_in_unit_of_port(projection, self) for projection in self.projections))
         for projection in self.projections:
             _check_projection(projection, self)
         if not self.schedule:
@@ -146,6 +149,13 @@ def _check_dt(population: Population, dt_ms: float) -> None:
             f"network.dt_ms: {dt_ms:g} ms is larger than {population.model} of population {population.name} allows "
             f"({population.neuron().max_dt_ms:g} ms). Use refine_dt, or a model that allows it."
         )
+
+
+def _in_unit_of_port(projection: Projection, spec: NetworkSpec) -> Projection:
+    states = {state.name: state.unit for state in spec[projection.target].declared_states()}
+    if projection.port not in states:
+        return projection  # which is refused with the ports that there are
+    return projection.in_unit_of(states[projection.port])
 
 
 def _check_projection(projection: Projection, spec: NetworkSpec) -> None:

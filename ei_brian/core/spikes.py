@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import DataError
 
 __all__ = ["Spikes"]
@@ -26,6 +27,7 @@ def _events(values: npt.ArrayLike, name: str, bound: int) -> IntArray:
     return _frozen(np.array(array, dtype=np.int32))
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True, eq=False)
 class Spikes:
     """Events of ``n_trials`` repetitions of ``n_steps`` time steps in ``n_units`` units.
@@ -82,6 +84,7 @@ class Spikes:
         return int(self.trial.size)
 
     @classmethod
+    @takes_numbers()
     def from_dense(cls, dense: npt.ArrayLike, dt_ms: float) -> Spikes:
         """Return the events of an array of zeros and ones, shape (trial, step, unit)."""
         array = np.asarray(dense)
@@ -104,6 +107,7 @@ class Spikes:
         flat = self.trial.astype(np.int64) * self.n_units + self.unit
         return np.bincount(flat, minlength=self.n_trials * self.n_units).reshape(self.n_trials, self.n_units)
 
+    @takes_numbers()
     def select(self, start: int, stop: int) -> Spikes:
         """Return the trials ``start <= trial < stop``, numbered from 0."""
         first, last = np.searchsorted(self.trial, np.array((start, stop), dtype=np.int32))  # of one type: no copy of all trials

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import DataError
 
 __all__ = ["Stimulus"]
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True, eq=False)
 class Stimulus:
     """Input of ``n_trials`` trials, with the class that each belongs to.
@@ -72,6 +74,7 @@ class Stimulus:
             object.__setattr__(self, "values", values)
 
     @classmethod
+    @takes_numbers()
     def from_currents(
         cls, currents: npt.ArrayLike, dt_ms: float, labels: npt.ArrayLike | None = None, n_classes: int = 0,
         name: str = "stimulus",
@@ -111,6 +114,7 @@ class Stimulus:
         array[self.events.trial, self.events.step, self.events.unit] = 1 if self.values is None else self.values
         return array
 
+    @takes_numbers()
     def select(self, start: int, stop: int) -> Stimulus:
         """Return the trials ``start <= trial < stop``.
 
@@ -130,6 +134,7 @@ class Stimulus:
             None if self.values is None else self.values[first:last],
         )
 
+    @takes_numbers()
     def refined(self, factor: int) -> Stimulus:
         """Return the same events on a grid ``factor`` times finer: step ``s`` becomes step ``s * factor``.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.data.encode import Encoding, encode
@@ -29,6 +30,7 @@ LARGEST_ARRAY = 2**33
 HEIDELBERG = ("shd_train.h5", "shd_test.h5")
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
     """Grey values 0 to 1, shape (image, unit), their classes, a name, and how many of the last ones are for testing.
@@ -47,6 +49,7 @@ class Images:
                 f"data set {self.name}: {self.labels.size} labels for {len(self.values)} images; give one each."
             )
 
+    @takes_numbers()
     def first(self, n_images: int) -> Images:
         """Return the first so many of the training images as a data set of its own, without the publisher's test images.
 
@@ -137,6 +140,7 @@ def _check_npz(path: Path) -> None:
 Index = npt.NDArray[np.int64]
 
 
+@takes_numbers()
 def split(labels: Index, n_test: int = 0) -> tuple[Index, Index, Index]:
     """Return the indices of the training, calibration and test images: disjoint, stratified, the same at every call.
 
@@ -158,6 +162,7 @@ def split(labels: Index, n_test: int = 0) -> tuple[Index, Index, Index]:
     return train, calibration, test
 
 
+@takes_numbers()
 def load_dataset(
     name: str = "digits", dt_ms: float = 1.0, seed: int = 0, *, n_steps: int = 100, encoding: Encoding | str = "latency",
     calibration: bool = False, n_images: int | None = None,

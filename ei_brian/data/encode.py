@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError, unknown_name
@@ -21,6 +22,7 @@ def _check(where: str, value: float, low: float, high: float) -> None:
         raise ConfigError(f"{where}: {value!r}; allowed are finite numbers from {low:g} to {high:g}.")
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class Poisson:
     """Independent spikes at a rate proportional to the grey value.
@@ -48,6 +50,7 @@ class Poisson:
         return Stimulus(Spikes(trial_, step_, unit_, len(images), n_steps, images.shape[1], dt_ms))
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class Latency:
     """One spike per pixel, the brighter the earlier.
@@ -79,6 +82,7 @@ class Latency:
         )
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class Current:
     """A constant current in every step.
@@ -108,6 +112,7 @@ ENCODINGS: dict[str, type[Poisson] | type[Latency] | type[Current]] = {
 Encoding = Poisson | Latency | Current
 
 
+@takes_numbers()
 def encode(
     images: npt.ArrayLike, labels: npt.ArrayLike | None, encoding: Encoding | str, dt_ms: float, n_steps: int, seed: int,
     name: str,

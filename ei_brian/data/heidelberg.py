@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
@@ -20,6 +21,7 @@ BLOCK_TRIALS = 256
 LIMITS = Limits(variable_length=True)
 
 
+@takes_numbers()
 def load_heidelberg(
     path: Path | str, dt_ms: float = 1.0, n_steps: int = 1000, *, n_trials: int | None = None, n_classes: int = 20
 ) -> Stimulus:

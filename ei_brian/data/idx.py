@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import DataError
 
 __all__ = ["IDX_FILES", "read_idx", "read_idx_folder"]
@@ -22,6 +23,7 @@ UNSIGNED_BYTES = 0x08
 LARGEST_BYTES = 2**31
 
 
+@takes_numbers()
 def read_idx(path: Path, n_axes: int) -> npt.NDArray[np.uint8]:
     """Return the array of an IDX file of unsigned bytes, compressed by gzip if its name ends in ``.gz``.
 

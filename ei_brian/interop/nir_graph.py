@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError, StorageError, unknown_name
 from ei_brian.interop.assemble import assemble
@@ -24,6 +25,7 @@ WEIGHTS = ("Linear", "Affine")
 RECURRENT_MODELS = ("snntorch_leaky", "snntorch_synaptic")
 
 
+@takes_numbers()
 def from_nir(
     path: str | Path, *, dt_ms: float | None = None, reset: str | None = None, writer: str | None = None,
     reset_delay: bool = True, method: str = "euler", name: str = "network", readout: str | None = None,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
@@ -21,6 +22,7 @@ from ei_brian.interop.nir_own import graph_metadata, population_metadata, projec
 __all__ = ["NIR_MODELS", "to_nir"]
 
 
+@takes_numbers()
 def to_nir(spec: NetworkSpec, path: str | Path, *, nominal_dt_ms: float | None = None) -> None:
     """Write a network to a NIR file.
 

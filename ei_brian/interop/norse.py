@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError
 from ei_brian.interop.cells_norse import NORSE_CELLS
@@ -28,6 +29,7 @@ OTHER_CELLS = (
 WHOLE_SEQUENCE = ("SNN", "SNNRecurrent")
 
 
+@takes_numbers()
 def from_norse(
     model: nn.Module, sample_input: torch.Tensor, *, dt_ms: float | None = None, name: str = "network",
     readout: str | None = None, run: Run | None = None,

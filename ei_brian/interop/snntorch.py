@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.interop.cells_snntorch import SNNTORCH_CELLS, SNNTORCH_REFUSED
 from ei_brian.interop.graph import Node
@@ -20,6 +21,7 @@ __all__ = ["from_snntorch"]
 OPTIONS = ("reset_delay", "inhibition", "state_quant")
 
 
+@takes_numbers()
 def from_snntorch(
     model: nn.Module, sample_input: torch.Tensor, *, dt_ms: float = 1.0, name: str = "network", readout: str | None = None,
     run: Run | None = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.interop.cells_spikingjelly import SPIKINGJELLY_CELLS
 from ei_brian.interop.graph import Node
@@ -20,6 +21,7 @@ __all__ = ["from_spikingjelly"]
 OPTIONS = ("v_threshold", "v_reset", "tau", "decay_input")
 
 
+@takes_numbers()
 def from_spikingjelly(
     model: nn.Module, sample_input: torch.Tensor, *, dt_ms: float = 1.0, name: str = "network", readout: str | None = None,
     run: Run | None = None,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import ConfigError, DataError, StorageError, unknown_name
 from ei_brian.interop.assemble import assemble
@@ -33,6 +34,7 @@ UNFIT = (KeyError, IndexError, TypeError, ValueError, OverflowError)  # of a lay
 TOP = {"framework", "framework_version", "dt_ms", "input_shape", "name", "readout", "layers"}
 
 
+@takes_numbers()
 def from_state_dict(
     path: str | Path, architecture: str | Path | Mapping[str, Any], *, dt_ms: float | None = None
 ) -> NetworkSpec:

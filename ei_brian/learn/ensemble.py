@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError
 from ei_brian.learn.cell_steps import Batch, Cells, run_cells
@@ -32,6 +33,7 @@ class EnsembleHistory:
     validation_accuracy: list[npt.NDArray[np.float64]] = field(default_factory=list)
 
 
+@takes_numbers()
 def train_ensemble(
     nets: Sequence[EINetwork], train_set: Stimulus, configs: Sequence[TrainingConfig], *, order_seed: int,
     validation: Stimulus | None = None, progress: bool = False,
@@ -75,6 +77,7 @@ def train_ensemble(
 
 
 @torch.no_grad()
+@takes_numbers()
 def initial_rates(
     cells: Cells, batch: Batch, wanted_hz: npt.NDArray[np.float64], tolerance: float = 0.1
 ) -> npt.NDArray[np.float64]:

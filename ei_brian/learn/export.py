@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.readout import Readout
@@ -63,6 +64,7 @@ def _population(net: EINetwork, name: str, rows: slice, kind: str) -> Population
 
 
 @torch.no_grad()
+@takes_numbers()
 def simulate_torch(
     net: EINetwork, stimulus: Stimulus, dtype: torch.dtype = torch.float64, batch_size: int = 256
 ) -> tuple[dict[str, Spikes], npt.NDArray[np.float64]]:

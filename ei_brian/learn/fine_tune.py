@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.trials import calibration_trials, refuse_overlap, trial_hashes
@@ -23,6 +24,7 @@ SILENT = 1e-4  # spikes per cell and step below which a rate has no factor
 SMALL_LOSS = 0.2  # so small that chance decides between two batches
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class FineTuning:
     """How a network is trained further.

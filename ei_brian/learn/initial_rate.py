@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import ConfigError
 from ei_brian.learn.network import EINetwork
 
@@ -20,6 +21,7 @@ def hidden_rate_hz(net: EINetwork, events: torch.Tensor) -> float:
 
 
 @torch.no_grad()
+@takes_numbers()
 def set_initial_rate(net: EINetwork, events: torch.Tensor, rate_hz: float, tolerance: float = 0.1, most: int = 40) -> float:
     """Scale the feed-forward weights by one factor, found by bisection, and return the rate that was reached in Hz.
 

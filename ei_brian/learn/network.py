@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ei_brian.core.models.lif_exponential import COEFFICIENTS
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import ConfigError
 from ei_brian.learn.surrogate import FastSigmoid, Surrogate
 
@@ -87,6 +88,7 @@ class EINetwork(nn.Module):
         For sizes or time constants that are not positive, and layers that do not match.
     """
 
+    @takes_numbers()
     def __init__(
         self, n_in: int, n_exc: int | Sequence[int], n_inh: int | Sequence[int], n_out: int, dt_ms: float = 1.0, seed: int = 0,
         *, recurrent: bool = True, dale: bool = True, excitatory_input: bool = False,
@@ -143,6 +145,7 @@ class EINetwork(nn.Module):
         }
         return {c.name: torch.tensor(np.asarray(c.value(parameters, self.dt_ms))) for c in COEFFICIENTS}
 
+    @takes_numbers()
     def effective(self, magnitudes: torch.Tensor, index: int) -> torch.Tensor:
         """Return the weights from a hidden layer: its stored magnitudes times the sign of each source cell."""
         sign: torch.Tensor = getattr(self, f"source_sign_{index}")

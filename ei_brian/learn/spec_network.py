@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from ei_brian.core.competition import MARGIN, WINNER
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.program import Program, compose, release_name
 from ei_brian.core.projection import Projection
@@ -305,6 +306,7 @@ def _soft_threshold(cells: Population) -> tuple[npt.NDArray[np.float64], npt.NDA
 
 
 @torch.no_grad()
+@takes_numbers()
 def simulate_spec_torch(
     net: SpecNetwork, stimulus: Stimulus, dtype: torch.dtype = torch.float64, batch_size: int = 128
 ) -> tuple[dict[str, Spikes], npt.NDArray[np.float64]]:

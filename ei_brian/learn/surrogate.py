@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import ConfigError, unknown_name
 
 __all__ = ["SURROGATES", "ArcTan", "FastSigmoid", "PiecewiseLinear", "SuperSpike", "Surrogate", "surrogate"]
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class Surrogate:
     """Base of the surrogates.
@@ -81,6 +83,7 @@ SURROGATES: dict[str, type[Surrogate]] = {
 }
 
 
+@takes_numbers()
 def surrogate(name: str, slope: float) -> Surrogate:
     """Return the surrogate of that name.
 

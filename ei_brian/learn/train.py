@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError, DataError
 from ei_brian.learn.initial_rate import set_initial_rate
@@ -28,6 +29,7 @@ __all__ = ["History", "TrainingConfig", "load_checkpoint", "train"]
 INSTEAD = "give the file that a training keeps as its checkpoint, or delete it to train from the start."
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """How a network is trained.
@@ -103,6 +105,7 @@ class History:
     rate_hz: list[float] = field(default_factory=list)
 
 
+@takes_numbers()
 def train(
     net: EINetwork, train_set: Stimulus, epochs: int | None = None, config: TrainingConfig | None = None, *,
     checkpoint: str | PathLike[str] | None = None, progress: bool = True, after_step: Callable[[EINetwork], None] | None = None,
@@ -154,6 +157,7 @@ def train(
     return run.history
 
 
+@takes_numbers()
 def load_checkpoint(net: EINetwork, checkpoint: str | PathLike[str], config: TrainingConfig, n_trials: int) -> History:
     """Set the weights of a network to those of a checkpoint and return the history of its training so far.
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ei_brian.core.input_current import InputCurrents
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import DataError
 
 __all__ = ["Balance", "balance"]
@@ -59,6 +60,7 @@ class Balance:
         return "none"
 
 
+@takes_numbers()
 def balance(currents: InputCurrents, window_ms: float = 20.0, longest_lag_ms: float = 20.0) -> Balance:
     """Return the balance of excitatory and inhibitory currents per neuron: ratios and correlations dimensionless, lags in ms.
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError
@@ -25,6 +26,7 @@ class Proportion:
     n: int
 
 
+@takes_numbers()
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Proportion:
     """Return a share with its score interval.
 
@@ -48,6 +50,7 @@ def _labels(recording: Recording) -> npt.NDArray[np.int64]:
     return recording.labels
 
 
+@takes_numbers()
 def accuracy(recording: Recording, confidence: float = 0.95) -> Proportion:
     """Return the share of trials that are decided right, dimensionless, with its score interval.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import DataError
 
@@ -30,6 +31,7 @@ def intervals_ms(spikes: Spikes) -> tuple[Floats, Index, Index]:
     return np.diff(step)[same] * spikes.dt_ms, trial[1:][same], unit[1:][same]
 
 
+@takes_numbers()
 def cv(spikes: Spikes, least: int = 2) -> Floats:
     """Return the coefficient of variation of the intervals of each neuron, all trials pooled, shape (neuron,).
 
@@ -47,6 +49,7 @@ def cv(spikes: Spikes, least: int = 2) -> Floats:
         return np.where(n >= least, np.sqrt(variance) / mean, np.nan)
 
 
+@takes_numbers()
 def local_variation(spikes: Spikes, least: int = 1) -> Floats:
     """Return Lv of each neuron, shape (neuron,): the mean of ``3 (I - J)**2 / (I + J)**2`` over neighbouring intervals I, J.
 

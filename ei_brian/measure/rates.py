@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError, unknown_name
@@ -42,6 +43,7 @@ def silent_fraction(recording: Recording, population: str) -> float:
     return float(np.mean(rates_hz(recording, population) == 0))
 
 
+@takes_numbers()
 def saturated_fraction(recording: Recording, population: str, share: float = 0.5) -> float:
     """Return the share of neurons, dimensionless, that fire no less than ``share`` of one spike per step; the bound is ours."""
     return float(np.mean(rates_hz(recording, population) >= share * 1e3 / recording.dt_ms))
@@ -55,6 +57,7 @@ def _summary(rates: npt.NDArray[np.float64], ceiling_hz: float) -> RateSummary:
     )  # fmt: skip
 
 
+@takes_numbers()
 def rate_summary(recording: Recording, population: str, saturated_share: float = 0.5) -> RateSummary:
     """Return mean, standard deviation, median, 5th and 95th percentile of the rates in Hz, and silent and saturated shares.
 
@@ -63,6 +66,7 @@ def rate_summary(recording: Recording, population: str, saturated_share: float =
     return _summary(rates_hz(recording, population), saturated_share * 1e3 / recording.dt_ms)
 
 
+@takes_numbers()
 def rate_summary_by_type(
     spec: NetworkSpec, recording: Recording, population: str, saturated_share: float = 0.5
 ) -> dict[str, RateSummary]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import DataError
 
 __all__ = ["area_under_curve", "level_at_half"]
@@ -19,6 +20,7 @@ def _curve(levels: npt.ArrayLike, accuracies: npt.ArrayLike) -> tuple[Floats, Fl
     return x, y
 
 
+@takes_numbers()
 def area_under_curve(levels: npt.ArrayLike, accuracies: npt.ArrayLike) -> float:
     """Return the mean accuracy over the range of levels, by trapezoids; the unit of the accuracy.
 
@@ -33,6 +35,7 @@ def area_under_curve(levels: npt.ArrayLike, accuracies: npt.ArrayLike) -> float:
     return float(np.trapezoid(y, x) / (x[-1] - x[0]))
 
 
+@takes_numbers()
 def level_at_half(levels: npt.ArrayLike, accuracies: npt.ArrayLike, chance: float) -> float:
     """Return the level at which half of the accuracy above chance is left, in the unit of the levels.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import DataError
 
@@ -28,6 +29,7 @@ def _check_trial(spikes: Spikes, trial: int) -> None:
         raise DataError(f"trial: {trial}; allowed are 0 to {spikes.n_trials - 1}.")
 
 
+@takes_numbers()
 def victor_purpura_matrix(spikes: Spikes, cost_per_ms: float, trial: int) -> Floats:
     """Return the Victor-Purpura distance of each pair of neurons in a trial, shape (unit, unit), dimensionless.
 
@@ -49,6 +51,7 @@ def victor_purpura_matrix(spikes: Spikes, cost_per_ms: float, trial: int) -> Flo
     return np.asarray(victor_purpura_distance(trains, cost_per_ms / pq.ms), dtype=np.float64)
 
 
+@takes_numbers()
 def isi_distance(spikes: Spikes, trial: int) -> Floats:
     """Return the ISI-distance of each pair of neurons in a trial, shape (unit, unit), from 0 to 1.
 
@@ -61,6 +64,7 @@ def isi_distance(spikes: Spikes, trial: int) -> Floats:
     return _pyspike("isi_distance_matrix", spikes, trial)
 
 
+@takes_numbers()
 def spike_distance(spikes: Spikes, trial: int) -> Floats:
     """Return the SPIKE-distance of each pair of neurons in a trial, shape (unit, unit), from 0 to 1.
 

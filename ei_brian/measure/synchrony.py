@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import DataError
 
@@ -13,6 +14,7 @@ __all__ = ["binned", "golomb_chi", "mean_pairwise_correlation", "pairwise_correl
 Floats = npt.NDArray[np.float64]
 
 
+@takes_numbers()
 def binned(spikes: Spikes, bin_ms: float) -> Floats:
     """Return spike counts in bins, shape (trial, bin, unit), by definition; steps that do not fill a bin at the end are left out.
 
@@ -33,6 +35,7 @@ def binned(spikes: Spikes, bin_ms: float) -> Floats:
     return np.bincount(flat, minlength=size).reshape(spikes.n_trials, n_bins, spikes.n_units).astype(np.float64)
 
 
+@takes_numbers()
 def golomb_chi(activity: npt.ArrayLike) -> Floats:
     """Return chi of each trial, shape (trial,): standard deviation in time of the mean activity over that of single neurons.
 
@@ -57,6 +60,7 @@ def golomb_chi(activity: npt.ArrayLike) -> Floats:
         return np.sqrt(np.where(single > 0, x.mean(axis=2).var(axis=1) / single, np.nan))
 
 
+@takes_numbers()
 def pairwise_correlation(spikes: Spikes, bin_ms: float) -> Floats:
     """Return Pearson's correlation of the binned counts of each pair, trials joined end to end, shape (unit, unit).
 
@@ -78,6 +82,7 @@ def pairwise_correlation(spikes: Spikes, bin_ms: float) -> Floats:
     return out
 
 
+@takes_numbers()
 def mean_pairwise_correlation(spikes: Spikes, bin_ms: float) -> float:
     """Return the mean of `pairwise_correlation` over pairs of different neurons that both change; nan without a pair.
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import DataError
 
@@ -54,6 +55,7 @@ def _distances(gram: Floats) -> Floats:
     return _root(sums - 2 * gram, sums)
 
 
+@takes_numbers()
 def van_rossum_matrix(spikes: Spikes, tau_ms: float) -> Floats:
     """Return the distance of each pair of neurons in each trial, shape (trial, unit, unit), dimensionless.
 
@@ -70,6 +72,7 @@ def van_rossum_matrix(spikes: Spikes, tau_ms: float) -> Floats:
     return out
 
 
+@takes_numbers()
 def mean_van_rossum(spikes: Spikes, tau_ms: float) -> float:
     """Return the mean distance, dimensionless, over all pairs of different neurons and all trials; nan for a single neuron.
 
@@ -86,6 +89,7 @@ def mean_van_rossum(spikes: Spikes, tau_ms: float) -> float:
     return total / (spikes.n_trials * n * (n - 1))
 
 
+@takes_numbers()
 def van_rossum_between(first: Spikes, second: Spikes, tau_ms: float) -> Floats:
     """Return the distance of each neuron's train in one recording from that in another, shape (trial, unit), dimensionless.
 
@@ -104,6 +108,7 @@ def van_rossum_between(first: Spikes, second: Spikes, tau_ms: float) -> Floats:
     return _root(np.sum((one - other) ** 2, axis=1), norm)
 
 
+@takes_numbers()
 def multi_neuron_van_rossum(spikes: Spikes, tau_ms: float, mixing: float = 0.0) -> Floats:
     """Return the distance of each pair of trials, all neurons together, shape (trial, trial), dimensionless.
 

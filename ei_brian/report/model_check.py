@@ -8,6 +8,7 @@ from typing import Any
 
 from ei_brian.config.trained import data_of
 from ei_brian.config.training_run import DataSettings
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.reference import check_stimulus
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
@@ -29,6 +30,7 @@ def data_settings(spec: NetworkSpec, name: str | None) -> DataSettings:
     return replace(DataSettings(name=name), dt_ms=spec.dt_ms)
 
 
+@takes_numbers()
 def check_model(
     spec: NetworkSpec, data: str | None, settings: Settings, trials: int, say: Callable[[str], None]
 ) -> tuple[Report, dict[str, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.noise import Noise
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
@@ -28,6 +29,7 @@ __all__ = ["Rung", "Settings", "Validation", "validate"]
 Say = Callable[[str], None]
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a model is validated.

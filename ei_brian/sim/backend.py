@@ -15,6 +15,7 @@ from ei_brian.core.noise import Noise
 from ei_brian.core.noise.philox import STREAM_LAYOUT
 from ei_brian.core.noise.seed import seed_for
 from ei_brian.core.noise.static import apply_static
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.program import compose
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import check_stimulus
@@ -82,6 +83,7 @@ class Backend:
     >>> recording.accuracy, recording.rate_hz("E")  # doctest: +SKIP
     """
 
+    @takes_numbers()
     def __init__(
         self, name: str = "cpp_standalone", *, dtype: npt.DTypeLike = "float64", layout: str = "auto", threads: int = 1,
         record: str = "spikes", batch: int | None = None, progress: bool = False, summation: str = "ordered",
@@ -101,6 +103,7 @@ class Backend:
         self.threads = _whole(threads, "Backend.threads")
         self.batch = None if batch is None else _whole(batch, "Backend.batch")
 
+    @takes_numbers()
     def run(
         self, spec: NetworkSpec, stimulus: Stimulus, *, noise: Noise | None = None, seed: int | None = None,
         traces: Sequence[tuple[str, str]] = (), n_steps: int | None = None,
@@ -122,6 +125,7 @@ class Backend:
         """
         return self.run_many([(spec, stimulus, noise, seed)], traces=traces, n_steps=n_steps)[0]
 
+    @takes_numbers()
     def run_many(
         self, conditions: Iterable[Condition], *, traces: Sequence[tuple[str, str]] = (), n_steps: int | None = None
     ) -> list[Recording]:  # fmt: skip

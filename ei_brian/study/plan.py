@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import declared_unit, plain_number, takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError
@@ -31,6 +32,7 @@ class Variant:
             raise ConfigError(f"variant {self.name!r}: {len(self.replicates)} networks; give a name and at least one network.")
 
 
+@takes_numbers(levels=None, settings=None)
 @dataclass(frozen=True, slots=True)
 class NoiseLevels:
     """One kind of noise at several levels.
@@ -50,15 +52,21 @@ class NoiseLevels:
     settings: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        given = plain_number(self.levels, declared_unit(self.kind), f"noise {self.kind}.levels")
+        object.__setattr__(self, "levels", tuple(given))
+        settings = {name: plain_number(value, declared_unit(name), f"noise {name}") for name, value in self.settings.items()}
+        object.__setattr__(self, "settings", settings)
         levels = np.asarray(self.levels, dtype=np.float64)
         if not levels.size or not np.isfinite(levels).all() or len(set(self.levels)) < len(self.levels):
             raise ConfigError(f"noise {self.kind}.levels: {list(self.levels)}; give finite numbers, each once.")
 
+    @takes_numbers(level=None)
     def fields(self, level: float) -> dict[str, float]:
         """Return the fields of `Noise` at a level; none at level 0."""
         return {**self.settings, self.kind: level} if level else {}
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What a study runs.

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import DataError
 
 __all__ = ["Interval", "PairedTest", "false_discovery", "holm", "mean_interval", "paired_test"]
@@ -28,6 +29,7 @@ class Interval:
     n: int
 
 
+@takes_numbers()
 def mean_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Interval:
     """Return the mean and its interval by Student's t.
 
@@ -80,6 +82,7 @@ class PairedTest:
     p: float
 
 
+@takes_numbers()
 def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
     """Compare two series whose entries belong together: the same seed, the same network before a change.
 
@@ -110,6 +113,7 @@ def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
     return PairedTest(interval, size, float(found.pvalue))
 
 
+@takes_numbers()
 def holm(p: Sequence[float]) -> Values:
     """Return p-values that control the chance of any false alarm in the family; nan stays and does not count.
 
@@ -125,6 +129,7 @@ def holm(p: Sequence[float]) -> Values:
     return adjusted
 
 
+@takes_numbers()
 def false_discovery(p: Sequence[float]) -> Values:
     """Return q-values that control the expected share of false alarms among all alarms; nan stays and does not count.
 

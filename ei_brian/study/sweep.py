@@ -11,6 +11,7 @@ from time import sleep
 
 from tqdm import tqdm
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import StorageError
 from ei_brian.study.claim import STALE_SECONDS, Claims
 from ei_brian.study.condition import Condition
@@ -49,6 +50,7 @@ class Summary:
     table: Path
 
 
+@takes_numbers()
 def sweep(
     conditions: Sequence[Condition], folder: Path, scheduler: Scheduler, *, retry_failed: bool = False, progress: bool = True,
     stale_seconds: float = STALE_SECONDS, on_outcome: Callable[[Condition, Outcome], None] | None = None,

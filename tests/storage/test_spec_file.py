@@ -54,7 +54,7 @@ def test_no_field_is_forgotten() -> None:
     known = {
         NetworkSpec: "populations projections dt_ms readout schedule name provenance",
         Population: "name size role model receptors parameters cell_types",
-        Projection: "source target weights port delay_steps plasticity name",
+        Projection: "source target weights port delay_steps plasticity name unit",  # unit is empty within a network
         TsodyksMarkram: "utilization tau_u_ms tau_x_ms",
         Readout: "population kind",
     }

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ei_brian.core.models import adex, hodgkin_huxley, izhikevich_2003, izhikevich_2007
+from ei_brian.core.models import adex, hodgkin_huxley, izhikevich_2003, izhikevich_2007, neuron_model
+from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["CELL_TYPES", "CellType", "cell_type"]
 
 
+@takes_numbers(parameters=None)
 @dataclass(frozen=True, slots=True)
 class CellType:
     """One kind of cell.
@@ -34,6 +36,12 @@ class CellType:
     model: str
     parameters: Mapping[str, float]
     reference: str
+
+    def __post_init__(self) -> None:
+        units = {parameter.name: parameter.unit for parameter in neuron_model(self.model, f"cell type {self.name}").parameters}
+        where = f"cell type {self.name}.parameters"
+        plain = {name: plain_number(value, units.get(name, "1"), f"{where}[{name!r}]") for name, value in self.parameters.items()}
+        object.__setattr__(self, "parameters", plain)
 
 
 KOPSICK = (

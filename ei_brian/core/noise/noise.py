@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from ei_brian.core.noise.kinds import NOISE_KINDS
+from ei_brian.core.plain_numbers import declared_unit, plain_number
 from ei_brian.errors import ConfigError, unknown_name
 
 __all__ = ["Noise"]
@@ -85,6 +86,7 @@ class Noise:
 def _checked(name: str, value: object) -> float:
     kind = NOISE_KINDS[name]
     allowed = f"a number from {kind.low:g} to {kind.high:g} ({kind.unit})"
+    value = value if isinstance(value, str) else plain_number(value, declared_unit(name), f"noise.{name}")
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise ConfigError(f"noise.{name}: {value!r}; give {allowed}.")
     number = float(value)

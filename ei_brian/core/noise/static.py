@@ -11,6 +11,7 @@ from ei_brian.core.noise.kinds import NOISE_KINDS
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.seed import checked_seed
 from ei_brian.core.noise.weight_noise import noisy_projection
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError
@@ -27,6 +28,7 @@ WEIGHT_STREAMS = {
 }  # fmt: skip
 
 
+@takes_numbers()
 def apply_static(
     noise: Noise | None, seed: int | None, spec: NetworkSpec, stimulus: Stimulus, first_trial: int = 0
 ) -> tuple[NetworkSpec, Stimulus]:

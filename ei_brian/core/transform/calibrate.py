@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ei_brian.core.models.cell_types import cell_type
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
@@ -37,6 +38,7 @@ SHRINK = 0.75
 
 
 @pipeable
+@takes_numbers()
 def calibrate(
     spec: NetworkSpec, calibration_set: Stimulus, *, trained: NetworkSpec | None = None, test_set: Stimulus | None = None,
     iterations: int = 10, most_trials: int = 120, kinetics: bool = True, filter_ms: float = 10.0, rate_tolerance: float = 0.2,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.quantity import FloatArray
@@ -29,6 +30,7 @@ MOST_TRIALS = 60
 
 
 @pipeable
+@takes_numbers()
 def to_conductances(
     spec: NetworkSpec, calibration_set: Stimulus | None = None, *, population: str = "all", inputs: str = "conductance",
     reversal_exc_mv: float = 0.0, reversal_inh_mv: float = -70.0, tau_exc_ms: float | None = None,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.noise.seed import checked_seed
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.pipe import pipeable
@@ -21,6 +22,7 @@ GROUPS = ("recurrent", "all")
 
 
 @pipeable
+@takes_numbers()
 def with_delays(
     spec: NetworkSpec, low_ms: float = 1.0, high_ms: float = 2.0, *, distribution: str = "uniform",
     projections: str = "recurrent", seed: int = 0,

@@ -11,6 +11,7 @@ import numpy as np
 from ei_brian.core.models import neuron_model
 from ei_brian.core.models.cell_types import cell_type
 from ei_brian.core.noise.seed import checked_seed
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.spec import NetworkSpec
@@ -28,6 +29,7 @@ VOLT_SPREAD_MV = 20.0  # a jitter of 1 moves a potential by this much
 
 
 @pipeable
+@takes_numbers()
 def diversify(
     spec: NetworkSpec, mix: str | Mapping[str, float] = "cortex FS/LTS", population: str = "inh", *, jitter: float = 0.0,
     seed: int = 0,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
@@ -90,6 +91,7 @@ class Ladder:
         return "\n".join(lines)
 
 
+@takes_numbers()
 def standard_rungs(
     spec: NetworkSpec, calibration_set: Stimulus | None, mix: str = "cortex FS/LTS", *, dt_ms: float = 0.1, seed: int = 1,
     iterations: int = 6,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ei_brian.core.models.cell_types import cell_type
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["MIXTURES", "Mixture", "assign_types", "mixture"]
@@ -51,6 +52,7 @@ MIXTURES: dict[str, Mixture] = {
 }  # fmt: skip
 
 
+@takes_numbers()
 def mixture(mix: str | Mapping[str, float], role: str, where: str) -> dict[str, float]:
     """Return the shares of a mixture given by name or by shares.
 

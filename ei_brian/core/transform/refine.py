@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.errors import SpecError
@@ -16,6 +17,7 @@ TOLERANCE = 1e-9
 
 
 @pipeable
+@takes_numbers()
 def refine_dt(spec: NetworkSpec, dt_ms: float = 0.1) -> NetworkSpec:
     """Simulate the same network on a finer grid: ``spec | refine_dt(0.1)``.
 
@@ -55,6 +57,7 @@ def refine_dt(spec: NetworkSpec, dt_ms: float = 0.1) -> NetworkSpec:
     return made.with_provenance("refine_dt", factor=factor, dt_ms=made.dt_ms)
 
 
+@takes_numbers()
 def steps_within(long_ms: float, short_ms: float) -> int:
     """Return how many short steps make a long one; 0 where no whole number of them does, to a billionth for their rounding."""
     factor = round(long_ms / short_ms) if np.isfinite(short_ms) and short_ms > 0 else 0

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.report.style import Draw, Ink, kind_colours
@@ -21,6 +22,7 @@ def kinds_of(spec: NetworkSpec, name: str) -> tuple[str, ...]:
     return population.cell_types or (population.role,) * population.size
 
 
+@takes_numbers()
 def raster(panels: Sequence[tuple[str, NetworkSpec, Recording]], trial: int) -> Draw:
     """Return how to draw one trial of each (title, network, recording) below each other."""
 
@@ -37,6 +39,7 @@ def raster(panels: Sequence[tuple[str, NetworkSpec, Recording]], trial: int) -> 
     return draw
 
 
+@takes_numbers()
 def active_ms(recording: Recording, trial: int | None = None) -> float:
     """Return the time in ms until a little after the last spike, of one trial or of all, at most the length of a trial."""
     last = 1

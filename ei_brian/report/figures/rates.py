@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.spikes import Spikes
 from ei_brian.report.figures.raster import active_ms
@@ -18,6 +19,7 @@ __all__ = ["rate_course", "rates"]
 BIN_MS = 4.0
 
 
+@takes_numbers()
 def rate_course(spikes: Spikes, bin_ms: float = BIN_MS) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the left edges of bins in ms and the rate in each in Hz, mean over trials and cells."""
     per_bin = max(1, round(bin_ms / spikes.dt_ms))

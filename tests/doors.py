@@ -1,0 +1,85 @@
+"""The doors for numbers: every public function, method and type that takes some, read from the syntax trees."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "ei_brian"
+NUMERIC = re.compile(r"\b(float|int|ArrayLike|FloatArray|Floats|IntArray|NDArray|Weights)\b")
+OTHER = re.compile(r"Callable|tuple\[str")
+# Parts whose numbers come from the package itself: simulators behind `Backend`, verbs (typer reads their numbers), files
+INNER_PARTS = ("sim/", "cli/", "storage/")
+OUTER = ("sim/backend.py",)
+# Modules and names that only the package calls, with numbers that came in by a door, and results that it hands out
+INNER = set(
+    """
+    config/trained.py core/competition.py core/exponential.py core/input_current.py core/models/lif_exponential.py
+    core/models/rest.py core/neuron_model.py:NeuronModel.substeps core/neuron_model.py:NeuronModel.update_at
+    core/neuron_model.py:NeuronModel.update_parts core/neuron_model.py:substeps core/noise/cell_noise.py core/noise/draw.py
+    core/noise/dynamic.py core/noise/input_noise.py core/noise/kinds.py core/noise/philox.py core/noise/release.py
+    core/noise/weight_noise.py core/plain_numbers.py core/program.py core/quantity.py:Coefficient core/quantity.py:Quantity
+    core/recording.py core/transform/calibration_state.py core/transform/closed_loop.py core/transform/curves.py
+    core/transform/drive_map.py core/transform/forced.py core/transform/knobs.py core/transform/ladder.py:Rung
+    core/transform/mixtures.py:Mixture core/transform/mixtures.py:assign_types core/transform/replay.py
+    core/transform/trained_drive.py core/units.py interop/check.py interop/commands.py interop/dale.py interop/delays.py
+    interop/graph.py interop/modules.py interop/nir_cells.py interop/script_parts.py interop/state_dict.py:graph_of
+    interop/trace.py learn/cell_steps.py learn/ensemble.py:EnsembleHistory learn/input_variation.py learn/network.py:Layer
+    learn/train.py:History measure/balance.py:Balance measure/decision.py:Proportion measure/rates.py:RateSummary
+    report/cells.py report/comparison.py report/document.py report/figures/confusion.py report/figures/currents.py
+    report/figures/distances.py report/figures/ladder.py report/figures/robustness.py report/figures/traces.py
+    report/style.py report/validation.py:Validation report/words.py study/claim.py study/comparison.py study/condition.py
+    study/dask_cluster.py study/outcome.py study/pool.py study/scheduler.py study/statistics.py:Interval
+    study/statistics.py:PairedTest study/store.py study/sweep.py:Summary
+    measure/irregularity.py:fano_factor
+    """.split()  # fano_factor's groups are labels of any kind
+)
+
+
+def doors() -> Iterator[tuple[str, str, ast.AST]]:
+    """Yield file, qualified name and node of everything public that takes numbers."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name in INNER or (name.startswith(INNER_PARTS) and name not in OUTER):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        public = _public(tree)
+        for node in tree.body:
+            if getattr(node, "name", None) in public:
+                yield from ((name, found, one) for found, one in _of(node) if f"{name}:{found}" not in INNER)
+
+
+def marked(node: ast.AST) -> bool:
+    """Tell whether a door is marked with `takes_numbers`."""
+    return any("takes_numbers" in ast.unparse(one) for one in getattr(node, "decorator_list", ()))
+
+
+def numeric(annotation: ast.AST | None) -> bool:
+    text = "" if annotation is None else ast.unparse(annotation)
+    return bool(NUMERIC.search(text)) and not OTHER.search(text)
+
+
+def _public(tree: ast.Module) -> list[str]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return [element.value for element in node.value.elts]  # type: ignore[attr-defined]
+    return []
+
+
+def _of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(node, ast.FunctionDef) and _takes(node):
+        yield node.name, node
+    if isinstance(node, ast.ClassDef):
+        fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and numeric(part.annotation)]
+        if fields and any("dataclass" in ast.unparse(one) for one in node.decorator_list):
+            yield node.name, node
+        for part in node.body:
+            if isinstance(part, ast.FunctionDef) and (part.name == "__init__" or not part.name.startswith("_")) and _takes(part):
+                yield f"{node.name}.{part.name}", part
+
+
+def _takes(function: ast.FunctionDef) -> bool:
+    arguments = function.args
+    return any(numeric(one.annotation) for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
