@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ei_brian"
 NUMERIC = re.compile(r"\b(float|int|ArrayLike|FloatArray|Floats|IntArray|NDArray|Weights)\b")
 OTHER = re.compile(r"Callable|tuple\[str")
 # Parts whose numbers come from the package itself: simulators behind `Backend`, verbs (typer reads their numbers), files
-INNER_PARTS = ("sim/", "cli/", "storage/")
+INNER_PARTS = ("sim/", "toolchain/", "cli/", "storage/")
 OUTER = ("sim/backend.py",)
 # Modules and names that only the package calls, with numbers that came in by a door, and results that it hands out
 INNER = set(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.readout import Readout
@@ -20,6 +21,7 @@ __all__ = ["from_spytorch"]
 Table = npt.NDArray[np.floating]
 
 
+@takes_numbers()
 def from_spytorch(
     w1: Any, w2: Any, v1: Any = None, *, tau_mem_ms: float = 10.0, tau_syn_ms: float = 5.0, dt_ms: float = 1.0,
     n_exc: int | None = None, readout: str = "max v", name: str = "network",
