@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.data.datasets import load_dataset
-from ei_brian.data.encode import ENCODINGS, Current, Encoding, Latency, Poisson
+from ei_brian.data.encode import ENCODINGS, ChargingLatency, Current, Encoding, Latency, Poisson
 from ei_brian.errors import ConfigError, unknown_name
 
 __all__ = ["DataSettings"]
@@ -23,7 +23,7 @@ class DataSettings:
     name : str
         ``"digits"``, ``"fashion-mnist"``, ``"mnist"``, or the path of an npz file or a folder; see
         `ei_brian.data.datasets.load_images`.
-    encoding : {"latency", "poisson", "current"}
+    encoding : {"latency", "charging", "poisson", "current"}
         How grey values become events; the table of that name holds its settings.
     n_steps : int
         Time steps of a trial.
@@ -33,7 +33,7 @@ class DataSettings:
         For encoders that draw random spikes.
     n_images : int, optional
         Only the first so many training images of the set, divided anew; all if left out.
-    latency, poisson, current : encoder
+    latency, charging, poisson, current : encoder
         Their settings.
     """
 
@@ -44,6 +44,7 @@ class DataSettings:
     seed: int = 0
     n_images: int | None = None
     latency: Latency = field(default_factory=Latency)
+    charging: ChargingLatency = field(default_factory=ChargingLatency)
     poisson: Poisson = field(default_factory=Poisson)
     current: Current = field(default_factory=Current)
 
@@ -58,8 +59,8 @@ class DataSettings:
     @property
     def encoder(self) -> Encoding:
         """The encoder with its settings."""
-        encoders: dict[str, Encoding] = {"latency": self.latency, "poisson": self.poisson, "current": self.current}
-        return encoders[self.encoding]
+        encoder: Encoding = getattr(self, self.encoding)
+        return encoder
 
     def load(self, *, calibration: bool = False) -> tuple[Stimulus, Stimulus]:
         """Return (training, test), or (calibration, test)."""

@@ -181,7 +181,7 @@ def load_dataset(
     n_steps : int
         Steps of a trial.
     encoding : encoder or name
-        ``"latency"``, ``"poisson"``, ``"current"``, or one of those objects with other settings.
+        ``"latency"``, ``"charging"``, ``"poisson"``, ``"current"``, or one of those objects with other settings.
     calibration : bool
         Return (calibration, test) instead of (training, test): images that neither training nor test holds.
     n_images : int, optional

@@ -12,7 +12,7 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError, unknown_name
 
-__all__ = ["ENCODINGS", "Current", "Latency", "Poisson", "encode"]
+__all__ = ["ENCODINGS", "ChargingLatency", "Current", "Latency", "Poisson", "encode"]
 
 Array = npt.NDArray[np.floating]
 
@@ -84,6 +84,42 @@ class Latency:
 
 @takes_numbers()
 @dataclass(frozen=True, slots=True)
+class ChargingLatency:
+    """One spike per pixel: when a leaky cell that the grey value charges reaches its threshold, as SpyTorch encodes images.
+
+    A pixel of value ``x > threshold`` spikes in step ``floor(tau/dt * ln(x/(x - threshold)))``; darker pixels are silent, and so are
+    those that would spike after the last step. Deterministic.
+
+    Parameters
+    ----------
+    tau_ms : float
+        Time constant of the charging, in ms.
+    threshold : float
+        Grey value that never reaches the threshold.
+
+    References
+    ----------
+    SpyTorch, tutorial 2 (github.com/fzenke/spytorch).
+    """
+
+    tau_ms: float = 20.0
+    threshold: float = 0.2
+
+    def __post_init__(self) -> None:
+        _check("charging.tau_ms", self.tau_ms, np.finfo(float).tiny, np.inf)
+        _check("charging.threshold", self.threshold, 0.0, 1.0)
+
+    def __call__(self, images: Array, n_steps: int, dt_ms: float, seed: int) -> Stimulus:
+        """Return the stimulus; the seed has no effect."""
+        trial, unit = np.nonzero(images > self.threshold)
+        value = images[trial, unit]
+        when = np.floor(self.tau_ms / dt_ms * np.log(value / (value - self.threshold)))
+        inside = when < n_steps
+        trial, unit, step = trial[inside], unit[inside], when[inside].astype(np.int64)
+        return Stimulus(Spikes(trial, step, unit, len(images), n_steps, images.shape[1], dt_ms))
+
+
+@dataclass(frozen=True, slots=True)
 class Current:
     """A constant current in every step.
 
@@ -104,12 +140,13 @@ class Current:
         return Stimulus.from_currents(currents, dt_ms)
 
 
-ENCODINGS: dict[str, type[Poisson] | type[Latency] | type[Current]] = {
+ENCODINGS: dict[str, type[Poisson] | type[Latency] | type[ChargingLatency] | type[Current]] = {
     "poisson": Poisson,
     "latency": Latency,
+    "charging": ChargingLatency,
     "current": Current,
 }
-Encoding = Poisson | Latency | Current
+Encoding = Poisson | Latency | ChargingLatency | Current
 
 
 @takes_numbers()
@@ -125,7 +162,7 @@ def encode(
         Grey values.
     labels : array of int, shape (trial,), optional
         Classes.
-    encoding : Poisson, Latency, Current, or one of their names
+    encoding : Poisson, Latency, ChargingLatency, Current, or one of their names
         How values become events; a name takes the defaults.
     dt_ms : float
         Time step in ms.
@@ -150,5 +187,5 @@ def encode(
         encoding = ENCODINGS[encoding]()
     made = encoding(values, n_steps, dt_ms, seed)
     classes = None if labels is None else np.asarray(labels)
-    n_classes = 0 if classes is None else int(classes.max(initial=-1)) + 1
+    n_classes = int(classes.max()) + 1 if classes is not None and classes.size else 0
     return Stimulus(made.events, classes, n_classes, name, made.values)

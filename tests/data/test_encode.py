@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ei_brian.data.encode import Current, Latency, Poisson, encode
+from ei_brian.data.encode import ChargingLatency, Current, Latency, Poisson, encode
 from ei_brian.errors import ConfigError
 
 IMAGES = np.random.default_rng(0).random((5, 8))
@@ -24,6 +24,23 @@ def test_latency_is_earlier_for_brighter_pixels() -> None:
 def test_latency_beyond_the_trial_is_silence() -> None:
     stimulus = Latency(window_ms=40.0)(np.array([[1.0, 0.5]]), 10, 1.0, seed=0)
     assert stimulus.events.unit.tolist() == [0]
+
+
+def test_charging_latency_is_when_a_charged_cell_reaches_its_threshold() -> None:
+    """The cell is ``v' = (x - v)/tau`` from 0: it reaches 0.2 within the step that the code says."""
+    grey = np.arange(256)[None] / 255.0
+    events = encode(grey, None, "charging", 1.0, 100, 0, "grey").events
+    assert events.unit.size == np.unique(events.unit).size
+    assert events.unit.min() == 52, "51/255 is the threshold itself, which charging never reaches"
+    assert events.step.min() == 4
+    assert events.step.max() == 79
+    charged = [grey[0, events.unit] * -np.expm1(-(events.step + late) / 20.0) for late in (0, 1)]
+    assert np.all(charged[0] <= 0.2)
+    assert np.all(charged[1] > 0.2)
+
+
+def test_charging_latency_beyond_the_trial_is_silence() -> None:
+    assert ChargingLatency(tau_ms=20.0)(np.array([[1.0, 0.21]]), 10, 1.0, seed=0).events.unit.tolist() == [0]
 
 
 def test_poisson_counts_have_the_binomial_mean() -> None:
@@ -52,7 +69,7 @@ def test_current_is_constant_in_time() -> None:
     assert np.array_equal(dense, np.broadcast_to((0.5 * IMAGES).astype(np.float32)[:, None], dense.shape))
 
 
-@pytest.mark.parametrize("encoding", ["latency", "poisson", "current"])
+@pytest.mark.parametrize("encoding", ["latency", "charging", "poisson", "current"])
 def test_no_images(encoding: str) -> None:
     assert encode(np.zeros((0, 4)), np.zeros(0, int), encoding, 1.0, 10, 0, "none").n_trials == 0
 
