@@ -119,6 +119,7 @@ class ChargingLatency:
         return Stimulus(Spikes(trial, step, unit, len(images), n_steps, images.shape[1], dt_ms))
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class Current:
     """A constant current in every step.
