@@ -87,8 +87,8 @@ class Latency:
 class ChargingLatency:
     """One spike per pixel: when a leaky cell that the grey value charges reaches its threshold, as SpyTorch encodes images.
 
-    A pixel of value ``x > threshold`` spikes in step ``floor(tau/dt * ln(x/(x - threshold)))``; darker pixels are silent, and so are
-    those that would spike after the last step. Deterministic.
+    A pixel of value ``x > threshold`` spikes in step ``floor(tau/dt * ln(x/(x - threshold)))``; darker pixels are silent, and so
+    are those that would spike after the last step. Deterministic.
 
     Parameters
     ----------
