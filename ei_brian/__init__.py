@@ -8,7 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ei_brian.core.engine import install_engine
+
 if TYPE_CHECKING:
+    from ei_brian.core.engine import Engine
     from ei_brian.core.noise import Noise
     from ei_brian.core.spec import NetworkSpec
     from ei_brian.core.transform.calibrate import calibrate
@@ -68,6 +71,15 @@ _WHERE = {
     "load_dataset": "ei_brian.data.datasets:load_dataset",
     "train": "ei_brian.learn.train:train",
 }
+
+
+def _engine() -> Engine:
+    from ei_brian.sim.inprocess.engine import fastest_engine
+
+    return fastest_engine()
+
+
+install_engine(_engine)
 
 
 def __getattr__(name: str) -> Any:

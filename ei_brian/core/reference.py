@@ -32,7 +32,7 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import DataError
 
-__all__ = ["check_stimulus", "program_functions", "simulate"]
+__all__ = ["check_stimulus", "delay_tables", "program_functions", "simulate"]
 
 Array = npt.NDArray[np.floating]
 Events = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]
@@ -111,7 +111,7 @@ class _Pathway:
     release: ReleaseNoise | None
 
 
-def _delay_tables(projection: Projection, dtype: npt.DTypeLike, scale: float) -> tuple[tuple[int, Array], ...]:
+def delay_tables(projection: Projection, dtype: npt.DTypeLike, scale: float) -> tuple[tuple[int, Array], ...]:
     weights: Any = projection.weights.toarray() if projection.sparse else projection.weights
     weights = (weights.astype(np.float64) * scale).astype(dtype)
     delays: Any = projection.delay_steps
@@ -219,7 +219,7 @@ class _Run:
 
     def _pathway(self, projection: Projection) -> _Pathway:
         states = {state.name: state.unit for state in self.spec[projection.target].declared_states()}
-        tables = _delay_tables(projection, self.dtype, unit_scale(states[projection.port]))
+        tables = delay_tables(projection, self.dtype, unit_scale(states[projection.port]))
         size = size_name(self.spec, projection, self.noise)
         return _Pathway(projection, tables, size, release_noise(projection, self.noise))
 
