@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ei_brian.core.transform.nearest import Nearest
 
 __all__ = [
     "BackendError",
@@ -47,7 +51,19 @@ class BackendError(EIBrianError):
 
 
 class CalibrationError(EIBrianError):
-    """A calibration did not reach the trained network's activity; there is no network to return."""
+    """A calibration did not reach the trained network's activity; there is no network to return.
+
+    Parameters
+    ----------
+    message : str
+        What is missing.
+    best : Nearest, optional
+        How near it came: `ei_brian.core.transform.nearest.Nearest`.
+    """
+
+    def __init__(self, message: str, best: Nearest | None = None) -> None:
+        super().__init__(message)
+        self.best = best
 
 
 def unknown_name(where: str, name: object, allowed: Iterable[str], what_to_do: str = "") -> str:

@@ -8,9 +8,10 @@ from importlib import import_module
 from typing import Any
 
 from ei_brian.config.data_settings import DataSettings
-from ei_brian.config.toml_file import arguments_of
+from ei_brian.config.toml_file import arguments_of, from_mapping
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.calibration_settings import CalibrationSettings
 from ei_brian.core.transform.trained import AFTER_CURRENTS
 from ei_brian.errors import ConfigError, unknown_name
 
@@ -40,6 +41,8 @@ def read_step(step: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if name not in TRANSFORMS:
         raise ConfigError(unknown_name("variant.transform.name", name, TRANSFORMS))
     told = {key: value for key, value in step.items() if key != "name"}
+    if name == "calibrate":  # whose keys are the fields of its settings
+        return str(name), {"settings": from_mapping(CalibrationSettings, told, f"variant.transform {name}")}
     return str(name), arguments_of(_function(str(name)).function, told, f"variant.transform {name}", without=GIVEN)
 
 

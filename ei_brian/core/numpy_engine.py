@@ -88,7 +88,7 @@ def _by_trial(spikes: npt.NDArray[np.bool_], wanted: Array, dt_ms: float, filter
     """Return the squared distance of each trial and neuron, added up from step to step in double precision."""
     decay, size = np.float32(np.exp(-dt_ms / filter_ms)), np.float32(1 / filter_ms)
     given = np.asarray(wanted, dtype=np.float32)
-    level = np.zeros((spikes.shape[0], spikes.shape[2]), dtype=np.float32)
+    level: Array = np.zeros((spikes.shape[0], spikes.shape[2]), dtype=np.float32)
     distance = np.zeros(level.shape)
     for step in range(spikes.shape[1]):
         level = level * decay + spikes[:, step] * size

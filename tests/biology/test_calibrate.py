@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ei_brian.core.numpy_engine import NumpyEngine
 from ei_brian.core.plasticity import TsodyksMarkram
+from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.core.transform.calibrate import calibrate
-from ei_brian.core.transform.closed_loop import compare, targets_of
+from ei_brian.core.transform.calibrate import CalibrationSettings, calibrate
+from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.curves import calibration_curves
+from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
-from ei_brian.core.transform.knobs import with_population, with_values
+from ei_brian.core.transform.knobs import scaled_projections, with_population, with_values
+from ei_brian.core.transform.output_scale import arrived, output_factors
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
+from ei_brian.core.transform.targets import compare, dense_spikes, targets_of
 from ei_brian.core.transform.trained import trained_network
 from ei_brian.errors import CalibrationError, ConfigError, DataError, SpecError, StorageError
+from ei_brian.sim.inprocess.engine import CompiledEngine
 from tests.biology.networks import some_input, trained_like
 
 
@@ -63,7 +73,7 @@ def test_resumes_to_the_same_bits(swapped: NetworkSpec, calibrated: NetworkSpec,
     class Stopped(Exception):
         pass
 
-    from ei_brian.core.transform import calibrate as module
+    from ei_brian.core.transform import closed_loop as module
 
     original, calls = module.improved, []
 
@@ -96,7 +106,7 @@ def test_overlap_with_the_test_set_is_refused(swapped: NetworkSpec) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("changes", "message"),
     [
         ({"iterations": -1}, "calibrate.iterations: -1"),
         ({"iterations": 1.5}, "calibrate.iterations: 1.5"),
@@ -104,11 +114,15 @@ def test_overlap_with_the_test_set_is_refused(swapped: NetworkSpec) -> None:
         ({"filter_ms": 0.0}, "calibrate.filter_ms: 0.0"),
         ({"filter_ms": float("nan")}, "calibrate.filter_ms: nan"),
         ({"rate_tolerance": float("nan")}, "calibrate.rate_tolerance: nan"),
+        ({"least_r2": float("nan")}, "calibrate.least_r2: nan"),
+        ({"least_agreement": 1.5}, "calibrate.least_agreement: 1.5"),
+        ({"kinetics": 2}, "calibrate.kinetics: 2"),
+        ({"iteration": 2}, "'iteration' is not known. Did you mean 'iterations'"),
     ],
 )
-def test_settings_out_of_range_are_refused(swapped: NetworkSpec, settings: dict[str, float], message: str) -> None:
+def test_settings_out_of_range_are_refused(swapped: NetworkSpec, changes: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        calibrate(swapped, some_input(4, 1), **settings)  # type: ignore[arg-type]
+        calibrate(swapped, some_input(4, 1), **changes)
 
 
 def test_an_empty_calibration_set_is_refused(swapped: NetworkSpec) -> None:
@@ -119,6 +133,58 @@ def test_an_empty_calibration_set_is_refused(swapped: NetworkSpec) -> None:
 def test_no_network_where_it_does_not_converge(swapped: NetworkSpec) -> None:
     with pytest.raises(CalibrationError, match="did not converge"):
         calibrate(swapped, some_input(6, 1), iterations=0, rate_tolerance=1e-6, kinetics=False, most_trials=2)
+
+
+def test_a_refused_calibration_tells_what_is_near_and_hands_it_out_when_asked(swapped: NetworkSpec) -> None:
+    with pytest.raises(CalibrationError, match=r"error\.best\.network\(\)") as caught:
+        calibrate(swapped, some_input(6, 1), iterations=1, rate_tolerance=1e-6, least_agreement=1.0, most_trials=2)
+    best = pickle.loads(pickle.dumps(caught.value)).best  # noqa: S301 - our own, as it comes back from another process
+    assert best is not None
+    assert any("Hz instead of" in reason for reason in best.reasons)
+    assert "before: decisions equal" in best.words()
+    assert "output R²" in best.words()
+    network = best.network()
+    assert network.provenance[-1]["shortfalls"] == list(best.reasons)
+    assert compare(network, some_input(6, 1), targets_of(trained_network(swapped), some_input(6, 1), 1, 10.0)).rates_hz
+
+
+def test_a_network_without_a_decision_is_held_to_its_output_over_time(
+    swapped: NetworkSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rates held is not function held: inhibition and excitation of the readout exchanged keep every rate."""
+    silent = replace(swapped, readout=None)
+    fitted = calibrate(silent, some_input(14, 1), iterations=2, rate_tolerance=0.5, progress=True)
+    told = capsys.readouterr().out
+    assert told.startswith("before: output R² ")
+    assert "\nafter:  output R² " in told
+    assert fitted.provenance[-1]["result"]["r2"] > fitted.provenance[-1]["before"]["r2"]
+    assert np.isnan(fitted.provenance[-1]["result"]["agreement"])
+    other = (replace(p, weights=p.weights[::-1].copy()) if p.target == "out" else p for p in silent.projections)
+    turned_over = replace(silent, projections=tuple(other))
+    with pytest.raises(CalibrationError, match=r"the output over time has R² = -?\d"):
+        calibrate(turned_over, some_input(14, 1), iterations=2, rate_tolerance=0.5, least_r2=0.9)
+
+
+@given(factor=st.floats(0.75, 1.35), seed=st.integers(0, 30))
+@settings(max_examples=20, deadline=None)
+def test_what_a_readout_collects_is_brought_back(spec: NetworkSpec, factor: float, seed: int) -> None:
+    stimulus = some_input(5, seed)
+    spikes = {name: dense_spikes(run, name) for run in [simulate(spec, stimulus)] for name in run.spikes}
+    goal = {"out": arrived(spec, spec.projection("E_out"), spikes)}
+    if not goal["out"].any():
+        return
+    louder = scaled_projections(spec, {"E_out": factor})
+    found = output_factors(louder, {"E", "I"}, spikes, goal, (0.7, 1.4))
+    assert found["E_out"] == pytest.approx(1 / factor, rel=1e-5)  # weights are float32
+
+
+def test_every_engine_gives_the_same_network(spec: NetworkSpec, swapped: NetworkSpec, calibrated: NetworkSpec) -> None:
+    settings_ = CalibrationSettings(iterations=1, rate_tolerance=9.0, most_trials=8, least_agreement=0.0)
+    rich = with_short_term_plasticity(with_delays(to_conductances(calibrated, some_input(4, 7)), 1.0, 2.0, seed=1), "inh")
+    for network in (swapped, rich):
+        engines = (NumpyEngine(), CompiledEngine())
+        one, other = (calibrate(network, some_input(10, 1), settings_, trained=spec, engine=engine) for engine in engines)
+        assert one.sha256 == other.sha256
 
 
 def test_curves_before_and_after(spec: NetworkSpec, calibrated: NetworkSpec) -> None:
@@ -137,8 +203,9 @@ def test_curves_before_and_after(spec: NetworkSpec, calibrated: NetworkSpec) -> 
 
 def test_charges_are_matched_if_asked(spec: NetworkSpec, swapped: NetworkSpec) -> None:
     depressing = with_short_term_plasticity(swapped, "I_E", plasticity=TsodyksMarkram(0.6, 1.0, 800.0))
-    settings: dict[str, Any] = {"trained": spec, "iterations": 0, "rate_tolerance": 9.0, "kinetics": False, "most_trials": 4}
-    asked, plain = (calibrate(depressing, some_input(6, 1), charges=charges, **settings) for charges in (True, False))
+    how: dict[str, Any] = {"trained": spec, "iterations": 0, "rate_tolerance": 9.0, "kinetics": False, "most_trials": 4}
+    how["least_agreement"] = 0.0
+    asked, plain = (calibrate(depressing, some_input(6, 1), charges=charges, **how) for charges in (True, False))
     assert asked.provenance[-1]["charge_factors"]["I_E"] > 1.05
     assert plain.provenance[-1]["charge_factors"] == {}
     ratio = np.asarray(asked.projection("I_E").weights) / np.asarray(plain.projection("I_E").weights)

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ei_brian.core.numpy_engine import NumpyEngine
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibrate import calibrate
-from ei_brian.core.transform.closed_loop import _arrivals, compare, targets_of
+from ei_brian.core.transform.closed_loop import arrivals
 from ei_brian.core.transform.curves import calibration_curves
 from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.forced import forced_jumps
 from ei_brian.core.transform.ladder import standard_rungs
 from ei_brian.core.transform.refine import refine_dt
-from ei_brian.core.transform.replay import replay
+from ei_brian.core.transform.targets import compare, targets_of
 from ei_brian.core.transform.trained import trained_network
 from ei_brian.core.transform.trained_drive import trained_drive
 from ei_brian.errors import SpecError
@@ -51,7 +52,7 @@ def test_forced_arrivals_make_the_trained_cells_fire_as_they_did(name: str) -> N
     spikes = fired(simulate(spec, stimulus))
     for cells in spec.cells:
         jumps = forced_jumps(spec, stimulus, spikes, cells.name)
-        again = replay(cells, spec.dt_ms, jumps)
+        again = NumpyEngine().replay(cells, spec.dt_ms, jumps)
         assert spikes[cells.name].sum() > 100
         assert np.mean(again != spikes[cells.name]) < 1e-3  # replay is float32
 
@@ -65,8 +66,8 @@ def test_arrivals_of_the_running_network_make_its_cells_fire_as_they_did(swapped
     """Early arrivals (input) and late ones (the loop of the layer) end on one port."""
     cells = swapped["cell1_inh"]
     recording = simulate(swapped, shown(1), traces=[(cells.name, "g")])
-    jumps = _arrivals(swapped, recording, cells, "g", np.arange(recording.n_trials))
-    again, spikes = replay(cells, swapped.dt_ms, {"g": jumps}), fired(recording)[cells.name]
+    jumps = arrivals(swapped, recording, cells, "g", np.arange(recording.n_trials))
+    again, spikes = NumpyEngine().replay(cells, swapped.dt_ms, {"g": jumps}), fired(recording)[cells.name]
     assert spikes.sum() > 100
     assert np.mean(again != spikes) < 1e-2
 
@@ -131,7 +132,7 @@ def test_the_mean_arrival_brings_every_leaky_cell_to_its_threshold(name: str) ->
     alone = type(cells)("cells", 4, "mixed", cells.model, parameters=plain)
     for share, fires in ((0.8, False), (1.25, True)):
         each = np.full((1, 400, 4), share * drive.arrival / drive.tau_ms)
-        assert bool(replay(alone, 1.0, {"drive": each})[:, 300:].any()) is fires
+        assert bool(NumpyEngine().replay(alone, 1.0, {"drive": each})[:, 300:].any()) is fires
 
 
 @pytest.mark.slow

@@ -19,9 +19,9 @@ from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
-from ei_brian.toolchain.compiler import check_compiler
 from ei_brian.sim.inprocess import cells, network
 from ei_brian.sim.inprocess.engine import CompiledEngine, fastest_engine
+from ei_brian.toolchain.compiler import check_compiler
 from tests.biology.networks import some_input, trained_like
 from tests.sim.networks import (
     SILENT_MAPS,
@@ -115,7 +115,10 @@ CASES = {
 SPIKING_MAPS = tuple(name for name, model in MODELS.items() if model.spiking and not model.equations)
 
 
-@pytest.mark.parametrize("name", CASES)
+LARGE = ("all cells", "all maps of frameworks")  # half a minute of compiling each
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in CASES])
 def test_networks_have_the_bits_of_the_reference(name: str) -> None:
     spec, stimulus = (make() for make in CASES[name])
     traces = [(p.name, p.ports[0]) for p in spec.cells]

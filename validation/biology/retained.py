@@ -20,7 +20,6 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-import compiled_replay
 import numpy as np
 import torch
 
@@ -240,7 +239,6 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     RESULTS.mkdir(exist_ok=True)
-    compiled_replay.use()
     path = "digits" if given.dataset == "digits" else given.file
     for seed in given.seeds:
         run, train_set, calibration = measurement(given.dataset, path, given.encoding, seed, given.nets)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.engine import default_engine
 from ei_brian.core.models.cell_types import CellType, cell_type
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import RECEPTORS, mapped_cells
-from ei_brian.core.transform.replay import replay
 from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError
 
@@ -113,6 +113,6 @@ def _jumps(tau_syn_ms: float, dt_ms: float) -> Array:
 
 def _rates(cells: Population, jumps: Array, dt_ms: float) -> FloatArray:
     port = RECEPTORS[0][0] if cells.receptors else cells.ports[0]
-    spikes = replay(cells, dt_ms, {port: jumps})
+    spikes = default_engine().replay(cells, dt_ms, {port: jumps})
     rates: FloatArray = spikes.mean(axis=(0, 1)) / (dt_ms * 1e-3)
     return rates

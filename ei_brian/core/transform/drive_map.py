@@ -9,10 +9,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.engine import Engine, default_engine
 from ei_brian.core.models.cell_types import CellType
 from ei_brian.core.models.rest import at_rest
 from ei_brian.core.population import Population
-from ei_brian.core.transform.replay import filtered, replay
+from ei_brian.core.transform.replay import filtered
 from ei_brian.core.transform.trained_drive import TrainedDrive, trained_drive
 
 __all__ = ["RECEPTORS", "DriveMap", "current_scale", "first_map", "fit_map", "mapped_cells", "synthetic_jumps"]
@@ -72,7 +73,7 @@ def mapped_cells(
 
 def fit_map(
     kind: CellType, taus_ms: Sequence[float], dt_ms: float, jumps: Array, target: npt.NDArray[np.bool_],
-    filter_ms: float = 10.0,
+    filter_ms: float = 10.0, engine: Engine | None = None,
 ) -> DriveMap:  # fmt: skip
     """Return the gain, offset and synaptic decay whose cells follow the trained ones best on the same drive.
 
@@ -93,10 +94,12 @@ def fit_map(
         When they spiked.
     filter_ms : float
         Time constant of the distance between spike trains.
+    engine : Engine, optional
+        Who computes.
     """
     scale = current_scale(kind.model, kind.parameters)
-    wanted = filtered(target, filter_ms, dt_ms)
-    power = max(float(np.square(wanted).sum()), 1e-12)
+    fit = _Fit(kind, dt_ms, jumps, filtered(target, filter_ms, dt_ms), filter_ms, engine or default_engine())
+    power = max(float(np.square(fit.wanted).sum()), 1e-12)
     best = (np.inf, 0.0, 0.0, 0.0, taus_ms[0])
     log_gain, offset = (axis.ravel() for axis in np.meshgrid(np.log(COARSE_GAINS), COARSE_OFFSETS))
     for tau_ms, width in (*((tau, 0.0) for tau in taus_ms), *((0.0, width) for width in REFINEMENT)):
@@ -104,7 +107,7 @@ def fit_map(
             across = np.linspace(-1.0, 1.0, 7) * width
             log_gain, offset = (axis.ravel() for axis in np.meshgrid(best[1] + across, best[2] + 2 * across))
         tau = tau_ms or best[4]
-        distance, rate = _errors(kind, np.exp(log_gain) * scale, offset * scale, tau, dt_ms, jumps, wanted, filter_ms)
+        distance, rate = fit.errors(np.exp(log_gain) * scale, offset * scale, tau)
         index = int(np.argmin(distance))
         if distance[index] < best[0]:
             best = (float(distance[index]), float(log_gain[index]), float(offset[index]), float(rate[index]), tau)
@@ -112,21 +115,26 @@ def fit_map(
     return DriveMap(float(np.exp(best[1]) * scale), best[2] * scale, best[4], best[0] / power, trained, best[3])
 
 
-def _errors(
-    kind: CellType, gain: Array, offset: Array, tau_ms: float, dt_ms: float, jumps: Array, wanted: Array, filter_ms: float
-) -> tuple[Array, Array]:
-    """Return squared distance and mean rate in Hz of each candidate."""
-    n_trials, n_steps, n_cells = jumps.shape
-    each: dict[str, npt.ArrayLike] = {"gain_g": np.repeat(gain, n_cells), "offset_g": np.repeat(offset, n_cells), "tau_g": tau_ms}
-    cells = mapped_cells(kind.model, gain.size * n_cells, "mixed", {**kind.parameters, **each})
-    distance, count = np.zeros(gain.size), np.zeros(gain.size)
-    for trial in range(n_trials):
-        part = slice(trial, trial + 1)
-        spikes = replay(cells, dt_ms, {"g": np.tile(jumps[part], (1, 1, gain.size))})
-        shaped = filtered(spikes, filter_ms, dt_ms).reshape(n_steps, gain.size, n_cells)
-        distance += np.square(shaped - wanted[trial][:, None]).sum(axis=(0, 2))
-        count += spikes.reshape(n_steps, gain.size, n_cells).sum(axis=(0, 2))
-    return distance, count / (n_trials * n_steps * n_cells * dt_ms * 1e-3)
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Cells of a type, the drive they receive, and the filtered spikes that they shall have."""
+
+    kind: CellType
+    dt_ms: float
+    jumps: Array
+    wanted: Array
+    filter_ms: float
+    engine: Engine
+
+    def errors(self, gain: Array, offset: Array, tau_ms: float) -> tuple[Array, Array]:
+        """Return squared distance and mean rate in Hz of each candidate."""
+        n_trials, n_steps, n_cells = self.jumps.shape
+        drive: dict[str, npt.ArrayLike] = {"gain_g": np.repeat(gain, n_cells), "offset_g": np.repeat(offset, n_cells)}
+        cells = mapped_cells(self.kind.model, gain.size * n_cells, "mixed", {**self.kind.parameters, **drive, "tau_g": tau_ms})
+        distance, count = self.engine.distances(cells, self.dt_ms, {"g": self.jumps}, self.wanted, self.filter_ms)
+        shape = (gain.size, n_cells)
+        rate: Array = count.reshape(shape).sum(axis=1) / (n_trials * n_steps * n_cells * self.dt_ms * 1e-3)
+        return distance.reshape(shape).sum(axis=1), rate
 
 
 def synthetic_jumps(tau_syn_ms: float, dt_ms: float, duration_ms: float = 120.0, n_cells: int = 16, n_trials: int = 3) -> Array:
@@ -160,6 +168,6 @@ def _first_map(
     unit = drive.arrival
     jumps = synthetic_jumps(drive.tau_ms, dt_ms) * unit
     trained = Population("cells", jumps.shape[2], "mixed", model, parameters=dict(parameters))
-    taus, target = tuple(drive.tau_ms * factor for factor in FIRST_TAUS), replay(trained, dt_ms, {port: jumps})
+    taus, target = tuple(drive.tau_ms * factor for factor in FIRST_TAUS), default_engine().replay(trained, dt_ms, {port: jumps})
     made = fit_map(cell_type(kind_name), taus, dt_ms, jumps / unit, target)
     return DriveMap(made.gain / unit, made.offset, made.tau_ms, made.distance, made.rate_trained_hz, made.rate_mapped_hz)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,28 +22,38 @@ Array = npt.NDArray[np.floating[Any]]
 BLOCK = 256  # cells whose states stay in the first-level cache while a trial runs through
 
 PROGRAM = """{preamble}
+static inline void tile(float* to, const float* from, const long width, const long n)
+{{
+    for (long first = 0; first < n; first += width)
+        for (long c = 0; c < width; c++) to[first + c] = from[c];
+}}
 extern "C" void run(
     const long n_trials_, const long n_steps_, const long n_cells_, const long width_, const float** constant_,
     const float** start_, const float** arriving_, const float* wanted_, const float decay_, const float size_,
     unsigned char* spikes_, double* distance_, double* count_)
 {{
-    float state_[{n_states}][{block}], level_[{block}];
+    float state_[{n_states}][{block}], level_[{block}], number_[{block}];
+    float tiled_wanted_[{block}], tiled_[{n_ports}][{block}];
     double sum_[{block}];
+    const bool narrow_ = width_ < {block};  // then a block is the columns of the drive several times, copied side by side
     for (long first_ = 0; first_ < n_cells_; )
     {{
-        // a block never crosses the end of the drive's columns, so that these are read in order
         const long column_ = first_ % width_;
-        long n_ = n_cells_ - first_ < {block} ? n_cells_ - first_ : {block};
-        if (width_ - column_ < n_) n_ = width_ - column_;
+        const long most_ = narrow_ ? {block}/width_*width_ : width_ - column_ < {block} ? width_ - column_ : {block};
+        const long n_ = n_cells_ - first_ < most_ ? n_cells_ - first_ : most_;
+{given}
         for (long trial_ = 0; trial_ < n_trials_; trial_++)
         {{
             for (int s_ = 0; s_ < {n_states}; s_++)
                 for (long c_ = 0; c_ < n_; c_++) state_[s_][c_] = start_[s_][first_ + c_];
-            for (long c_ = 0; c_ < n_; c_++) {{ level_[c_] = 0.0f; sum_[c_] = 0.0; }}
+            for (long c_ = 0; c_ < n_; c_++) {{ level_[c_] = 0.0f; number_[c_] = 0.0f; sum_[c_] = 0.0; }}
             for (long step_ = 0; step_ < n_steps_; step_++)
             {{
                 const long row_ = (trial_*n_steps_ + step_)*width_ + column_;
-                unsigned char fired_[{block}];
+                float fired_[{block}];
+{here}
+                if (narrow_ && wanted_) tile(tiled_wanted_, wanted_ + row_, width_, n_);
+                const float* const aim_ = narrow_ ? tiled_wanted_ : wanted_ + row_;
                 #pragma GCC ivdep
                 for (long c_ = 0; c_ < n_; c_++)
                 {{
@@ -55,23 +66,28 @@ extern "C" void run(
                     {{
 {reset}
                     }}
-                    fired_[c_] = spiked_;
+                    fired_[c_] = spiked_ ? 1.0f : 0.0f;
 {save}
                 }}
                 if (spikes_)
                     for (long c_ = 0; c_ < n_; c_++)
-                        spikes_[(trial_*n_steps_ + step_)*n_cells_ + first_ + c_] = fired_[c_];
+                        spikes_[(trial_*n_steps_ + step_)*n_cells_ + first_ + c_] = fired_[c_] != 0.0f;
                 else
                     #pragma GCC ivdep
                     for (long c_ = 0; c_ < n_; c_++)
                     {{
-                        level_[c_] = level_[c_]*decay_ + (float)fired_[c_]*size_;
-                        const float gap_ = level_[c_] - wanted_[row_ + c_];
+                        level_[c_] = level_[c_]*decay_ + fired_[c_]*size_;
+                        const float gap_ = level_[c_] - aim_[c_];
                         sum_[c_] += (double)(gap_*gap_);
-                        count_[first_ + c_] += fired_[c_];
+                        number_[c_] += fired_[c_];
                     }}
             }}
-            if (!spikes_) for (long c_ = 0; c_ < n_; c_++) distance_[first_ + c_] += sum_[c_];
+            if (!spikes_)
+                for (long c_ = 0; c_ < n_; c_++)
+                {{
+                    distance_[first_ + c_] += sum_[c_];
+                    count_[first_ + c_] += number_[c_];
+                }}
         }}
         first_ += n_;
     }}
@@ -105,19 +121,32 @@ extern "C" void run(
 
 def source(program: Program, ports: tuple[str, ...]) -> str:
     """Return the C++ program of a population; its own names end in an underscore, which those of the catalogue never do."""
-    constants, states = sorted(program.constants), sorted(program.states)
+    texts = (program.update, program.threshold, program.reset)
+    return _source(texts, tuple(sorted(program.constants)), tuple(sorted(program.states)), ports)
+
+
+@lru_cache(maxsize=256)
+def _source(texts: tuple[str, str, str], constants: tuple[str, ...], states: tuple[str, ...], ports: tuple[str, ...]) -> str:
+    update, threshold, reset = texts
     inside = " " * 20
-    used = names_in(program.update, program.threshold, program.reset)
-    changed = assigned(program.update) | assigned(program.reset) | set(ports)
-    read = [f"{inside}const float {name} = constant_[{i}][first_ + c_];" for i, name in enumerate(constants) if name in used]
+    used = names_in(*texts)
+    changed = assigned(update) | assigned(reset) | set(ports)
+    given = [f"        const float* const constant_{i}_ = constant_[{i}] + first_;" for i, n in enumerate(constants) if n in used]
+    here = [
+        f"                if (narrow_) tile(tiled_[{i}], arriving_[{i}] + row_, width_, n_);\n"
+        f"                const float* const arriving_{i}_ = narrow_ ? tiled_[{i}] : arriving_[{i}] + row_;"
+        for i in range(len(ports))
+    ]
+    read = [f"{inside}const float {name} = constant_{i}_[c_];" for i, name in enumerate(constants) if name in used]
     load = [f"{inside}float {name} = state_[{i}][c_];" for i, name in enumerate(states)]
-    add = [f"{inside}{port} = {port} + arriving_[{i}][row_ + c_];" for i, port in enumerate(ports)]
+    add = [f"{inside}{port} = {port} + arriving_{i}_[c_];" for i, port in enumerate(ports)]
     save = [f"{inside}state_[{i}][c_] = {name};" for i, name in enumerate(states) if name in changed]
     known = {*constants, *states}
     return PROGRAM.format(
-        preamble=PREAMBLE, block=BLOCK, n_states=max(len(states), 1), read="\n".join(read), load="\n".join(load),
-        update=statements(program.update, known, inside), threshold=condition(program.threshold), add="\n".join(add),
-        reset=statements(program.reset, known | assigned(program.update), inside + "    "), save="\n".join(save),
+        preamble=PREAMBLE, block=BLOCK, n_states=max(len(states), 1), n_ports=len(ports), given="\n".join(given),
+        here="\n".join(here), read="\n".join(read), load="\n".join(load), update=statements(update, known, inside),
+        threshold=condition(threshold), add="\n".join(add),
+        reset=statements(reset, known | assigned(update), inside + "    "), save="\n".join(save),
     )  # fmt: skip
 
 
@@ -168,7 +197,7 @@ def _call(
 
 
 def _filter(dt_ms: float, filter_ms: float) -> tuple[ctypes.c_float, ctypes.c_float]:
-    return ctypes.c_float(np.float32(np.exp(-dt_ms / filter_ms))), ctypes.c_float(np.float32(1 / filter_ms))
+    return ctypes.c_float(float(np.float32(np.exp(-dt_ms / filter_ms)))), ctypes.c_float(float(np.float32(1 / filter_ms)))
 
 
 def _single(values: Array) -> npt.NDArray[np.float32]:

@@ -17,9 +17,9 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError
-from ei_brian.toolchain.compiler import check_compiler
 from ei_brian.sim.inprocess import cells as in_cpp
 from ei_brian.sim.inprocess import network as network_in_cpp
+from ei_brian.toolchain.compiler import check_compiler
 
 __all__ = ["CompiledEngine", "fastest_engine"]
 
@@ -44,8 +44,8 @@ class CompiledEngine:
 
     def simulate(self, spec: NetworkSpec, stimulus: Stimulus, traces: Sequence[tuple[str, str]] = ()) -> Recording:
         """Return what a network does on a stimulus, without noise."""
-        key = repr([(p.size, compose(spec, p).update, compose(spec, p).threshold, compose(spec, p).reset) for p in spec.cells])
-        key += repr((spec.schedule, spec.readout, [(p.source, p.target, p.port) for p in spec.projections]))
+        programs = {p.name: compose(spec, p) for p in spec.cells}
+        key = network_in_cpp.source_of(spec, programs, ())
         if not stimulus.n_trials or not self._trusts(key, f"network {spec.name}", lambda: _same_run(self.plain, spec, stimulus)):
             return self.plain.simulate(spec, stimulus, traces)
         return network_in_cpp.simulate(spec, stimulus, traces)

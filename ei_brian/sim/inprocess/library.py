@@ -16,7 +16,9 @@ from ei_brian.toolchain.compiler import check_compiler, processor
 
 __all__ = ["loaded", "pointers"]
 
-FLAGS = ("-w", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-shared", "-fPIC")
+FLAGS = (
+    "-w", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-shared", "-fPIC",
+)  # fmt: skip
 
 
 @lru_cache(maxsize=256)

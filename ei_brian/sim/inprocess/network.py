@@ -20,8 +20,9 @@ from ei_brian.core.units import unit_scale
 from ei_brian.sim.inprocess.library import loaded, pointers
 from ei_brian.sim.inprocess.network_text import network_source
 
-__all__ = ["simulate"]
+__all__ = ["simulate", "source_of"]
 
+MOST_SOURCES = 64
 DENSE = 0.3  # share of entries above which a row is added whole: vector instructions against one address per synapse
 
 
@@ -34,6 +35,24 @@ class _Table(ctypes.Structure):
 
 class _Given(ctypes.Structure):
     _fields_ = [("first", ctypes.c_void_p), ("unit", ctypes.c_void_p), ("size", ctypes.c_void_p)]
+
+
+_sources: dict[Any, str] = {}
+
+
+def source_of(spec: NetworkSpec, programs: Mapping[str, Program], traces: tuple[tuple[str, str], ...]) -> str:
+    """Return the C++ text of a network, written once for all networks of one structure."""
+    structure = (
+        tuple(spec.schedule), spec.readout, traces, tuple((p.name, p.role) for p in spec.populations),
+        tuple((p.name, p.source, p.target, p.port, p.plasticity is not None) for p in spec.projections),
+        tuple((name, p.size, p.update, p.threshold, p.reset, p.at_spike, p.score_update, p.competes, *sorted(p.constants),
+               *sorted(p.states)) for name, p in programs.items()),
+    )  # fmt: skip
+    if structure not in _sources:
+        if len(_sources) > MOST_SOURCES:
+            _sources.clear()
+        _sources[structure] = network_source(spec, programs, traces)
+    return _sources[structure]
 
 
 class _Memory:
@@ -94,9 +113,9 @@ def _call(
     tables = [_tables(spec, p, memory) for p in spec.projections]
     given = (_Given * max(len(spec.projections), 1))(*_given(spec, stimulus, memory))
     places = (ctypes.c_void_p * max(len(tables), 1))(*(ctypes.addressof(table) for table in tables))
-    loaded(network_source(spec, programs, traces))(
-        ctypes.c_long(stimulus.n_trials), ctypes.c_long(stimulus.n_steps), pointers(constants), pointers(starts), pointers(states),
-        given, places, pointers(listed), pointers(bounds), pointers(sizes), pointers(raster), pointers(kept),
+    loaded(source_of(spec, programs, traces))(
+        ctypes.c_long(stimulus.n_trials), ctypes.c_long(stimulus.n_steps), pointers(constants), pointers(starts),
+        pointers(states), given, places, pointers(listed), pointers(bounds), pointers(sizes), pointers(raster), pointers(kept),
         pointers(list(final.values())),
     )  # fmt: skip
     return final

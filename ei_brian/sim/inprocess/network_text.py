@@ -72,9 +72,8 @@ class _Place:
         lines += [f"{inside}float {n} = {self.state(n)}[c_];" for n in sorted(self.program.states) if n in used]
         saved = [f"{inside}{self.state(n)}[c_] = {n};" for n in sorted(self.program.states) if n in changed]
         inner = "\n".join([*lines, body, *saved])
-        condition_ = f"if ({guard}) " if guard else ""
-        pragma = "#pragma GCC ivdep\n            "
-        return f"            {pragma}for (long c_ = 0; c_ < {self.size}L; c_++) {condition_}\n            {{\n{inner}\n            }}"
+        head = f"            #pragma GCC ivdep\n            for (long c_ = 0; c_ < {self.size}L; c_++)"
+        return f"{head}{f' if ({guard})' if guard else ''}\n            {{\n{inner}\n            }}"
 
 
 def network_source(spec: NetworkSpec, programs: Mapping[str, Program], traces: Traced) -> str:
@@ -172,22 +171,22 @@ def _threshold(spec: NetworkSpec, place: _Place) -> str:
 def _propagate(spec: NetworkSpec, places: Mapping[str, _Place], projection: Projection, lags: bool) -> str:
     number = [p.name for p in spec.projections].index(projection.name)
     to = places[projection.target]
-    head = f"            for (long t_ = 0; table_[{number}][t_].delay >= 0; t_++)\n            {{\n"
-    head += f"                const Table& table = table_[{number}][t_];\n                const long then_ = step_ - table.delay"
+    inside, to_port = " " * 16, to.state(projection.port)
+    lines = [
+        f"            for (long t_ = 0; table_[{number}][t_].delay >= 0; t_++)\n            {{",
+        f"{inside}const Table& table_now = table_[{number}][t_];",
+        f"{inside}const long then_ = step_ - table_now.delay{' - 1' if lags else ''};\n{inside}if (then_ < 0) continue;",
+    ]
     if spec[projection.source].role == "input":
-        return (
-            f"{head};\n                if (then_ < 0) continue;\n"
-            f"                const Given& given = given_[{number}]; const long at_ = trial_*n_steps_ + then_;\n"
-            "                for (long k_ = given.first[at_]; k_ < given.first[at_ + 1]; k_++)\n"
-            f"                    add_row({to.state(projection.port)}, table, given.unit[k_], given.size[k_], {to.size}L);\n            }}"
-        )
-    index = places[projection.source].index
-    size = f"size_[{number}][k_]" if size_name(spec, projection) else "1.0f"
-    return (
-        f"{head}{' - 1' if lags else ''};\n                if (then_ < 0) continue;\n"
-        f"                for (long k_ = bound_[{index}][then_]; k_ < bound_[{index}][then_ + 1]; k_++)\n"
-        f"                    add_row({to.state(projection.port)}, table, list_[{index}][k_], {size}, {to.size}L);\n            }}"
-    )
+        lines.append(f"{inside}const Given& given = given_[{number}]; const long at_ = trial_*n_steps_ + then_;")
+        span, event = "given.first[at_]", "given.unit[k_], given.size[k_]"
+        end = "given.first[at_ + 1]"
+    else:
+        index = places[projection.source].index
+        span, end = f"bound_[{index}][then_]", f"bound_[{index}][then_ + 1]"
+        event = f"list_[{index}][k_], {f'size_[{number}][k_]' if size_name(spec, projection) else '1.0f'}"
+    lines.append(f"{inside}for (long k_ = {span}; k_ < {end}; k_++) add_row({to_port}, table_now, {event}, {to.size}L);")
+    return "\n".join([*lines, "            }"])
 
 
 def _kept(place: _Place, state: str, number: int) -> str:

@@ -1,0 +1,79 @@
+"""Cells that each choose the best of their neighbours in gain and constant current, on a given drive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.engine import Engine
+from ei_brian.core.population import Population
+from ei_brian.core.transform.calibration_settings import SearchSettings
+from ei_brian.core.transform.knobs import Knobs, turned
+from ei_brian.core.transform.targets import Targets
+
+__all__ = ["better_cells", "cell_errors"]
+
+Array = npt.NDArray[np.floating]
+PATTERN = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1))  # gain, current
+FEW_SPIKES = 5.0  # added to a count that an error is divided by, so that a cell with one spike does not decide for the rest
+
+
+def better_cells(
+    cells: Population, knobs: Knobs, jumps: Mapping[str, Array], targets: Targets, trials: npt.NDArray[np.integer], shrink: float,
+    search: SearchSettings, engine: Engine,
+) -> Population:  # fmt: skip
+    """Return the population in which each cell took the best of its neighbours in gain and constant current.
+
+    Parameters
+    ----------
+    cells, knobs : Population, Knobs
+        The cells and what can be turned.
+    jumps : mapping of port to array, shape (trial, step, neuron)
+        The drive, of the chosen trials.
+    targets : Targets
+        What the trained cells do.
+    trials : array of int
+        The chosen trials.
+    shrink : float
+        Size of the step, as a share of the first.
+    search : SearchSettings
+        Steps and weights.
+    engine : Engine
+        Who computes.
+    """
+    wanted, counts = targets.filtered[cells.name][trials], targets.spikes[cells.name][trials].sum(axis=(0, 1))
+    choices = [turned(cells, knobs, log_gains, offset) for log_gains, offset in _moves(knobs, shrink, search)]
+    errors = np.array([cell_errors(choice, targets, jumps, wanted, counts, search, engine) for choice in choices])
+    best = np.argmin(errors, axis=0)
+    changes = {}
+    for name in (*knobs.gains, *([knobs.offset] if knobs.offset else [])):
+        table = np.array([np.broadcast_to(np.asarray(choice.parameters[name]), (cells.size,)) for choice in choices])
+        changes[name] = table[best, np.arange(cells.size)]
+    return replace(cells, parameters={**cells.parameters, **changes})
+
+
+def _moves(knobs: Knobs, shrink: float, search: SearchSettings) -> list[tuple[dict[str, float], float]]:
+    gain_step, offset_step = search.gain_step * shrink, search.offset_step * shrink
+    moves = [(dict.fromkeys(knobs.gains, gain_step * gain), offset_step * offset) for gain, offset in PATTERN]
+    if len(knobs.gains) > 1:
+        moves += [({name: sign * gain_step}, 0.0) for name in knobs.gains for sign in (-1, 1)]
+    return moves
+
+
+def cell_errors(
+    cells: Population, targets: Targets, jumps: Mapping[str, Array], wanted: Array, counts: npt.NDArray[np.integer],
+    search: SearchSettings, engine: Engine,
+) -> npt.NDArray[np.float64]:  # fmt: skip
+    """Return, for each cell, the error in spikes squared per spike, with the error of its count.
+
+    ``wanted`` and ``counts`` may have fewer columns than there are cells: see `Engine.distances`.
+    """
+    distance, spikes = engine.distances(cells, targets.dt_ms, jumps, wanted, targets.filter_ms)
+    one_spike = 1 / (2 * targets.filter_ms * targets.dt_ms)
+    trained = np.tile(counts, cells.size // counts.size) + FEW_SPIKES
+    count = (spikes - trained + FEW_SPIKES) / trained
+    weighted: npt.NDArray[np.float64] = distance / one_spike / trained + search.count_weight * np.square(count)
+    return weighted
