@@ -16,12 +16,14 @@ OUTER = ("sim/backend.py",)
 # Modules and names that only the package calls, with numbers that came in by a door, and results that it hands out
 INNER = set(
     """
-    config/trained.py core/competition.py core/exponential.py core/input_current.py core/models/lif_exponential.py
+    config/trained.py core/competition.py core/engine.py core/exponential.py core/input_current.py core/models/lif_exponential.py
     core/models/rest.py core/neuron_model.py:NeuronModel.substeps core/neuron_model.py:NeuronModel.update_at
     core/neuron_model.py:NeuronModel.update_parts core/neuron_model.py:substeps core/noise/cell_noise.py core/noise/draw.py
     core/noise/dynamic.py core/noise/input_noise.py core/noise/kinds.py core/noise/philox.py core/noise/release.py
-    core/noise/weight_noise.py core/plain_numbers.py core/program.py core/quantity.py:Coefficient core/quantity.py:Quantity
-    core/recording.py core/transform/calibration_state.py core/transform/closed_loop.py core/transform/curves.py
+    core/noise/weight_noise.py core/numpy_engine.py core/plain_numbers.py core/program.py core/quantity.py:Coefficient
+    core/quantity.py:Quantity
+    core/recording.py core/reference.py:delay_tables core/transform/calibration_state.py core/transform/output_scale.py
+    core/transform/targets.py core/transform/turning.py core/transform/closed_loop.py core/transform/curves.py
     core/transform/drive_map.py core/transform/forced.py core/transform/knobs.py core/transform/ladder.py:Rung
     core/transform/mixtures.py:Mixture core/transform/mixtures.py:assign_types core/transform/replay.py
     core/transform/trained_drive.py core/units.py interop/check.py interop/commands.py interop/dale.py interop/delays.py

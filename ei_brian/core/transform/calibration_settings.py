@@ -13,6 +13,7 @@ from ei_brian.errors import ConfigError, unknown_name
 __all__ = ["CalibrationSettings", "SearchSettings"]
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
     """The constants of the search; results hardly depend on them (validation/biology/README.md, "What the constants do").
