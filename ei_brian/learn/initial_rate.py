@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import ConfigError
 from ei_brian.learn.network import EINetwork
 
-__all__ = ["hidden_rate_hz", "set_initial_rate"]
+__all__ = ["hidden_rate_hz", "scale_to_rate", "set_initial_rate"]
 
 
 @torch.no_grad()
@@ -23,6 +25,17 @@ def hidden_rate_hz(net: EINetwork, events: torch.Tensor) -> float:
 @torch.no_grad()
 @takes_numbers()
 def set_initial_rate(net: EINetwork, events: torch.Tensor, rate_hz: float, tolerance: float = 0.1, most: int = 40) -> float:
+    """Scale the feed-forward weights by one factor for a wanted rate, and return the rate that was reached in Hz.
+
+    As `scale_to_rate`, with the rate of the network's own forward pass for input of shape (trial, step, unit).
+    """
+    return scale_to_rate(net, lambda: hidden_rate_hz(net, events), rate_hz, tolerance, most)
+
+
+@torch.no_grad()
+def scale_to_rate(
+    net: EINetwork, rate_now_hz: Callable[[], float], rate_hz: float, tolerance: float = 0.1, most: int = 40
+) -> float:
     """Scale the feed-forward weights by one factor, found by bisection, and return the rate that was reached in Hz.
 
     Recurrent weights stay as they were drawn, small: scaling them too makes the rate jump where the loop ignites.
@@ -31,8 +44,8 @@ def set_initial_rate(net: EINetwork, events: torch.Tensor, rate_hz: float, toler
     ----------
     net : EINetwork
         Changed in place.
-    events : tensor, shape (trial, step, unit)
-        Real input: some training images.
+    rate_now_hz : callable
+        Returns the mean rate of the hidden cells for real input, such as some training images, with the present weights.
     rate_hz : float
         Wanted mean rate of the hidden cells, above 0 and below one spike per step.
     tolerance : float
@@ -52,7 +65,7 @@ def set_initial_rate(net: EINetwork, events: torch.Tensor, rate_hz: float, toler
         factor = (low * high) ** 0.5
         for weights, origin in zip(net.forward_weights, start, strict=True):
             weights.copy_(origin * factor)
-        reached = hidden_rate_hz(net, events)
+        reached = rate_now_hz()
         if abs(reached - rate_hz) <= tolerance * rate_hz:
             return reached
         low, high = (factor, high) if reached < rate_hz else (low, factor)

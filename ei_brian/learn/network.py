@@ -18,6 +18,7 @@ __all__ = ["Activity", "EINetwork", "Layer"]
 
 RECURRENT_SCALE = 0.2
 READOUTS = ("max v", "mean v", "last v")
+CELLS = ("lif_exponential", "spytorch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,15 @@ class Activity:
 
     spikes: tuple[torch.Tensor, ...]
     readout_v: torch.Tensor
+    first_peak: bool = False
 
     def scores(self, kind: str) -> torch.Tensor:
-        """Return the score of each class, shape (trial, class)."""
+        """Return the score of each class, shape (trial, class).
+
+        Where several steps share a maximum its gradient is divided among them, or goes to the first one if ``first_peak``.
+        """
         if kind == "max v":
-            return self.readout_v.amax(dim=1)
+            return self.readout_v.max(dim=1).values if self.first_peak else self.readout_v.amax(dim=1)
         return self.readout_v.mean(dim=1) if kind == "mean v" else self.readout_v[:, -1]
 
 
@@ -81,6 +86,11 @@ class EINetwork(nn.Module):
         What the decision is read from.
     surrogate : Surrogate
         Gradient of the spike.
+    cell : {"lif_exponential", "spytorch"}
+        ``"spytorch"`` is the cell of SpyTorch (Zenke, tutorials 1 to 4) and of Kilgore et al. 2025: the threshold is looked at
+        first, then ``v = (v*decay_mem + g)*(1 - spike)`` and ``g = g*decay_syn + input``; no factor on the current, and the step
+        after a spike ends at 0 whatever arrives. Its readout integrates the same way, and the gradient of a maximum over time
+        goes to its first step, so that an output that never rises above its start at 0 has none.
 
     Raises
     ------
@@ -94,7 +104,7 @@ class EINetwork(nn.Module):
         *, recurrent: bool = True, dale: bool = True, excitatory_input: bool = False,
         tau_mem_exc_ms: float = 20.0, tau_mem_inh_ms: float = 10.0, tau_mem_out_ms: float = 20.0,
         tau_syn_exc_ms: float = 5.0, tau_syn_inh_ms: float = 5.0, tau_syn_out_ms: float = 5.0,
-        readout: str = "max v", surrogate: Surrogate | None = None,
+        readout: str = "max v", surrogate: Surrogate | None = None, cell: str = "lif_exponential",
     ) -> None:  # fmt: skip
         super().__init__()
         sizes_exc, sizes_inh = _as_tuple(n_exc), _as_tuple(n_inh)
@@ -103,7 +113,7 @@ class EINetwork(nn.Module):
         self.recurrent, self.dale, self.excitatory_input, self.readout = recurrent, dale, excitatory_input, readout
         self.tau_mem_ms = {"exc": tau_mem_exc_ms, "inh": tau_mem_inh_ms, "out": tau_mem_out_ms}
         self.tau_syn_ms = {"exc": tau_syn_exc_ms, "inh": tau_syn_inh_ms, "out": tau_syn_out_ms}
-        self.surrogate = surrogate or FastSigmoid(10.0)
+        self.surrogate, self.cell = surrogate or FastSigmoid(10.0), cell
         self._check(sizes_exc, sizes_inh)
         generator = torch.Generator().manual_seed(seed)
         sources = [n_in, *(layer.n_exc for layer in self.layers[:-1])]
@@ -131,6 +141,8 @@ class EINetwork(nn.Module):
         for name, value in (*self.tau_mem_ms.items(), *self.tau_syn_ms.items(), ("dt", self.dt_ms)):
             if not (np.isfinite(value) and value > 0):
                 raise ConfigError(f"EINetwork: time constant of {name!r} is {value!r}; give a positive number of ms.")
+        if self.cell not in CELLS:
+            raise ConfigError(f"EINetwork.cell: {self.cell!r}; allowed: {', '.join(CELLS)}.")
         if self.readout not in READOUTS:
             raise ConfigError(f"EINetwork.readout: {self.readout!r}; allowed: {', '.join(READOUTS)}.")
 
@@ -143,7 +155,8 @@ class EINetwork(nn.Module):
             "tau_mem": np.array([self.tau_mem_ms[kind] for kind in kinds]),
             "tau_syn": np.array([self.tau_syn_ms[kind] for kind in kinds]),
         }
-        return {c.name: torch.tensor(np.asarray(c.value(parameters, self.dt_ms))) for c in COEFFICIENTS}
+        values = {c.name: torch.tensor(np.asarray(c.value(parameters, self.dt_ms))) for c in COEFFICIENTS}
+        return values if self.cell == "lif_exponential" else values | {"g_to_v": torch.ones_like(values["g_to_v"])}
 
     @takes_numbers()
     def effective(self, magnitudes: torch.Tensor, index: int) -> torch.Tensor:
@@ -176,7 +189,7 @@ class EINetwork(nn.Module):
                 state.reset(z)
                 spikes[index].append(z)
         stacked = tuple(torch.stack(kept, dim=1) for kept in spikes)
-        return Activity(stacked, self._integrate(stacked[-1]))
+        return Activity(stacked, self._integrate(stacked[-1]), first_peak=self.cell == "spytorch")
 
     def _integrate(self, spikes: torch.Tensor) -> torch.Tensor:
         """Return the readout's membrane potential; it never spikes, so that it can be stepped after the cells."""
@@ -197,17 +210,18 @@ class _LayerState:
 
     def __init__(self, net: EINetwork, index: int, events: torch.Tensor) -> None:
         shape = (events.shape[0], net.layers[index].size)
-        self.v = self.g = torch.zeros(shape, dtype=events.dtype)
+        self.v = self.g = torch.zeros(shape, dtype=events.dtype, device=events.device)
         self.decay_mem, self.decay_syn, self.g_to_v = (
             getattr(net, f"{c.name}_{index}").to(events.dtype) for c in COEFFICIENTS
         )
-        self.spike = net.surrogate
+        self.spike, self.threshold_first = net.surrogate, net.cell == "spytorch"
 
     def advance(self) -> torch.Tensor:
         """Step membrane and current, and return the spikes."""
-        self.v = self.v * self.decay_mem + self.g * self.g_to_v
+        before = self.v
+        self.v = before * self.decay_mem + self.g * self.g_to_v
         self.g = self.g * self.decay_syn
-        return self.spike(self.v - 1.0)
+        return self.spike((before if self.threshold_first else self.v) - 1.0)
 
     def receive(self, weights: torch.Tensor) -> None:
         """Add what arrived."""

@@ -6,23 +6,26 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from pickle import UnpicklingError  # what torch.load raises; nothing is unpickled but tensors and plain values
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch.nn import functional
 from tqdm import tqdm
 
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError, DataError
-from ei_brian.learn.initial_rate import set_initial_rate
-from ei_brian.learn.input_variation import vary_events
-from ei_brian.learn.network import Activity, EINetwork
+from ei_brian.learn.engine.trials import Index, Trials
+from ei_brian.learn.initial_rate import scale_to_rate
+from ei_brian.learn.network import EINetwork
+from ei_brian.learn.optimiser import Optimiser
+from ei_brian.learn.passes import Passes, evaluate, passes_for
+from ei_brian.learn.training_config import History, TrainingConfig
 
 __all__ = ["History", "TrainingConfig", "load_checkpoint", "train"]
 
@@ -30,91 +33,16 @@ INSTEAD = "give the file that a training keeps as its checkpoint, or delete it t
 
 
 @takes_numbers()
-@dataclass(frozen=True, slots=True)
-class TrainingConfig:
-    """How a network is trained.
-
-    Parameters
-    ----------
-    epochs, batch_size : int
-        Passes over the training set; trials per gradient step.
-    learning_rate : float
-        Of Adam; falls to 0 along a cosine.
-    initial_rate_hz : float
-        Mean rate of the hidden cells before training, set by scaling the weights; 0 leaves the weights as they were drawn.
-    rate_target_hz, rate_penalty : float
-        Each cell's mean rate above the target costs ``penalty * (excess / target)**2``.
-    rate_floor_hz, floor_penalty : float
-        The same for each cell's mean rate below a floor.
-    sparsity_penalty : float
-        Cost per Hz of the mean rate.
-    score_scale : float
-        Factor on the scores inside the softmax.
-    update_noise : float
-        Standard deviation of Gaussian noise on each weight update, in units of the root mean square of that update
-        (the question of Kilgore et al. 2025); 0 is none.
-    gradient_limit : float
-        Largest norm of the gradient.
-    input_deletion : float
-        Chance that an input spike is left out, drawn anew each time a trial is shown (dropout of the input).
-    input_jitter_ms : float
-        Standard deviation of a shift in time of each input spike, drawn anew each time; what leaves the trial stays at its end.
-        Both keep a network from learning single spikes by heart (needs a stimulus of spikes).
-
-    Raises
-    ------
-    ConfigError
-        For values out of range.
-    """
-
-    epochs: int = 30
-    batch_size: int = 64
-    learning_rate: float = 5e-3
-    initial_rate_hz: float = 10.0
-    rate_target_hz: float = 15.0
-    rate_penalty: float = 0.1
-    rate_floor_hz: float = 1.0
-    floor_penalty: float = 0.1
-    sparsity_penalty: float = 0.0
-    score_scale: float = 10.0
-    update_noise: float = 0.0
-    gradient_limit: float = 5.0
-    input_deletion: float = 0.0
-    input_jitter_ms: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            least = 1 if name in ("epochs", "batch_size") else 0
-            if not np.isfinite(value) or value < least:
-                raise ConfigError(f"training.{name}: {value!r}; allowed are finite numbers >= {least}.")
-        if self.input_deletion >= 1:
-            raise ConfigError(f"training.input_deletion: {self.input_deletion!r}; a chance below 1 is allowed.")
-
-    @property
-    def varies_input(self) -> bool:
-        """Whether trials look different each time that they are shown."""
-        return self.input_deletion > 0 or self.input_jitter_ms > 0
-
-
-@dataclass(slots=True)
-class History:
-    """Loss, training accuracy and mean hidden rate in Hz after each epoch."""
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    rate_hz: list[float] = field(default_factory=list)
-
-
-@takes_numbers()
 def train(
     net: EINetwork, train_set: Stimulus, epochs: int | None = None, config: TrainingConfig | None = None, *,
     checkpoint: str | PathLike[str] | None = None, progress: bool = True, after_step: Callable[[EINetwork], None] | None = None,
+    validation: Stimulus | None = None, engine: str | None = None, device: str = "cpu",
 ) -> History:  # fmt: skip
     """Train a network in place.
 
-    Cross-entropy on the scores of the readout, Adam, learning rate falling along a cosine. Dale's law holds after every step.
-    The seed of the network decides the order of the trials and the noise: the same seed gives the same bits on the same
-    machine and thread count.
+    Cross-entropy on the scores of the readout; optimiser and schedule of the settings. Dale's law holds after every step. The
+    seed of the network decides the order of the trials and the noise: the same seed gives the same bits on the same machine, with
+    the compiled engine for any number of threads.
 
     Parameters
     ----------
@@ -132,25 +60,35 @@ def train(
         Show a bar with loss, accuracy and rate.
     after_step : callable, optional
         Called with the network after each gradient step.
+    validation : Stimulus, optional
+        Accuracy and rate on it are kept after every epoch.
+    engine : {"compiled", "torch"}, optional
+        Forward and backward passes by compiled code, event by event, or by torch's automatic differentiation: the same gradients,
+        up to the order of sums. Compiled unless given, and torch, saying so, where there is no compiler.
+    device : str
+        ``"cuda"`` for torch on a GPU; the network stays there.
 
     Raises
     ------
     DataError, ConfigError
         If data and network do not fit, or a checkpoint belongs to other settings.
+    BackendError
+        If the compiled engine is asked for and cannot be made.
     """
     config = config or TrainingConfig()
     config = config if epochs is None else TrainingConfig(**{**asdict(config), "epochs": epochs})
     _check(net, train_set, config)
-    events = torch.from_numpy(np.asarray(train_set.dense(np.float32)))
-    labels = torch.from_numpy(np.array(train_set.labels))
-    run = _Run(net, config, len(labels))
+    trials, passes = Trials.of(train_set), passes_for(net, config, engine, device)
+    run = _Run(net, config, trials.n_trials)
     if not (checkpoint and run.resume(Path(checkpoint))) and config.initial_rate_hz > 0:
-        set_initial_rate(net, events[: min(len(labels), 256)], config.initial_rate_hz)
+        first = Trials.of(train_set.select(0, min(trials.n_trials, 256)))
+        scale_to_rate(net, lambda: evaluate(net, first, passes=passes).rate_hz, config.initial_rate_hz)
     bar = tqdm(total=config.epochs, initial=run.epoch, desc="training", unit="epoch", disable=not progress)
+    tested = None if validation is None else Trials.of(validation)
     with bar:
         while run.epoch < config.epochs:
-            loss, accuracy, rate = run.one_epoch(events, labels, after_step)
-            bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.3f}", rate=f"{rate:.1f} Hz")
+            words = run.one_epoch(trials, passes, after_step, tested)
+            bar.set_postfix_str(words)
             bar.update()
             if checkpoint:
                 run.save(Path(checkpoint))
@@ -203,67 +141,47 @@ class _Run:
 
     def __init__(self, net: EINetwork, config: TrainingConfig, n_trials: int) -> None:
         self.net, self.config, self.history, self.epoch = net, config, History(), 0
-        self.optimizer = torch.optim.Adam(net.parameters(), lr=config.learning_rate)
-        self.n_batches = -(-n_trials // config.batch_size)
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, config.epochs * self.n_batches)
+        size = config.batch_size
+        self.n_batches = max(1, n_trials // size) if config.drop_last else -(-n_trials // size)
         self.generator = torch.Generator().manual_seed(net.seed + 1)
+        self.optimiser = Optimiser(net, config, self.n_batches, self.generator)
 
     def one_epoch(
-        self, events: torch.Tensor, labels: torch.Tensor, after_step: Callable[[EINetwork], None] | None
-    ) -> tuple[float, float, float]:
-        """Train on every trial once and return loss, accuracy and rate."""
-        order = torch.randperm(len(labels), generator=self.generator)
-        totals = np.zeros(3)
-        for batch in order.split(self.config.batch_size):
-            activity = self.net(self.varied(events[batch]))
-            scores = activity.scores(self.net.readout)
-            loss = functional.cross_entropy(self.config.score_scale * scores, labels[batch]) + self._penalty(activity)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.gradient_limit)
-            self._update()
+        self, trials: Trials, passes: Passes, after_step: Callable[[EINetwork], None] | None, tested: Trials | None
+    ) -> str:
+        """Train on every trial once and return loss, accuracy and rate in words."""
+        order = torch.randperm(trials.n_trials, generator=self.generator).numpy()
+        totals, n_shown = np.zeros(3), 0
+        for batch in range(self.n_batches):
+            index = order[batch * self.config.batch_size : (batch + 1) * self.config.batch_size]
+            result = passes.gradients(*self._shown(trials, index))
+            self.optimiser.step()
             if after_step:
                 after_step(self.net)
-            right = float((scores.argmax(dim=1) == labels[batch]).float().mean())
-            totals += np.array([loss.item(), right, self._rate_hz(activity)]) * (len(batch) / len(labels))
-        self.epoch += 1
-        history = self.history
-        for kept, value in zip((history.loss, history.accuracy, history.rate_hz), totals.tolist(), strict=True):
-            kept.append(value)
-        return float(totals[0]), float(totals[1]), float(totals[2])
+            totals += np.array([result.loss, result.accuracy, result.rate_hz]) * len(index)
+            n_shown += len(index)
+        return self._finish(totals / n_shown, passes, tested)
 
-    def varied(self, events: torch.Tensor) -> torch.Tensor:
+    def _shown(self, trials: Trials, index: Index) -> tuple[Trials, Index]:
         """Return a batch as it is shown this time."""
         config = self.config
-        return vary_events(events, config.input_deletion, config.input_jitter_ms / self.net.dt_ms, self.generator)
+        if not config.varies_input:
+            return trials, index
+        varied = trials.varied(index, config.input_deletion, config.input_jitter_ms / self.net.dt_ms, self.generator)
+        return varied, np.arange(len(index))
 
-    def _update(self) -> None:
-        before = [p.detach().clone() for p in self.net.parameters()] if self.config.update_noise else []
-        self.optimizer.step()
-        self.schedule.step()
-        with torch.no_grad():
-            for parameter, old in zip(self.net.parameters(), before, strict=False):
-                size = (parameter - old).square().mean().sqrt()
-                noise = torch.randn(parameter.shape, generator=self.generator)
-                parameter.add_(self.config.update_noise * size * noise)
-        self.net.enforce_dale()
-
-    def _penalty(self, activity: Activity) -> torch.Tensor:
-        seconds = activity.readout_v.shape[1] * self.net.dt_ms * 1e-3
-        rates = torch.cat([z.sum(dim=1).mean(dim=0) for z in activity.spikes]) / seconds
-        config = self.config
-        cost = config.sparsity_penalty * rates.mean()
-        if config.rate_target_hz > 0:
-            excess = (rates - config.rate_target_hz).clamp(min=0) / config.rate_target_hz
-            cost = cost + config.rate_penalty * excess.square().mean()
-        if config.rate_floor_hz > 0:
-            lack = (config.rate_floor_hz - rates).clamp(min=0) / config.rate_floor_hz
-            cost = cost + config.floor_penalty * lack.square().mean()
-        return cost
-
-    def _rate_hz(self, activity: Activity) -> float:
-        share = float(torch.cat([z.detach().mean(dim=(0, 1)) for z in activity.spikes]).mean())
-        return share / (self.net.dt_ms * 1e-3)
+    def _finish(self, means: npt.NDArray[np.float64], passes: Passes, tested: Trials | None) -> str:
+        self.epoch += 1
+        history = self.history
+        for kept, value in zip((history.loss, history.accuracy, history.rate_hz), means.tolist(), strict=True):
+            kept.append(value)
+        words = f"loss={means[0]:.3f}, accuracy={means[1]:.3f}, rate={means[2]:.1f} Hz"
+        if tested is None:
+            return words
+        found = evaluate(self.net, tested, passes=passes)
+        history.validation_accuracy.append(found.accuracy)
+        history.validation_rate_hz.append(found.rate_hz)
+        return f"{words}, validation={found.accuracy:.3f}"
 
     def _made_for(self) -> dict[str, Any]:
         """Return what a checkpoint must agree on besides the settings: seed and shapes."""
@@ -276,8 +194,7 @@ class _Run:
             "config": asdict(self.config),
             "made_for": self._made_for(),
             "network": self.net.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            **self.optimiser.state(),
             "generator": self.generator.get_state(),
             "history": asdict(self.history),
         }
@@ -309,8 +226,7 @@ class _Run:
         if not same:
             raise ConfigError(f"checkpoint {path}: was made with other settings; delete it, or give another path.")
         self.net.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        self.optimiser.load_state(state)
         self.generator.set_state(state["generator"])
         self.epoch, self.history = state["epoch"], History(**state["history"])
         return True

@@ -1,0 +1,215 @@
+"""Loss and gradients of a batch by the compiled engine or by torch, behind one face."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import BackendError, ConfigError, DataError, unknown_name
+from ei_brian.learn.engine.engine import Engine
+from ei_brian.learn.engine.trials import Index, Trials
+from ei_brian.learn.network import EINetwork
+from ei_brian.learn.training_config import TrainingConfig
+
+__all__ = ["ENGINES", "BatchResult", "EnginePasses", "Evaluation", "Passes", "TorchPasses", "evaluate", "passes_for"]
+
+ENGINES = ("compiled", "torch")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchResult:
+    """Loss, share of right answers, and mean rate of the hidden cells in Hz."""
+
+    loss: float
+    accuracy: float
+    rate_hz: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """Scores (trial, class) and spike counts (trial, cell) of a network on a stimulus, without any gradient.
+
+    Cells are those of all hidden layers, excitatory cells of each first. ``accuracy`` is nan without labels.
+    """
+
+    scores: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int32]
+    accuracy: float
+    rate_hz: float
+
+
+class Passes(Protocol):
+    """What computes the activity of a network, and the gradients of its weights."""
+
+    def gradients(self, trials: Trials, index: Index) -> BatchResult:
+        """Set the gradient of every weight for some trials."""
+
+    def activity(self, trials: Trials, index: Index) -> tuple[torch.Tensor, npt.NDArray[np.int32]]:
+        """Return scores (trial, class) and spike counts (trial, cell)."""
+
+
+def penalty(mean_counts: torch.Tensor, config: TrainingConfig, seconds: float) -> torch.Tensor:
+    """Return what the cells' mean rates cost, for mean spike counts (cell,) in trials of some seconds."""
+    rates = mean_counts / seconds
+    cost = config.sparsity_penalty * rates.mean()
+    if config.rate_target_hz > 0:
+        excess = (rates - config.rate_target_hz).clamp(min=0) / config.rate_target_hz
+        cost = cost + config.rate_penalty * excess.square().mean()
+    if config.rate_floor_hz > 0:
+        lack = (config.rate_floor_hz - rates).clamp(min=0) / config.rate_floor_hz
+        cost = cost + config.floor_penalty * lack.square().mean()
+    return cost
+
+
+def _result(loss: float, scores: torch.Tensor, labels: torch.Tensor, mean_counts: torch.Tensor, seconds: float) -> BatchResult:
+    right = float((scores.argmax(dim=1) == labels).float().mean())
+    return BatchResult(loss, right, float(mean_counts.mean()) / seconds)
+
+
+class EnginePasses:
+    """By compiled code.
+
+    Parameters
+    ----------
+    net : EINetwork
+        Whose gradients are set.
+    config : TrainingConfig
+        Scale of the scores and penalties.
+    n_threads : int, optional
+        See `Engine`.
+    """
+
+    def __init__(self, net: EINetwork, config: TrainingConfig, n_threads: int | None = None) -> None:
+        self.net, self.config, self.engine = net, config, Engine(net, torch.float32, n_threads)
+
+    def gradients(self, trials: Trials, index: Index) -> BatchResult:
+        """Set the gradient of every weight for some trials."""
+        config, labels = self.config, torch.from_numpy(_labels(trials)[index])
+        seconds = trials.n_steps * self.net.dt_ms * 1e-3
+        self.engine.load()
+        if not config.limits_rates:
+            loss, outcome = self.engine.cross_entropy(trials, index, config.score_scale)
+            return _result(loss, outcome.scores, labels, _mean_counts(outcome.counts), seconds)
+        outcome = self.engine.forward(trials, index, keep=True)
+        scores, mean_counts = outcome.scores.requires_grad_(), _mean_counts(outcome.counts).requires_grad_()
+        cost = functional.cross_entropy(config.score_scale * scores, labels) + penalty(mean_counts, config, seconds)
+        cost.backward()  # type: ignore[no-untyped-call]
+        if scores.grad is None or mean_counts.grad is None:
+            raise ConfigError("training: the loss depends on nothing that the network does.")
+        of_counts = mean_counts.grad / len(index)
+        self.engine.backward(scores.grad, of_counts if bool(of_counts.any()) else None)
+        return _result(cost.item(), scores.detach(), labels, mean_counts.detach(), seconds)
+
+    def activity(self, trials: Trials, index: Index) -> tuple[torch.Tensor, npt.NDArray[np.int32]]:
+        """Return scores (trial, class) and spike counts (trial, cell)."""
+        self.engine.load()
+        outcome = self.engine.forward(trials, index)
+        return outcome.scores, outcome.counts
+
+
+class TorchPasses:
+    """By torch's automatic differentiation, on a dense batch.
+
+    Parameters
+    ----------
+    net : EINetwork
+        Whose gradients are set; moved to the device.
+    config : TrainingConfig
+        Scale of the scores and penalties.
+    device : str
+        Of torch, such as ``"cuda"``.
+    """
+
+    def __init__(self, net: EINetwork, config: TrainingConfig, device: str = "cpu") -> None:
+        self.net, self.config, self.device = net.to(device), config, device
+
+    def gradients(self, trials: Trials, index: Index) -> BatchResult:
+        """Set the gradient of every weight for some trials."""
+        labels = torch.from_numpy(_labels(trials)[index]).to(self.device)
+        seconds = trials.n_steps * self.net.dt_ms * 1e-3
+        activity = self.net(self._dense(trials, index))
+        scores = activity.scores(self.net.readout)
+        mean_counts = torch.cat([z.sum(dim=1).mean(dim=0) for z in activity.spikes])
+        loss = functional.cross_entropy(self.config.score_scale * scores, labels) + penalty(mean_counts, self.config, seconds)
+        self.net.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return _result(loss.item(), scores.detach(), labels, mean_counts.detach(), seconds)
+
+    @torch.no_grad()
+    def activity(self, trials: Trials, index: Index) -> tuple[torch.Tensor, npt.NDArray[np.int32]]:
+        """Return scores (trial, class) and spike counts (trial, cell)."""
+        activity = self.net(self._dense(trials, index))
+        counts = torch.cat([z.sum(dim=1) for z in activity.spikes], dim=1)
+        return activity.scores(self.net.readout).cpu(), counts.cpu().numpy().astype(np.int32)
+
+    def _dense(self, trials: Trials, index: Index) -> torch.Tensor:
+        return trials.dense(index, self.net.n_in).to(self.device)
+
+
+def _mean_counts(counts: npt.NDArray[np.int32]) -> torch.Tensor:
+    return torch.from_numpy(counts.sum(axis=0) / np.float32(len(counts))).float()
+
+
+def _labels(trials: Trials) -> Index:
+    if trials.labels is None:
+        raise DataError("the stimulus has no labels; training needs them.")
+    return trials.labels
+
+
+def passes_for(net: EINetwork, config: TrainingConfig, engine: str | None = None, device: str = "cpu") -> Passes:
+    """Return the passes by an engine: ``"compiled"``, ``"torch"``, or None for the first that works, saying so where it is torch.
+
+    Raises
+    ------
+    ConfigError
+        For another name, or the compiled engine on another device than the processor.
+    BackendError
+        If the compiled engine is asked for and there is no compiler.
+    """
+    if engine is not None and engine not in ENGINES:
+        raise ConfigError(unknown_name("train.engine", engine, ENGINES))
+    if device != "cpu" and engine == "compiled":
+        raise ConfigError(f"train.device: {device!r} with engine='compiled', which runs on the processor; leave the engine out.")
+    if engine == "torch" or device != "cpu":
+        return TorchPasses(net, config, device)
+    try:
+        return EnginePasses(net, config)
+    except BackendError as error:
+        if engine == "compiled":
+            raise
+        print(f"ei_brian: training runs in torch, some twenty times slower than compiled ({error})", file=sys.stderr)
+        return TorchPasses(net, config)
+
+
+def evaluate(
+    net: EINetwork, stimulus: Stimulus | Trials, *, engine: str | None = None, batch_size: int = 256, passes: Passes | None = None
+) -> Evaluation:  # fmt: skip
+    """Return scores, spike counts, accuracy and mean rate of a network on a stimulus, in float32 and bounded memory.
+
+    Parameters
+    ----------
+    net : EINetwork
+        As it is now.
+    stimulus : Stimulus or Trials
+        Its input.
+    engine : {"compiled", "torch"}, optional
+        See `passes_for`.
+    batch_size : int
+        Trials per pass.
+    passes : Passes, optional
+        Those of a training that goes on, instead of new ones.
+    """
+    trials = stimulus if isinstance(stimulus, Trials) else Trials.of(stimulus)
+    passes = passes or passes_for(net, TrainingConfig(), engine)
+    batches = np.array_split(np.arange(trials.n_trials), -(-trials.n_trials // batch_size))
+    parts = [passes.activity(trials, index) for index in batches]
+    scores, counts = torch.cat([part[0] for part in parts]).double().numpy(), np.concatenate([part[1] for part in parts])
+    accuracy = float("nan") if trials.labels is None else float(np.mean(scores.argmax(axis=1) == trials.labels))
+    return Evaluation(scores, counts, accuracy, float(counts.mean()) / (trials.n_steps * net.dt_ms * 1e-3))
