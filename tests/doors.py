@@ -16,6 +16,7 @@ OUTER = ("sim/backend.py",)
 # Modules and names that only the package calls, with numbers that came in by a door, and results that it hands out
 INNER = set(
     """
+    data/encoded.py data/images.py
     config/trained.py core/competition.py core/engine.py core/exponential.py core/input_current.py core/models/lif_exponential.py
     core/models/rest.py core/neuron_model.py:NeuronModel.substeps core/neuron_model.py:NeuronModel.update_at
     core/neuron_model.py:NeuronModel.update_parts core/neuron_model.py:substeps core/noise/cell_noise.py core/noise/draw.py
@@ -29,7 +30,9 @@ INNER = set(
     core/transform/trained_drive.py core/units.py interop/check.py interop/commands.py interop/dale.py interop/delays.py
     interop/graph.py interop/modules.py interop/nir_cells.py interop/script_parts.py interop/state_dict.py:graph_of
     interop/trace.py learn/cell_steps.py learn/ensemble.py:EnsembleHistory learn/input_variation.py learn/network.py:Layer
-    learn/train.py:History measure/balance.py:Balance measure/decision.py:Proportion measure/rates.py:RateSummary
+    learn/engine/engine.py learn/engine/trials.py learn/initial_rate.py:scale_to_rate learn/optimiser.py
+    learn/passes.py:BatchResult learn/passes.py:Evaluation learn/passes.py:EnginePasses.__init__
+    learn/training_config.py:History measure/balance.py:Balance measure/decision.py:Proportion measure/rates.py:RateSummary
     report/cells.py report/comparison.py report/document.py report/figures/confusion.py report/figures/currents.py
     report/figures/distances.py report/figures/ladder.py report/figures/robustness.py report/figures/traces.py
     report/style.py report/validation.py:Validation report/words.py study/claim.py study/comparison.py study/condition.py

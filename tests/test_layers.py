@@ -17,7 +17,7 @@ SHELL = {"storage", "config", "report", "cli", "errors", "__init__", "__main__"}
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # part: (parts of ei_brian, libraries); the standard library and errors are open to all
     "core": ({"core"}, {"numpy", "scipy", "tqdm"}),
-    "data": ({"data", "core", "storage"}, {"numpy", "scipy", "sklearn", "h5py"}),
+    "data": ({"data", "core", "storage", "toolchain"}, {"numpy", "scipy", "sklearn", "h5py"}),
     "toolchain": ({"toolchain"}, set()),
     "learn": ({"learn", "core", "toolchain"}, {"numpy", "scipy", "torch", "tqdm"}),
     "interop": (

@@ -6,7 +6,6 @@ import hashlib
 import math
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,12 @@ import numpy.typing as npt
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.data.encode import Encoding, encode
+from ei_brian.data.encode import Encoding
+from ei_brian.data.encoded import encoded_images
 from ei_brian.data.fetch import data_folder
 from ei_brian.data.heidelberg import load_heidelberg
 from ei_brian.data.idx import read_idx_folder
+from ei_brian.data.images import Images
 from ei_brian.errors import DataError, unknown_name
 
 __all__ = ["DATASETS", "Images", "load_dataset", "load_images", "split"]
@@ -31,48 +32,16 @@ HEIDELBERG = ("shd_train.h5", "shd_test.h5")
 
 
 @takes_numbers()
-@dataclass(frozen=True, slots=True, eq=False)
-class Images:
-    """Grey values 0 to 1, shape (image, unit), their classes, a name, and how many of the last ones are for testing.
-
-    ``n_test`` is 0 where the publisher made no such division.
-    """
-
-    values: npt.NDArray[np.float64]
-    labels: npt.NDArray[np.int64]
-    name: str
-    n_test: int = 0
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 2 or self.labels.ndim != 1 or len(self.labels) != len(self.values):
-            raise DataError(
-                f"data set {self.name}: {self.labels.size} labels for {len(self.values)} images; give one each."
-            )
-
-    @takes_numbers()
-    def first(self, n_images: int) -> Images:
-        """Return the first so many of the training images as a data set of its own, without the publisher's test images.
-
-        Raises
-        ------
-        DataError
-            If there are not that many.
-        """
-        n_training = len(self.values) - self.n_test
-        if not 1 <= n_images <= n_training:
-            raise DataError(f"data set {self.name}: first {n_images} images asked for; allowed are 1 to {n_training}.")
-        return Images(self.values[:n_images], self.labels[:n_images], f"{self.name} first {n_images}")
-
-
 def _digits() -> Images:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return Images(bunch.data / 16.0, bunch.target.astype(np.int64), "digits")
+    return Images(bunch.data, bunch.target.astype(np.int64), "digits", white=16.0)
 
 
 DATASETS = {"digits": _digits}
 FETCHED = ("fashion-mnist", "mnist")
+INSTALLED = {"fashion-mnist": Path("/usr/share/datasets/fashion-mnist")}  # Debian's package dataset-fashion-mnist
 
 
 def load_images(name: str) -> Images:
@@ -82,7 +51,8 @@ def load_images(name: str) -> Images:
     ----------
     name : str
         ``"digits"`` (1,797 images of 8 × 8, inside scikit-learn: Alpaydin & Kaynak 1998, UCI); ``"fashion-mnist"`` or
-        ``"mnist"`` once `fetch` or ``ei-brian data fetch`` got them; the path of a folder with the four IDX files; or that of an
+        ``"mnist"`` once `fetch` or ``ei-brian data fetch`` got them (Fashion-MNIST also from Debian's package
+        ``dataset-fashion-mnist``, where that is installed); the path of a folder with the four IDX files; or that of an
         npz file with ``images`` (image, …) of uint8 or of floats from 0 to 1, and ``labels`` (image,).
 
     Raises
@@ -94,6 +64,8 @@ def load_images(name: str) -> Images:
         return DATASETS[name]()
     if name in FETCHED:
         folder = data_folder(name)
+        if not folder.is_dir() and INSTALLED.get(name, folder).is_dir():
+            folder = INSTALLED[name]
         if not folder.is_dir():
             raise DataError(f"data set {name}: not in {folder}. Run `ei-brian data fetch {name}`, or give the path of a folder.")
         return _idx(folder, name)
@@ -107,7 +79,7 @@ def load_images(name: str) -> Images:
 
 def _idx(folder: Path, name: str) -> Images:
     images, labels, n_train = read_idx_folder(folder)
-    return Images(images.reshape(len(images), -1) / 255.0, labels.astype(np.int64), name, len(images) - n_train)
+    return Images(images.reshape(len(images), -1), labels.astype(np.int64), name, len(images) - n_train, 255.0)
 
 
 def _npz(path: Path) -> Images:
@@ -119,8 +91,8 @@ def _npz(path: Path) -> Images:
         raise DataError(f"data set {path}: {error}; the file holds the arrays 'images' and 'labels'.") from error
     if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
         raise DataError(f"data set {path}: images of {images.dtype}, labels of {labels.dtype}; give numbers, and whole numbers.")
-    values = images.reshape(len(images), -1) / (255.0 if images.dtype == np.uint8 else 1.0)
-    return Images(values, labels.astype(np.int64), path.name.removesuffix(".npz"))
+    white = 255.0 if images.dtype == np.uint8 else 1.0
+    return Images(images.reshape(len(images), -1), labels.astype(np.int64), path.name.removesuffix(".npz"), white=white)
 
 
 def _check_npz(path: Path) -> None:
@@ -165,7 +137,7 @@ def split(labels: Index, n_test: int = 0) -> tuple[Index, Index, Index]:
 @takes_numbers()
 def load_dataset(
     name: str = "digits", dt_ms: float = 1.0, seed: int = 0, *, n_steps: int = 100, encoding: Encoding | str = "latency",
-    calibration: bool = False, n_images: int | None = None,
+    calibration: bool = False, n_images: int | None = None, whole: bool = False,
 ) -> tuple[Stimulus, Stimulus]:  # fmt: skip
     """Return the training and the test set of a data set as stimuli.
 
@@ -186,30 +158,37 @@ def load_dataset(
         Return (calibration, test) instead of (training, test): images that neither training nor test holds.
     n_images : int, optional
         Take the first so many training images of the set and divide these, for a smaller problem.
+    whole : bool
+        Keep no images back for calibration: the training set is everything that is not for testing, such as all 60,000 training
+        images of Fashion-MNIST.
 
     Returns
     -------
     tuple of Stimulus
         Two disjoint sets; units are pixels, rows first.
     """
+    if whole and calibration:
+        raise DataError("load_dataset: whole=True keeps no images for calibration; ask for one or the other.")
     if all(Path(name, file).is_file() for file in HEIDELBERG):
         if n_images is not None:
             raise DataError(f"data set {name}: n_images={n_images}; only sets of images can be cut, leave it out.")
-        return _heidelberg(Path(name), dt_ms, n_steps, calibration)
+        return _heidelberg(Path(name), dt_ms, n_steps, calibration, whole)
     images = load_images(name) if n_images is None else load_images(name).first(n_images)
     train_index, calibration_index, test_index = split(images.labels, images.n_test)
+    if whole:
+        train_index = np.sort(np.concatenate([train_index, calibration_index]))
     first, word = (calibration_index, "calibration") if calibration else (train_index, "train")
     made = []
     for index, part in ((first, word), (test_index, "test")):
         part_seed = int.from_bytes(hashlib.sha256(f"{part}/{seed}".encode()).digest()[:8], "little")
-        made.append(
-            encode(images.values[index], images.labels[index], encoding, dt_ms, n_steps, part_seed, f"{images.name}/{part}")
-        )
+        made.append(encoded_images(images, index, encoding, dt_ms, n_steps, part_seed, f"{images.name}/{part}"))
     return made[0], made[1]
 
 
-def _heidelberg(folder: Path, dt_ms: float, n_steps: int, calibration: bool) -> tuple[Stimulus, Stimulus]:
+def _heidelberg(folder: Path, dt_ms: float, n_steps: int, calibration: bool, whole: bool) -> tuple[Stimulus, Stimulus]:
     train, test = (load_heidelberg(folder / file, dt_ms, n_steps) for file in HEIDELBERG)
+    if whole:
+        return train, test
     labels = np.asarray(train.labels)
     train_index, calibration_index, _ = split(np.concatenate([labels, labels[:1]]), n_test=1)
     return _take(train, calibration_index if calibration else train_index), test

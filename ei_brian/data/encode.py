@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,8 @@ class Latency:
     threshold : float
         Grey value at and below which a pixel is silent.
     """
+
+    each_alone: ClassVar[bool] = True  # what becomes of an image depends on nothing else
 
     window_ms: float = 40.0
     threshold: float = 0.2

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import torch
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import ConfigError
 from ei_brian.learn.network import EINetwork
 
 __all__ = ["set_initial_weights"]
 
 
+@takes_numbers()
 @torch.no_grad()
 def set_initial_weights(
     net: EINetwork, generator: torch.Generator, *, input_std: float | None = None, recurrent_std: float | None = None,

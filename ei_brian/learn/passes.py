@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError, ConfigError, DataError, unknown_name
 from ei_brian.learn.engine.engine import Engine
@@ -188,6 +189,7 @@ def passes_for(net: EINetwork, config: TrainingConfig, engine: str | None = None
         return TorchPasses(net, config)
 
 
+@takes_numbers()
 def evaluate(
     net: EINetwork, stimulus: Stimulus | Trials, *, engine: str | None = None, batch_size: int = 256, passes: Passes | None = None
 ) -> Evaluation:  # fmt: skip

@@ -178,6 +178,7 @@ class TestFetch:
 
     def test_missing_data_set_says_how_to_get_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(fetching.VARIABLE, str(tmp_path))
+        monkeypatch.setattr("ei_brian.data.datasets.INSTALLED", {})
         with pytest.raises(DataError, match="ei-brian data fetch fashion-mnist"):
             load_images("fashion-mnist")
 
