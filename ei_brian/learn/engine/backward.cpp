@@ -74,29 +74,51 @@ template <class R, Cell CELL> static Retreat<R> retreat_of(Surrogate kind) {
   return kind == ARCTAN ? retreat<R, CELL, ARCTAN> : retreat<R, CELL, PIECEWISE_LINEAR>;
 }
 
-// How the gradient of a score divides over the steps of the readout: where it begins and, for ties, among how many.
+// How the gradient of a score divides over the steps: its share of one step, and for a maximum the steps at which it stands.
 template <class R> struct Peaks {
-  std::vector<int> at, ties;
-  Peaks(const Engine<R>& e, int n_steps, const Block<R>& block) : at(block.m * e.n_out, -1), ties(block.m * e.n_out, 0) {
-    const R* history = block.out_v.get();
-    for (int i = 0; i < block.m; i++)
-      for (int c = 0; c < e.n_out; c++) {
-        const R score = block.score.get()[size_t(i) * e.out_width + c];
-        if (e.readout == MAX_FIRST && !(score > R(0))) continue;  // the start at 0 is the largest: no gradient
-        for (int t = 0; t < n_steps; t++)
-          if (history[(size_t(t) * block.m + i) * e.out_width + c] == score) {
-            if (!ties[i * e.n_out + c]++) at[i * e.n_out + c] = t;
-          }
-      }
+  Array<R> share, first;  // (trial, class); the number of the first step, or -1
+  Peaks(const Engine<R>& e, int n_steps, const Block<R>& block, const R* of_scores) {
+    const int width = e.out_width;
+    share.zeros(size_t(block.m) * width), first.need(size_t(block.m) * width);
+    for (int i = 0; i < block.m; i++) {
+      std::memcpy(share.get() + size_t(i) * width, of_scores + size_t(i) * e.n_out, e.n_out * sizeof(R));
+      for (int c = 0; c < width; c += LANES<R>) of_class(e, n_steps, block, size_t(i) * width + c);
+    }
+  }
+
+ private:
+  void of_class(const Engine<R>& e, int n_steps, const Block<R>& block, size_t place) {
+    Vector<R>& part = *(Vector<R>*)(share.get() + place);
+    if (e.readout == MEAN) part /= R(n_steps);
+    if (e.readout == MEAN || e.readout == LAST) return;
+    const Vector<R> score = *(const Vector<R>*)(block.score.get() + place), one = Vector<R>{} + R(1);
+    const R* at = block.out_v.get() + place;
+    Vector<R> ties = {}, begin = Vector<R>{} - R(1);
+    for (int t = 0; t < n_steps; t++, at += size_t(block.m) * e.out_width) {
+      const auto peak = *(const Vector<R>*)at == score;
+      begin = peak & (begin < R(0)) ? Vector<R>{} + R(t) : begin;
+      ties += peak ? one : Vector<R>{};
+    }
+    if (e.readout == MAX_SHARED) part /= ties;
+    else part = score > R(0) ? part : Vector<R>{};  // the start at 0 is the largest: no gradient
+    *(Vector<R>*)(first.get() + place) = begin;
   }
 };
 
-template <class R> static R share(const Engine<R>& e, const Peaks<R>& peaks, const R* history, R score, int i, int c, int t, int n_steps) {
-  const int k = i * e.n_out + c;
-  if (e.readout == MEAN) return R(1) / R(n_steps);
-  if (e.readout == LAST) return t == n_steps - 1 ? R(1) : R(0);
-  if (e.readout == MAX_FIRST) return peaks.at[k] == t ? R(1) : R(0);
-  return history[c] == score ? R(1) / R(peaks.ties[k]) : R(0);
+template <class R>
+static Vector<R> share_of(const Engine<R>& e, const Peaks<R>& peaks, const Block<R>& block, size_t place, int t, int n_steps) {
+  const Vector<R> part = *(const Vector<R>*)(peaks.share.get() + place), zero = {};
+  if (e.readout == MEAN) return part;
+  if (e.readout == LAST) return t == n_steps - 1 ? part : zero;
+  if (e.readout == MAX_FIRST) return *(const Vector<R>*)(peaks.first.get() + place) == R(t) ? part : zero;
+  const R* record = block.out_v.get() + size_t(t) * block.m * e.out_width + place;
+  return *(const Vector<R>*)record == *(const Vector<R>*)(block.score.get() + place) ? part : zero;
+}
+
+template <class R> static bool any(Vector<R> v) {
+  bool found = false;
+  for (int lane = 0; lane < LANES<R>; lane++) found |= v[lane] != R(0);
+  return found;
 }
 
 template <class R>
@@ -110,8 +132,7 @@ void backward(const Engine<R>& e, const Batch& batch, int64_t start, const Block
   }
   R *of_out_v = s.out_v.zeros(size_t(ow) * m), *of_out_g = s.out_g.zeros(size_t(ow) * m);
   std::vector<char> live(n_layers, 0), out_live(m, 0);
-  const bool max_of = e.readout == MAX_SHARED || e.readout == MAX_FIRST;
-  const Peaks<R> peaks(e, max_of ? T : 0, block);
+  const Peaks<R> peaks(e, T, block, of_scores + start * e.n_out);
   const Retreat<R> step_back = e.cell == SPYTORCH ? retreat_of<R, SPYTORCH>(e.surrogate) : retreat_of<R, LIF_EXPONENTIAL>(e.surrogate);
   std::vector<int64_t> at(m);
   for (int i = 0; i < m; i++) at[i] = batch.first[batch.trials[start + i] + 1];
@@ -162,19 +183,16 @@ void backward(const Engine<R>& e, const Batch& batch, int64_t start, const Block
       }
       live[l] = act;
     }
-    for (int i = 0; i < m; i++) {
-      R *of_v = of_out_v + size_t(i) * ow, *of_g = of_out_g + size_t(i) * ow;
-      const R* history = block.out_v.get() + (size_t(t) * m + i) * ow;
-      const R* score = block.score.get() + size_t(i) * ow;
-      for (int c = 0; c < e.n_out; c++) {
-        const R d = of_scores[(start + i) * e.n_out + c];
-        const R part = d == R(0) ? R(0) : d * share(e, peaks, history, score[c], i, c, t, T);
-        if (part != R(0)) out_live[i] = 1, any_out = true;
-        const R to_v = of_v[c] + part;
-        of_g[c] = of_g[c] * e.out_decay_syn + to_v * e.out_g_to_v;
-        of_v[c] = to_v * e.out_decay_mem;
+    for (int i = 0; i < m; i++)
+      for (int c = 0; c < ow; c += LANES<R>) {
+        const size_t place = size_t(i) * ow + c;
+        const Vector<R> part = share_of(e, peaks, block, place, t, T);
+        if (!out_live[i] && any<R>(part)) out_live[i] = 1, any_out = true;
+        Vector<R>&of_v = *(Vector<R>*)(of_out_v + place), &of_g = *(Vector<R>*)(of_out_g + place);
+        of_v += part;
+        of_g = of_g * e.out_decay_syn + of_v * e.out_g_to_v;
+        of_v *= e.out_decay_mem;
       }
-    }
   }
 }
 

@@ -4,7 +4,7 @@
 
 namespace ei {
 
-// Adds the rows of the given numbers to a vector, one after the other, keeping four registers of it at a time.
+// Adds the rows of the given numbers to N vectors, one after the other, with the sums in registers.
 template <class R, int N>
 static void add_rows_at(R* to, int width, const R* rows, const int32_t* ids, int64_t count, const float* values) {
   Vector<R> sum[N];
@@ -22,9 +22,16 @@ static void add_rows_at(R* to, int width, const R* rows, const int32_t* ids, int
 template <class R>
 static void add_rows(R* to, int width, const R* rows, const int32_t* ids, int64_t count, const float* values = nullptr) {
   if (!count) return;
-  int j = 0;
-  for (; j + 4 * LANES<R> <= width; j += 4 * LANES<R>) add_rows_at<R, 4>(to + j, width, rows + j, ids, count, values);
-  for (; j < width; j += LANES<R>) add_rows_at<R, 1>(to + j, width, rows + j, ids, count, values);
+  for (int j = 0, left = width / LANES<R>; left > 0; j += 8 * LANES<R>, left -= 8) switch (left) {
+      case 1: add_rows_at<R, 1>(to + j, width, rows + j, ids, count, values); break;
+      case 2: add_rows_at<R, 2>(to + j, width, rows + j, ids, count, values); break;
+      case 3: add_rows_at<R, 3>(to + j, width, rows + j, ids, count, values); break;
+      case 4: add_rows_at<R, 4>(to + j, width, rows + j, ids, count, values); break;
+      case 5: add_rows_at<R, 5>(to + j, width, rows + j, ids, count, values); break;
+      case 6: add_rows_at<R, 6>(to + j, width, rows + j, ids, count, values); break;
+      case 7: add_rows_at<R, 7>(to + j, width, rows + j, ids, count, values); break;
+      default: add_rows_at<R, 8>(to + j, width, rows + j, ids, count, values);
+    }
 }
 
 // One step of a layer up to its spikes: returns how many cells spiked, and writes their numbers.
@@ -51,16 +58,17 @@ static int advance(const Layer<R>& layer, R* v_, R* g_, R* at_threshold, int32_t
   return count;
 }
 
-template <class R> static void score_of(const Engine<R>& e, int n_steps, int m, int i, const R* out_v, R* score) {
-  for (int c = 0; c < e.out_width; c++) {
-    R value = e.readout == MAX_FIRST ? R(0) : out_v[size_t(i) * e.out_width + c];
-    if (e.readout == MEAN) value = 0;
-    for (int t = 0; t < n_steps; t++) {
-      const R v = out_v[(size_t(t) * m + i) * e.out_width + c];
-      if (e.readout == MEAN) value += v;
-      else if (e.readout == LAST || v > value) value = v;
+// The score of each class from the readout's record (step, trial, class).
+template <class R> static void score_of(const Engine<R>& e, int n_steps, int m, int i, const R* record, R* score) {
+  for (int c = 0; c < e.out_width; c += LANES<R>) {
+    const R* at = record + size_t(i) * e.out_width + c;
+    const size_t stride = size_t(m) * e.out_width;
+    Vector<R> value = e.readout == MAX_SHARED ? *(const Vector<R>*)at : Vector<R>{};
+    for (int t = 0; t < n_steps; t++, at += stride) {
+      const Vector<R> v = *(const Vector<R>*)at;
+      value = e.readout == MEAN ? value + v : e.readout == LAST ? v : v > value ? v : value;
     }
-    score[c] = e.readout == MEAN ? value / R(n_steps) : value;
+    *(Vector<R>*)(score + c) = e.readout == MEAN ? value / R(n_steps) : value;
   }
 }
 
