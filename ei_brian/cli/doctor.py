@@ -65,7 +65,7 @@ def _facts() -> dict[str, str | None]:
 
     import ei_brian
     from ei_brian.toolchain.cache_root import cache_root
-    from ei_brian.toolchain.compiler import check_compiler
+    from ei_brian.toolchain.compiler import check_compiler, compiler_command
 
     facts: dict[str, str | None] = {
         "ei_brian": ei_brian.__version__,
@@ -77,7 +77,7 @@ def _facts() -> dict[str, str | None]:
             facts[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             facts[name] = None
-    facts["compiler"] = shutil.which(os.environ.get("CXX", "g++").split()[0])
+    facts["compiler"] = shutil.which(compiler_command()[0])
     facts["compiler version"] = None if facts["compiler"] is None else check_compiler()
     facts["nvcc"] = shutil.which("nvcc")
     facts["cache"] = str(cache_root())

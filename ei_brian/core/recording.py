@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ei_brian.core.readout import Readout
 from ei_brian.core.spikes import Spikes
-from ei_brian.errors import DataError
+from ei_brian.errors import DataError, unknown_name
 
 __all__ = ["Recording", "spike_scores"]
 
@@ -79,7 +79,15 @@ class Recording:
         return float(np.mean(self.decisions == self.labels))
 
     def rate_hz(self, population: str) -> float:
-        """Return the mean firing rate of a population over trials, time and neurons in Hz."""
+        """Return the mean firing rate of a population over trials, time and neurons in Hz.
+
+        Raises
+        ------
+        DataError
+            For a population that is not in the recording.
+        """
+        if population not in self.counts:
+            raise DataError(unknown_name("recording.rate_hz: population", population, self.counts))
         counts = self.counts[population]
         return float(counts.mean() / (self.n_steps * self.dt_ms * 1e-3))
 

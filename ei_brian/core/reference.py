@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.arithmetic import check_arithmetic
 from ei_brian.core.competition import MARGIN, WINNER, winners
 from ei_brian.core.exponential import exponential
+from ei_brian.core.finiteness import check_finite, check_traces, precision
 from ei_brian.core.noise.draw import numbers
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.philox import STREAM_LAYOUT
@@ -182,13 +184,16 @@ def simulate(
         If the stimulus does not fit the network.
     ConfigError
         For a seed that is not a whole number from 0 to 2**64 - 1.
+    BackendError
+        If a state or a trace leaves the finite numbers.
     """
     check_stimulus(spec, stimulus)
+    check_arithmetic()
     started = perf_counter()
     steps = stimulus.n_steps if n_steps is None else n_steps
     chosen = seed_for(noise, seed)
     noisy, presented = apply_static(noise, chosen, spec, stimulus, first_trial)
-    run = _Run(noisy, presented, np.dtype(dtype), steps, traces, noise, chosen, first_trial)
+    run = _Run(noisy, presented, precision(dtype), steps, traces, noise, chosen, first_trial)
     for step in range(steps):
         run.step(step)
     return run.recording(perf_counter() - started, spec.sha256)
@@ -281,8 +286,19 @@ class _Run:
         return release_factors(pathway.release, self.seed, trials, events[1], step, n_target, self.dtype)
 
     def recording(self, seconds: float, sha256: str) -> Recording:
-        """Return what was recorded, under the hash of the network that was given."""
+        """Return what was recorded, under the hash of the network that was given.
+
+        Raises
+        ------
+        BackendError
+            If a state or a trace is not finite.
+        """
+        for name, cells in self.cells.items():
+            for state in cells.program.states:
+                check_finite(f"{name}.{state}", cells.values[state], self.dtype)
         stimulus, spec = self.stimulus, self.spec
+        traces = {key: self._trace(key) for key in self.traces}
+        check_traces(traces, self.dtype)
         spikes = {}
         for name, raster in self.raster.items():
             step, trial, unit = np.nonzero(np.array(raster).reshape(self.n_steps, stimulus.n_trials, spec[name].size))
@@ -290,7 +306,7 @@ class _Run:
         return Recording(
             spikes=spikes,
             counts={name: train.counts() for name, train in spikes.items()},
-            traces={key: self._trace(key) for key in self.traces},
+            traces=traces,
             scores=self._scores(spikes),
             labels=stimulus.labels,
             spec_sha256=sha256,

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import DataError
 
-__all__ = ["Spikes"]
+__all__ = ["MOST_STEPS", "Spikes"]
+
+MOST_STEPS = 2**31 - 1  # and trials, and units: what an int32 holds
 
 DIGIT = 2**16
 IntArray = npt.NDArray[np.signedinteger[Any]]  # any whole numbers are taken; int32 is kept
@@ -62,6 +64,11 @@ class Spikes:
             raise DataError(
                 f"Spikes: sizes (trials, steps, units) are {(self.n_trials, self.n_steps, self.n_units)}; "
                 "steps and units are at least 1."
+            )
+        if max(self.n_trials, self.n_steps, self.n_units) > MOST_STEPS:
+            raise DataError(
+                f"Spikes: sizes (trials, steps, units) are {(self.n_trials, self.n_steps, self.n_units)}; at most {MOST_STEPS} "
+                "of each. Cut the recording into parts."
             )
         if not (np.isfinite(self.dt_ms) and self.dt_ms > 0):
             raise DataError(f"Spikes.dt_ms: got {self.dt_ms}; the time step is a positive number of ms.")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.plain_numbers import takes_numbers
-from ei_brian.core.spikes import Spikes
+from ei_brian.core.spikes import MOST_STEPS, Spikes
 from ei_brian.errors import DataError
 
 __all__ = ["Stimulus"]
@@ -143,6 +143,10 @@ class Stimulus:
         if factor < 1:
             raise DataError(f"stimulus {self.name}.refined: factor {factor}; it is a whole number of at least 1.")
         old = self.events
+        if old.n_steps * factor > MOST_STEPS:
+            raise DataError(
+                f"stimulus {self.name}.refined: factor {factor} makes {old.n_steps * factor} steps; at most {MOST_STEPS}."
+            )
         events = Spikes(
             old.trial, old.step * np.int32(factor), old.unit,
             old.n_trials, old.n_steps * factor, old.n_units, old.dt_ms / factor,

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core import reference
+from ei_brian.core.arithmetic import check_arithmetic
+from ei_brian.core.finiteness import precision
 from ei_brian.core.noise import Noise
 from ei_brian.core.noise.philox import STREAM_LAYOUT
 from ei_brian.core.noise.seed import seed_for
@@ -20,11 +22,12 @@ from ei_brian.core.program import compose
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import check_stimulus
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import MOST_STEPS
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError, unknown_name
 from ei_brian.sim.builder import Built, build
 from ei_brian.sim.cuda.toolkit import check_gpu, gpu_facts
-from ei_brian.sim.excepthook import keep_own_errors_plain
+from ei_brian.sim.preferences import active_device, preferences
 from ei_brian.sim.propagation.expressible import check_expressible
 from ei_brian.sim.runtime import run_part
 from ei_brian.sim.standalone.case import Case, Use
@@ -41,8 +44,6 @@ RECORDS = ("spikes", "counts")
 SUMMATIONS = ("ordered", "atomic")
 TOGETHER_BYTES = 256 << 20  # of numbers that are written for one start of a program
 Condition = tuple[NetworkSpec, Stimulus, Noise | None, int | None]
-
-keep_own_errors_plain()
 
 
 class Backend:
@@ -92,11 +93,10 @@ class Backend:
             raise BackendError(unknown_name("Backend.name", name, BACKENDS))
         if layout not in LAYOUTS:
             raise BackendError(unknown_name("Backend.layout", layout, LAYOUTS))
-        if np.dtype(dtype) not in (np.dtype("float32"), np.dtype("float64")):
-            raise BackendError(f"Backend.dtype: {dtype!r}; allowed are float32 and float64.")
         if record not in RECORDS:
             raise BackendError(unknown_name("Backend.record", record, RECORDS))
-        self.name, self.dtype, self.layout, self.record, self.progress = name, np.dtype(dtype), layout, record, progress
+        self.name, self.layout, self.record, self.progress = name, layout, record, progress
+        self.dtype = precision(dtype, "Backend.dtype")
         if summation not in SUMMATIONS:
             raise BackendError(unknown_name("Backend.summation", summation, SUMMATIONS))
         self.summation = summation
@@ -150,7 +150,7 @@ class Backend:
         >>> devices = [(spec, test_set, Noise(weight_spread=0.1), seed) for seed in range(20)]
         >>> [recording.accuracy for recording in backend.run_many(devices)]  # doctest: +SKIP
         """
-        chosen = tuple(traces)
+        chosen = _pairs(traces)
         cases = [self._case(*condition, chosen, n_steps) for condition in conditions]
         found: dict[int, Recording] = {}
         for together in self._together(cases):
@@ -164,7 +164,8 @@ class Backend:
         traces: tuple[tuple[str, str], ...], n_steps: int | None,
     ) -> Case:  # fmt: skip
         check_stimulus(spec, stimulus)
-        steps = stimulus.n_steps if n_steps is None else _whole(n_steps, "n_steps")
+        check_arithmetic()
+        steps = stimulus.n_steps if n_steps is None else _whole(n_steps, "n_steps", MOST_STEPS)
         _check_traces(spec, traces, noise)
         return Case(spec, stimulus, steps, noise, seed if self.name == "reference" else seed_for(noise, seed))
 
@@ -224,14 +225,36 @@ class Backend:
         return facts | {"brian2": brian2.__version__, "numpy": np.__version__, "stream_layout": STREAM_LAYOUT}
 
     def network(self, spec: NetworkSpec, stimulus: Stimulus) -> Built:
-        """Return live Brian2 objects in this process, to look into, change and run."""
-        return build(spec, stimulus, "synapses" if self.layout == "auto" else self.layout, (), self.dtype)
+        """Return live Brian2 objects in this process, to look into, change and run.
+
+        Raises
+        ------
+        BackendError
+            Where the script has chosen another device of Brian2 than that of this process.
+        """
+        check_stimulus(spec, stimulus)
+        if active_device() != "runtime":
+            raise BackendError(
+                f"Backend.network: Brian2's device is {active_device()!r}, and live objects run in this process; call "
+                "brian2.set_device('runtime') before."
+            )
+        with preferences("numpy", self.dtype):
+            return build(spec, stimulus, "synapses" if self.layout == "auto" else self.layout, (), self.dtype)
 
 
-def _whole(value: int, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise BackendError(f"{where}: {value!r}; give a whole number of at least 1.")
+def _whole(value: int, where: str, most: int = MOST_STEPS) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= most:
+        raise BackendError(f"{where}: {value!r}; give a whole number from 1 to {most}.")
     return int(value)
+
+
+def _pairs(traces: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the traces that are asked for, each once."""
+    pairs = [] if isinstance(traces, str) else list(traces)
+    for pair in pairs if not isinstance(traces, str) else [traces]:
+        if isinstance(pair, str) or not (isinstance(pair, Sequence) and [type(each) for each in pair] == [str, str]):
+            raise BackendError(f"traces: {pair!r}; give pairs of population and state, for example traces=[('E', 'v')].")
+    return tuple(dict.fromkeys((population, state) for population, state in pairs))
 
 
 def _n_bytes(case: Case) -> int:

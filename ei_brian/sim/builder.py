@@ -38,6 +38,12 @@ class Built:
     spike_monitors: dict[str, SpikeMonitor] = field(default_factory=dict)
     state_monitors: dict[tuple[str, str], StateMonitor] = field(default_factory=dict)
 
+    def discard(self) -> None:
+        """Let the objects go without Brian2's warning that they were never run."""
+        for each in self.network.objects:
+            if each._network is None:
+                each._network = "discarded"
+
 
 def build(
     spec: NetworkSpec, stimulus: Stimulus, layout: str, traces: tuple[tuple[str, str], ...] = (),
@@ -67,8 +73,22 @@ def build(
     BackendError
         Where the layout cannot express the network.
     """
-    structure, slots, dt = structure_of(spec, noise), slots_for(spec.schedule), spec.dt_ms * ms
+    if layout == "synapses":
+        check_expressible(structure_of(spec, noise), stimulus.values is not None, in_process=True)
     built = Built(Network(name="network"), {}, max(stimulus.n_trials, 1))
+    try:
+        _fill(built, spec, stimulus, layout, traces, dtype, noise, seed, first_trial)
+    except BaseException:
+        built.discard()
+        raise
+    return built
+
+
+def _fill(
+    built: Built, spec: NetworkSpec, stimulus: Stimulus, layout: str, traces: tuple[tuple[str, str], ...],
+    dtype: npt.DTypeLike, noise: Noise | None, seed: int | None, first_trial: int,
+) -> None:  # fmt: skip
+    structure, slots, dt = structure_of(spec, noise), slots_for(spec.schedule), spec.dt_ms * ms
     built.network.schedule = list(slots.names)
     for group in structure.groups:
         made = neuron_group(group, built.n_trials, slots, dt)
@@ -87,7 +107,6 @@ def build(
         _shared(spec, stimulus, built, structure, slots, dt, dtype, releases)
     else:
         _synapses(spec, stimulus, built, structure, slots, dt, dtype)
-    return built
 
 
 def _monitors(built: Built, structure: Structure, traces: tuple[tuple[str, str], ...], slots: Slots, dt: Quantity) -> None:
@@ -142,7 +161,6 @@ def _synapses(
     spec: NetworkSpec, stimulus: Stimulus, built: Built, structure: Structure, slots: Slots, dt: Quantity,
     dtype: npt.DTypeLike,
 ) -> None:  # fmt: skip
-    check_expressible(structure, stimulus.values is not None, in_process=True)
     first_slot = slots.names[1]
     sources: dict[str, Any] = dict(built.groups)
     for name, start in _starts(spec).items():

@@ -10,6 +10,7 @@ import brian2
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.finiteness import check_finite, check_traces
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.program import SCORE, compose
 from ei_brian.core.recording import Recording, spike_scores
@@ -58,11 +59,13 @@ def run_part(
         try:
             built.network.run(n_steps * spec.dt_ms * brian2.ms, namespace={})
         finally:
-            brian2.Network._globally_running = False  # Brian2 forgets it when a run is interrupted, and takes the next Ctrl-C
+            built.discard()
         finished = perf_counter()
         _check_whole(built, n_steps, spec.dt_ms)
+        _check_states(spec, built, np.dtype(dtype), noise)
         recording = _recording(spec, stimulus, built, n_steps, ready - started, finished - ready)
         kept = {key: _trace(spec, key, monitor, built.n_trials, noise) for key, monitor in built.state_monitors.items()}
+        check_traces(kept, np.dtype(dtype))
         return replace(recording, traces=kept, noise=noise, seed=seed)
 
 
@@ -71,6 +74,13 @@ def _check_whole(built: Built, n_steps: int, dt_ms: float) -> None:
     done = round(float(np.asarray(built.network.t_)) / (dt_ms * 1e-3))
     if done != n_steps:
         raise BackendError(f"run: stopped after {done} of {n_steps} steps; nothing of it was kept. Run it again.")
+
+
+def _check_states(spec: NetworkSpec, built: Built, dtype: np.dtype[Any], noise: Noise | None) -> None:
+    """Refuse a run whose states are not finite or not of the precision that was asked for."""
+    for name, group in built.groups.items():
+        for state in compose(spec, spec[name], noise).states:
+            check_finite(f"{name}.{state}", value_matrix(group, state, built.n_trials), dtype)
 
 
 def _recording(

@@ -31,6 +31,7 @@ def graded_input(
     group = NeuronGroup(
         size * max(stimulus.n_trials, 1), "value : 1", threshold="value != 0", reset="", name=name, dt=dt, namespace={}
     )
+    group.state_updater.when, group.resetter["spike"].when = "start", "end"  # they run nothing, but their slots may not exist
     group.thresholder["spike"].when, group.thresholder["spike"].order = place, 0
     source = InputSource(stimulus, start, size, np.float64)
 

@@ -23,17 +23,22 @@ def run(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **options)
 
 
-def test_own_errors_are_shown_as_python_shows_them() -> None:
-    shown = run("from ei_brian.sim.backend import Backend\nBackend('nothing')")
+@pytest.mark.parametrize("before", ["", "import brian2\n"], ids=["Brian2 loaded by us", "by the script"])
+def test_own_errors_are_shown_as_python_shows_them(before: str) -> None:
+    shown = run(f"{before}from ei_brian.sim.backend import Backend\nBackend('nothing')")
     assert shown.returncode == 1
     assert shown.stderr.strip().splitlines()[-1].startswith("ei_brian.errors.BackendError: Backend.name: 'nothing'")
     assert "report" not in shown.stderr
 
 
-def test_other_errors_still_reach_brian2() -> None:
-    shown = run("import ei_brian.sim.backend\n1 / 0")
+def test_other_errors_reach_brian2_where_the_script_has_loaded_it() -> None:
+    shown = run("import brian2\nimport ei_brian.sim.backend\n1 / 0")
     assert shown.returncode == 1
     assert "Brian 2 encountered an unexpected error" in shown.stderr
+    plain = run("import ei_brian.sim.backend\n1 / 0")
+    assert plain.returncode == 1
+    assert "Brian 2" not in plain.stderr
+    assert plain.stderr.strip().splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
 def test_a_hook_of_the_user_is_left_alone() -> None:

@@ -1,7 +1,7 @@
-"""The process that builds one program: ``python -m ei_brian.sim.standalone.child FOLDER``.
+"""The process that builds one program: ``python child.py FOLDER``.
 
 Brian2 loads matplotlib's pyplot and pytest where it finds them, which takes longer than its own work here; this process does
-without both.
+without both. It is run by its path, since with ``-m`` the package would have loaded Brian2 before.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ei_brian.toolchain.compiler import compiler_command
+
 __all__ = ["beside_others", "compile_program", "joined"]
 
 COLD = ("main.cpp", "objects.cpp", "run.cpp", "network.cpp", "synapses_classes.cpp")
@@ -32,7 +34,7 @@ def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) 
     SystemExit
         With the compiler's words, if it fails.
     """
-    compiler = os.environ.get("CXX", "g++").split()
+    compiler = compiler_command()
     hot = [name for name in sources if name not in COLD]
     texts = {"unit_cold": "".join(f'#include "{name}"\n' for name in COLD if name in sources)}
     for first in range(0, len(hot), MOST_SOURCES):
@@ -69,6 +71,8 @@ def beside_others(path: Path) -> str:
 
 
 def _call(folder: Path, command: Sequence[str]) -> None:
-    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\nfailed ({done.returncode}):\n{done.stderr[-4000:]}")

@@ -27,7 +27,7 @@ from ei_brian.sim.standalone.project import Request, spec_connectivity
 from ei_brian.sim.standalone.toolchain import toolchain_key
 from ei_brian.sim.structure import structure_of
 from ei_brian.toolchain.build_cache import BuildCache
-from ei_brian.toolchain.compiler import check_compiler
+from ei_brian.toolchain.compiler import check_compiler, compiler_command
 
 __all__ = ["batch_size", "compiled", "gpu_batch_size", "program_key", "request_for"]
 
@@ -83,7 +83,8 @@ def _score(spec: NetworkSpec, noise: Noise | None) -> tuple[str, str] | None:
 def program_key(request: Request, connectivity: dict[str, Any]) -> str:
     """Return the content address of a program."""
     gpu = find_toolkit() if request.target == "cuda_standalone" else ""
-    digest = hashlib.sha256(f"{toolchain_key()}\0{gpu}\0{request.to_json()}".encode())
+    compiler = "\0".join((check_compiler(), *compiler_command()))
+    digest = hashlib.sha256(f"{toolchain_key()}\0{compiler}\0{gpu}\0{request.to_json()}".encode("utf-8", "surrogateescape"))
     for name, values in sorted(connectivity.items()):
         array = np.ascontiguousarray(values)
         digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
@@ -115,18 +116,19 @@ def compiled(spec: NetworkSpec, request: Request, cache: BuildCache | None = Non
 
 def _build(folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": child_search_path()}
-    command = [sys.executable, "-P", "-m", "ei_brian.sim.standalone.child", str(folder)]  # -P: not the one in this folder
-    child = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+    child = Path(__file__).with_name("child.py")
+    command = [sys.executable, "-P", str(child), str(folder)]  # -P: modules in this folder do not take the place of others
+    building = subprocess.Popen(
+        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True, encoding="utf-8", errors="replace", start_new_session=True,
     )  # fmt: skip
     try:
-        _, words = child.communicate()
+        _, words = building.communicate()
     finally:
-        if child.poll() is None:  # interrupted: the compilers that it started go as well
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-    if child.returncode != 0:
+        if building.poll() is None:  # interrupted: the compilers that it started go as well
+            os.killpg(building.pid, signal.SIGKILL)
+            building.wait()
+    if building.returncode != 0:
         raise BackendError(
-            f"build: the program could not be made (exit code {child.returncode}). Last words:\n{words.strip()[-3000:]}"
+            f"build: the program could not be made (exit code {building.returncode}). Last words:\n{words.strip()[-3000:]}"
         )

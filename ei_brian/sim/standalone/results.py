@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.finiteness import check_traces
 from ei_brian.core.recording import Recording, spike_scores
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
@@ -71,6 +72,7 @@ def _recording(case: Case, use: Use, found: _Results, span: Span, index: int) ->
     spikes = {name: _spikes(events, span, spec, name) for name, events in found.events.items()}
     counts = {name: values[span.first : span.stop] for name, values in found.counts.items()}
     traces = {key: each[index] / use.dtype.type(unit_scale(_unit(spec, *key))) for key, each in found.traces.items()}
+    check_traces(traces, use.dtype)
     scores = None if found.scores is None else found.scores[span.first : span.stop]
     return Recording(
         spikes=spikes if use.record == "spikes" else {},

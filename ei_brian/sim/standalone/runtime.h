@@ -211,7 +211,7 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
   void end_chunk() {
     for (const State<T>& state : states)
       for (size_t k = 0; k < size_t(active) * state.size; k++)
-        if (!std::isfinite(state.at[k])) fail(5, "%s: not finite at the end of trial %lld", state.name.c_str(), (long long)(chunk_first + int64_t(k) / state.size));
+        if (!is_finite(state.at[k])) fail(5, "%s: not finite at the end of trial %lld", state.name.c_str(), (long long)(chunk_first + int64_t(k) / state.size));
     for (Group<T>& group : groups) {
       if (!group.spikes) continue;
       write(group.count_file, group.counts.data(), sizeof(int32_t) * size_t(active) * group.size);

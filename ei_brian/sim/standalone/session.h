@@ -9,6 +9,7 @@
 #include <cmath>
 #include <string>
 #include <vector>
+#include "arithmetic.h"
 #include "data_file.h"
 
 namespace ei {
@@ -65,6 +66,7 @@ template <class T> struct Session {
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // a run whose caller was killed ends with it
 #endif
+    check_arithmetic();
     batch = batch_;
     n_inputs = n_inputs_;
     data.open(args[0].c_str());
@@ -83,7 +85,7 @@ template <class T> struct Session {
   Condition<T> read_condition(int64_t first) {
     const int64_t* settings = data.get_exactly<int64_t>("settings", 4);
     const int64_t count = settings[3];
-    if (settings[0] < 1 || count < 1) fail(3, "section settings: %lld steps, %lld trials", (long long)settings[0], (long long)count);
+    if (settings[0] < 1 || settings[0] > INT32_MAX || count < 1) fail(3, "section settings: %lld steps, %lld trials", (long long)settings[0], (long long)count);
     Condition<T> made{first, first + count, int(settings[0]), uint32_t(settings[1]), uint32_t(settings[2]), nullptr, nullptr, nullptr, nullptr};
     size_t n_events, other;
     made.event_first = data.get_exactly<int64_t>("input.first", size_t(count) + 1);

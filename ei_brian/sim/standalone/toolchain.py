@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import platform
 from pathlib import Path
 
@@ -13,12 +12,13 @@ import numpy as np
 
 from ei_brian.toolchain.compiler import check_compiler, processor
 
-__all__ = ["toolchain_key"]
+__all__ = ["check_compiler", "processor", "toolchain_key"]
 
 SOURCES = (
-    "data_file.h", "counter.h", "session.h", "rows.h", "runtime.h", "spike_list.h", "plan.py", "dialect.py", "project.py",
-    "compilation.py", "child.py", "templates/threshold.cpp", "../neuron_group.py", "../slots.py", "../functions.py",
-    "../propagation/synapses.py", "../preferences.py", "../../core/texts.py", "../../core/projection.py", "../structure.py",
+    "arithmetic.h", "data_file.h", "counter.h", "session.h", "rows.h", "runtime.h", "spike_list.h", "plan.py", "dialect.py",
+    "project.py", "compilation.py", "child.py", "templates/threshold.cpp", "../neuron_group.py", "../slots.py", "../functions.py",
+    "../propagation/synapses.py", "../preferences.py", "../../toolchain/compiler.py", "../brian2_import.py",
+    "../../core/texts.py", "../../core/projection.py", "../structure.py",
     "../../core/exponential.py", "../cuda/kernels.h", "../cuda/device_run.h", "../cuda/flags.py",
     "../cuda/project.py", "../cuda/templates/threshold.cu", "../cuda/templates/reset.cu", "../cuda/templates/ei_call.cu",
 )  # fmt: skip
@@ -28,8 +28,7 @@ SOURCES = (
 def toolchain_key() -> str:
     """Return a hash of all that."""
     digest = hashlib.sha256()
-    own_flags = os.environ.get("CXX", "").split()[1:]
-    for text in (check_compiler(), processor(), brian2.__version__, np.__version__, platform.python_version(), *own_flags):
+    for text in (check_compiler(), processor(), brian2.__version__, np.__version__, platform.python_version()):
         digest.update(text.encode() + b"\0")
     here = Path(__file__).parent
     for name in SOURCES:
