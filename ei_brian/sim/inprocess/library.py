@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import os
 import subprocess
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from ei_brian.errors import BackendError
 from ei_brian.toolchain.build_cache import BuildCache
-from ei_brian.toolchain.compiler import check_compiler, processor
+from ei_brian.toolchain.compiler import check_compiler, compiler_command, processor
 
 __all__ = ["loaded", "pointers"]
 
@@ -30,14 +29,13 @@ def loaded(text: str) -> Any:
     BackendError
         If there is no compiler, or it refuses the text.
     """
-    own = os.environ.get("CXX", "").split()[1:]
-    facts = "\0".join((text, check_compiler(), processor(), *own, *FLAGS))
+    facts = "\0".join((text, check_compiler(), processor(), *compiler_command(), *FLAGS))
     key = "inprocess_" + hashlib.sha256(facts.encode()).hexdigest()
 
     def make(folder: Path) -> None:
         source = folder / "loop.cpp"
         source.write_text(text, encoding="utf-8")
-        command = [*(os.environ.get("CXX") or "g++").split(), *FLAGS, str(source), "-o", str(folder / "loop.so")]
+        command = [*compiler_command(), *FLAGS, str(source), "-o", str(folder / "loop.so")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BackendError(f"compiled loop: {command[0]} failed: {done.stderr.strip()[-800:]}")
