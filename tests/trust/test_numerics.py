@@ -94,7 +94,7 @@ def test_precision_takes_the_types_of_torch_and_names_what_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("name", ["reference", "numpy", "cpp_standalone"])
-@pytest.mark.parametrize("n_steps", [2**31, 2**32 + 7, 2**63, 2**64, -1, 0, 2.5, True, "3"])
+@pytest.mark.parametrize("n_steps", [2**31, 2**32 + 7, 2**63, 2**64, -1, 0, 2.5, True])
 def test_a_number_of_steps_that_does_not_fit_is_refused(name: str, n_steps: object) -> None:
     with pytest.raises(BackendError, match=f"n_steps: .*from 1 to {MOST_STEPS}"):
         Backend(name).run(random_spec(), random_stimulus(), n_steps=n_steps)  # type: ignore[arg-type]
