@@ -150,6 +150,8 @@ def _ascending(trial: IntArray, step: IntArray, unit: IntArray) -> bool:
 
 def _order(trial: IntArray, step: IntArray, unit: IntArray, n_rows: int, n_steps: int, n_units: int) -> npt.NDArray[np.intp]:
     """Return the order by trial, then step, then unit; small numbers are sorted digit by digit, which takes no comparisons."""
+    if n_rows * n_units >= 2**63:
+        return np.lexsort((unit, step, trial))
     row = trial.astype(np.int64) * n_steps + step
     if max(n_rows, n_units) > DIGIT:
         return np.argsort(row * n_units + unit, kind="stable")
