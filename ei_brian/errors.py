@@ -15,6 +15,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "EIBrianError",
+    "ProofError",
     "SpecError",
     "StorageError",
     "UnitError",
@@ -32,6 +33,10 @@ class SpecError(EIBrianError):
 
 class DataError(EIBrianError):
     """A data set, stimulus or recording does not fit what was asked of it."""
+
+
+class ProofError(DataError):
+    """A network that was read does not do what the network it was read from does."""
 
 
 class StorageError(EIBrianError):

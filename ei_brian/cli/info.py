@@ -24,6 +24,8 @@ def command(model: ModelFile, as_json: AsJson = False) -> None:
     figures = facts["figures"]
     if "test_accuracy" in figures:
         print(f"test accuracy {figures['test_accuracy']:.1%} ({figures['test_trials']} trials)")
+    if facts["proven"]:
+        print(f"proof: {facts['proven']}")
     print("\npopulations")
     for population in facts["populations"]:
         print("  " + _population(population))

@@ -14,6 +14,7 @@ import numpy as np
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population, check_name
 from ei_brian.core.projection import Projection
+from ei_brian.core.proof import Proof
 from ei_brian.core.readout import Readout
 from ei_brian.core.receptor import CONDUCTANCES
 from ei_brian.core.schedule import Phase, brian2_schedule, check_schedule
@@ -46,6 +47,9 @@ class NetworkSpec:
         For tables and file names.
     provenance : sequence of mapping
         What was done, oldest first: JSON-able mappings with at least ``"action"``. It does not count for ``sha256``.
+    proof : Proof, optional
+        For a network that was read from elsewhere: how its spikes were compared with the original's. It does not count for
+        ``sha256``; it says which network it is a proof of, see `proven`.
 
     Raises
     ------
@@ -60,6 +64,7 @@ class NetworkSpec:
     schedule: tuple[Phase, ...] = ()
     name: str = "network"
     provenance: tuple[Mapping[str, Any], ...] = field(default=())
+    proof: Proof | None = None
 
     def __post_init__(self) -> None:
         for attribute in ("populations", "projections", "schedule", "provenance"):
@@ -120,6 +125,15 @@ class NetworkSpec:
     def with_provenance(self, action: str, **details: Any) -> NetworkSpec:
         """Return the same network with one more line of provenance."""
         return replace(self, provenance=(*self.provenance, {"action": action, **details}))
+
+    @property
+    def proven(self) -> str:
+        """What is known of the network's equality with what it was read from, in words; empty for one that was not read."""
+        read = any(line.get("action") == "import" for line in self.provenance)
+        if self.proof is None:
+            return "not proven: its spikes were not compared with those of the network that it was read from" if read else ""
+        changed = "" if self.proof.sha256 == self.sha256 else "before it was changed as the provenance says: "
+        return f"{changed}{self.proof}"
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network to an HDF5 model file; see `ei_brian.storage.save_spec`."""

@@ -43,7 +43,7 @@ class _Layer:
 class _Incoming:
     """All paths that end at one cell: a matrix (None for one to one) with its delays per source, and the sum of biases."""
 
-    paths: dict[str, tuple[Any, Delays]] = field(default_factory=dict)
+    paths: dict[str, list[tuple[Any, Delays]]] = field(default_factory=dict)
     bias: Any = 0.0
 
 
@@ -104,6 +104,8 @@ def _shapes(graph: Graph, order: list[str]) -> dict[str, _Layer]:
     for item in order:
         node = graph.nodes[item]
         known = [layers[source].shape for source in graph.sources(item) if source in layers]
+        if not known and node.kind == "Map":
+            known = [node.options["shape"]]
         if not known:
             raise DataError(f"layer {item}: nothing leads to it from the input.")
         widest = {_numel(shape) for shape in known}
@@ -127,7 +129,7 @@ def _incoming(graph: Graph, layers: Mapping[str, _Layer], item: str) -> _Incomin
         for source in graph.sources(at):
             layer, where = layers[source], f"layer {source}"
             if source == INPUT or layer.node.cell is not None:
-                _add(result, source, matrix, delays)
+                _add(result, source, matrix, delays, _numel(layer.shape))
             elif layer.node.kind == "Delay":
                 walk(source, matrix, delays.through(where, layer.node.arrays["delay"], matrix))
             else:
@@ -152,15 +154,15 @@ def _product(left: Any, right: Any) -> Any:
     return sparse.csr_array(sparse.csr_array(wide[0]) @ sparse.csr_array(wide[1]))
 
 
-def _add(result: _Incoming, source: str, matrix: Any, delays: Delays) -> None:
-    if source in result.paths:
-        before, delays_before = result.paths[source]
-        if matrix is None or before is None or delays_before.every != delays.every or delays.target is not delays_before.target:
-            raise DataError(
-                f"layer {source}: two paths lead from it to the same cells, which differ in delay or have no weights."
-            )
-        matrix = before + matrix
-    result.paths[source] = (matrix, delays)
+def _add(result: _Incoming, source: str, matrix: Any, delays: Delays, size: int) -> None:
+    """Add a path to those from the same source that have the same delays."""
+    paths = result.paths.setdefault(source, [])
+    for index, (before, delays_before) in enumerate(paths):
+        if delays_before.same_as(delays):
+            terms = [sparse.eye_array(size, format="csr") if term is None else term for term in (before, matrix)]
+            paths[index] = (terms[0] + terms[1], delays)
+            return
+    paths.append((matrix, delays))
 
 
 def _population(name: str, layer: _Layer, incoming: _Incoming, role: str) -> Population:
@@ -202,12 +204,15 @@ def _projections(
 ) -> list[Projection]:
     """Return what leads to a layer of cells. Spikes of layers that run after it, or of itself, are a step late by themselves."""
     made = []
-    for source, (matrix, delays) in incoming.paths.items():
+    for source, number, (matrix, delays) in (
+        (source, number, path) for source, paths in incoming.paths.items() for number, path in enumerate(paths)
+    ):
         where = f"projection {names[source]}→{names[item]}"
         one_to_one = sparse.eye_array(_numel(layer.shape), dtype=np.float32, format="csr")
         table = _stored(one_to_one if matrix is None else matrix, where)
         steps = delays.steps(where, table, dt_ms) - (0 if source in before else 1)
-        made.append(Projection(names[source], names[item], table, "drive", steps))
+        name = f"{names[source]}_{names[item]}_{number + 1}" if number else ""
+        made.append(Projection(names[source], names[item], table, "drive", steps, name=name))
     return made
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +17,8 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
-from ei_brian.interop.trace import evaluating, first_tensor, reset_states
+from ei_brian.interop.layout import Layout, read_layout
+from ei_brian.interop.module_run import run_module
 
 __all__ = ["ImportReport", "LayerReport", "check_import", "module_activity"]
 
@@ -150,61 +149,25 @@ def module_activity(
     forward: Callable[[nn.Module, torch.Tensor], Any] | None = None,
 ) -> dict[str, Array]:  # fmt: skip
     """Return what each layer of neurons gives in its own framework, per population, shape (trial, step, neuron)."""
-    layout = next((line for line in spec.provenance if line.get("action") == "layout of the module"), None)
-    if layout is None:
+    entry = next((line for line in spec.provenance if line.get("action") == "layout of the module"), None)
+    if entry is None:
         raise DataError("check_import: the spec was not imported from a module; compare recordings instead.")
-    dense = np.asarray(stimulus.dense(np.float32)).transpose(1, 0, 2)
-    events = torch.from_numpy(np.ascontiguousarray(dense)).to(dtype)
-    events = events.reshape(*events.shape[:2], *layout["input_shape"])
-    reset_states(model)  # states of a training run hang on its graph and cannot be copied
-    copied = copy.deepcopy(model).to("cpu", dtype)
-    modules = dict(copied.named_modules())
-    kept: dict[str, list[torch.Tensor]] = {name: [] for name in _layers(spec).values()}
-
-    def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def note(module: nn.Module, arguments: Any, output: Any) -> None:
-            made = first_tensor(output)
-            if made is not None:
-                kept[name].append(made.detach())
-
-        return note
-
-    def widen(module: nn.Module, arguments: Any) -> Any:
-        return tuple(item.to(dtype) if isinstance(item, torch.Tensor) else item for item in arguments)
-
-    with evaluating(copied), ExitStack() as stack:
-        for module in copied.modules():
-            if not list(module.children()):  # snnTorch's spikes are float32 whatever the module is
-                stack.callback(module.register_forward_pre_hook(widen).remove)
-        for path, name in _layers(spec).items():
-            stack.callback(modules.get(path, copied).register_forward_hook(keep(name)).remove)
-        if forward is not None:
-            forward(copied, events)
-        elif layout["whole_sequence"]:
-            copied(events)
-        else:
-            _loop(copied, events)
-    return {name: _by_trial(name, parts, stimulus) for name, parts in kept.items()}
-
-
-def _loop(model: nn.Module, events: torch.Tensor) -> None:
-    """Call the model once per step, handing a state that it returns back to it."""
-    state: Any = None
-    for step in events:
-        result = model(step) if state is None else model(step, state)
-        keeps_state = type(model).__module__.split(".")[0] == "norse" and isinstance(result, tuple)
-        state = result[1] if keeps_state else None
-
-
-def _by_trial(name: str, parts: list[torch.Tensor], stimulus: Stimulus) -> Array:
-    shape = (stimulus.n_steps, stimulus.n_trials)
-    whole = parts[0] if len(parts) == 1 and parts[0].shape[: len(shape)] == shape else torch.stack(parts) if parts else None
-    if whole is None or whole.shape[0] != stimulus.n_steps:
+    layout = read_layout(entry)
+    if forward is not None:
+        layout = Layout("all steps", layout.input_shape, 1, 0)
+    elif layout.n_steps is not None and stimulus.n_steps != layout.n_steps:
         raise DataError(
-            f"check_import: layer {name} was called {len(parts)} times for {stimulus.n_steps} steps; give forward(model, input), "
-            "which runs the model over input of shape (step, trial, …)."
+            f"check_import: the stimulus has {stimulus.n_steps} steps, and the model runs {layout.n_steps}; give as many, or "
+            "forward(model, input), which runs the model over input of shape (step, trial, …)."
         )
-    return whole.reshape(*shape, -1).permute(1, 0, 2).double().numpy()
+    dense = np.asarray(stimulus.dense(np.float32)).reshape(stimulus.n_trials, stimulus.n_steps, *layout.input_shape)
+    if layout.kind == "static" and np.any(dense != dense[:, :1]):
+        raise DataError(
+            "check_import: the model shows itself one input for all its steps, and the stimulus changes from step to step; give "
+            "a constant one: Stimulus.from_currents(np.repeat(images[:, None], steps, axis=1), dt_ms)."
+        )
+    seen = run_module(model, layout, tuple(_layers(spec)), dense, dtype, forward)
+    return {name: seen.given[path, 0] for path, name in _layers(spec).items()}
 
 
 def _compare(spec: NetworkSpec, ours: Recording, theirs: Mapping[str, Array], stimulus: Stimulus) -> tuple[LayerReport, ...]:

@@ -147,7 +147,8 @@ def split_by_sign(spec: NetworkSpec) -> NetworkSpec:
             schedule += [Phase(phase.kind, name) for name, _, _ in parts[phase.target]]
     projections = [part for made in named.values() for part in made]
     made = NetworkSpec(
-        tuple(populations), tuple(projections), spec.dt_ms, spec.readout, tuple(schedule), spec.name, spec.provenance
+        tuple(populations), tuple(projections), spec.dt_ms, spec.readout, tuple(schedule), spec.name, spec.provenance,
+        spec.proof,
     )
     neurons = {
         name: {"of": original, "neurons": index.tolist()}

@@ -24,6 +24,10 @@ class Delays:
     target: npt.NDArray[np.float64] | None = None
     source: npt.NDArray[np.float64] | None = None
 
+    def same_as(self, other: Delays) -> bool:
+        """Whether every synapse has the same delay in both."""
+        return self.every == other.every and self.target is other.target and self.source is other.source
+
     def through(self, where: str, delay: Any, matrix: Any) -> Delays:
         """Return the delays with a layer of delays put before a path of weights ``matrix`` (None for one to one)."""
         seconds = np.asarray(delay, dtype=np.float64).ravel()

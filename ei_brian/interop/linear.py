@@ -12,7 +12,7 @@ from scipy import sparse
 from ei_brian.errors import DataError, unknown_name
 from ei_brian.interop.graph import Node
 
-__all__ = ["LINEAR_KINDS", "MAX_SYNAPSES", "Affine", "affine"]
+__all__ = ["LINEAR_KINDS", "MAX_SYNAPSES", "Affine", "affine", "mapped"]
 
 MAX_SYNAPSES = 50_000_000
 Shape = tuple[int, ...]
@@ -37,6 +37,8 @@ def affine(name: str, node: Node, shape: Shape) -> Affine:
         If the layer is unknown, does not fit its input, or would have more than ``MAX_SYNAPSES`` synapses.
     """
     where = f"layer {name} ({node.kind})"
+    if node.kind == "Map":
+        return _map(where, node, shape)
     if node.kind in REFUSED:
         raise DataError(f"{where}: {REFUSED[node.kind]}")
     if node.kind not in LINEAR_KINDS:
@@ -196,6 +198,15 @@ def _same(where: str, node: Node, shape: Shape) -> Affine:
 def _scale(where: str, node: Node, shape: Shape) -> Affine:
     scale = np.broadcast_to(node.arrays["scale"], shape).ravel()
     return sparse.diags_array(scale, format="csr"), None, shape
+
+
+def mapped(shape: Shape, matrix: Any = None, bias: Any = None) -> Node:
+    """Return a layer that gives a tensor of ``shape``: ``matrix @ input + bias``, all flattened."""
+    return Node("Map", {"shape": shape, "matrix": matrix}, {} if bias is None else {"bias": bias})
+
+
+def _map(where: str, node: Node, shape: Shape) -> Affine:
+    return node.options["matrix"], node.arrays.get("bias"), node.options["shape"]
 
 
 LINEAR_KINDS: dict[str, Callable[[str, Node, Shape], Affine]] = {

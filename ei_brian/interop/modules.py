@@ -13,15 +13,12 @@ from ei_brian.errors import DataError
 from ei_brian.interop.assemble import assemble
 from ei_brian.interop.frameworks import SUPPORTED, cell_kinds, cell_of, framework
 from ei_brian.interop.graph import Array, Graph, Node, check_finite
-from ei_brian.interop.linear import LINEAR_KINDS, REFUSED
-from ei_brian.interop.trace import Run, leaves, trace
+from ei_brian.interop.layout import Run
+from ei_brian.interop.prove import Subject, prove
+from ei_brian.interop.trace import Trace, cells_of, trace
 
 __all__ = ["Reader", "arrays_of", "is_neuron", "network_of"]
 
-ATTRIBUTES = (
-    "stride", "padding", "dilation", "groups", "padding_mode", "kernel_size", "ceil_mode", "count_include_pad",
-    "divisor_override", "start_dim", "end_dim", "eps",
-)  # fmt: skip
 Reader = Callable[[str, nn.Module], Node]
 
 
@@ -44,20 +41,10 @@ def exactly(name: str, module: nn.Module, package: str) -> None:
         )
 
 
-def _linear(name: str, module: nn.Module) -> Node:
-    for base in type(module).__mro__:
-        if base.__name__ in LINEAR_KINDS or base.__name__ in REFUSED:
-            options = {key: getattr(module, key) for key in ATTRIBUTES if hasattr(module, key)}
-            return Node(base.__name__, options, arrays_of(module))
-    raise DataError(
-        f"layer {name} ({type(module).__name__}): not known. Layers are {', '.join(sorted(LINEAR_KINDS))} and the neurons of the "
-        "framework."
-    )
-
-
 def network_of(
     package: str, model: nn.Module, sample: torch.Tensor, kinds: tuple[str, ...], read_cell: Reader,
     is_sequence: Callable[[nn.Module], bool], name: str, dt_ms: float | None, readout: str | None, run: Run | None,
+    proven: bool,
 ) -> NetworkSpec:  # fmt: skip
     """Return the network of a module; see `from_snntorch` for the arguments."""
     framework(package)
@@ -69,27 +56,51 @@ def network_of(
     def is_cell(module: nn.Module) -> bool:
         return is_neuron(module, package, kinds)
 
-    seen = trace(model, sample, is_cell, is_sequence, run)
-    parts = leaves(model, is_cell)
+    cells = cells_of(model, is_cell)
     nodes: dict[str, Node] = {}
-    for item in seen.order:
-        module = parts[item]
-        if is_cell(module):
-            exactly(item, module, package)
-            if type(module).__name__ not in cell_kinds(package):
-                cell_of(package, item, Node(type(module).__name__))  # says why it cannot be read
-            node = read_cell(item, module)
-            nodes[item] = Node(node.kind, node.options, node.arrays, cell_of(package, item, node))
-        else:
-            nodes[item] = _linear(item, module)
+    for item, module in cells.items():
+        exactly(item, module, package)
+        if type(module).__name__ not in cell_kinds(package):
+            cell_of(package, item, Node(type(module).__name__))  # says why it cannot be read
+        node = read_cell(item, module)
+        nodes[item] = Node(node.kind, node.options, node.arrays, cell_of(package, item, node))
         check_finite(f"layer {item}", nodes[item].arrays)
     steps = {float(node.options["dt"]) * 1e3 for node in nodes.values() if "dt" in node.options}
     if len(steps) > 1:
         raise DataError(f"network: cells with time steps of {sorted(steps)} ms; one step for all is needed.")
     step = dt_ms if dt_ms is not None else steps.pop() if steps else 1.0
-    graph = Graph(nodes, seen.edges, seen.input_shape, step, f"{package} {SUPPORTED[package]} module")
-    made = assemble(graph, name, readout)
-    return made.with_provenance("layout of the module", whole_sequence=seen.whole_sequence, input_shape=list(seen.input_shape))
+    seen, called = _traced(model, sample, is_cell, is_sequence, step, run)
+    source = f"{package} {SUPPORTED[package]} module"
+    graph = Graph(
+        {**{item: nodes[item] for item in seen.order}, **seen.maps}, seen.edges, seen.layout.input_shape, step, source
+    )
+    made = assemble(graph, name, readout).with_provenance("layout of the module", **seen.layout.as_dict())
+    if not proven:
+        return made
+    names = made.provenance[0]["layers"]
+    layers = {item: names[item] for item in seen.order}
+    return prove(made, Subject(model, seen.layout, layers, seen.returned, called, f"{package} {SUPPORTED[package]}"))
+
+
+def _traced(
+    model: nn.Module, sample: torch.Tensor, is_cell: Callable[[nn.Module], bool], is_sequence: Callable[[nn.Module], bool],
+    step: float, run: Run | None,
+) -> tuple[Trace, Run | None]:  # fmt: skip
+    """Return how the layers are joined and how the module is called: by ``run``, or by itself where ``run`` shows only a part.
+
+    A ``run`` that goes through one step and starts anew in the next shows the layers, but not how they are run; then the module's
+    own forward must.
+    """
+    try:
+        return trace(model, sample, is_cell, is_sequence, step, run), run
+    except DataError:
+        if run is None:
+            raise
+        try:
+            return trace(model, sample, is_cell, is_sequence, step), None
+        except DataError:
+            pass
+        raise
 
 
 def spikes_like(name: str, function: Any, at_zero: int) -> None:

@@ -16,7 +16,7 @@ from ei_brian.interop.graph import Node
 from ei_brian.interop.modules import arrays_of, network_of
 
 if TYPE_CHECKING:
-    from ei_brian.interop.trace import Run
+    from ei_brian.interop.layout import Run
 
 __all__ = ["from_norse"]
 
@@ -32,7 +32,7 @@ WHOLE_SEQUENCE = ("SNN", "SNNRecurrent")
 @takes_numbers()
 def from_norse(
     model: nn.Module, sample_input: torch.Tensor, *, dt_ms: float | None = None, name: str = "network",
-    readout: str | None = None, run: Run | None = None,
+    readout: str | None = None, run: Run | None = None, prove: bool = True,
 ) -> NetworkSpec:  # fmt: skip
     """Return a Norse network as a spec that gives the same spikes.
 
@@ -44,7 +44,7 @@ def from_norse(
         What ``model`` takes: one time step, shape (trial, …), or several, shape (step, trial, …).
     dt_ms : float, optional
         How long a step is, in ms; that of the cells (``dt``, in s) unless given.
-    name, readout, run
+    name, readout, run, prove
         As for `from_snntorch`.
 
     Returns
@@ -60,7 +60,7 @@ def from_norse(
         If Norse is missing or of a version that was not tested.
     """
     kinds = (*NORSE_CELLS, *OTHER_CELLS)
-    return network_of("norse", model, sample_input, kinds, _cell, _whole_sequence, name, dt_ms, readout, run)
+    return network_of("norse", model, sample_input, kinds, _cell, _whole_sequence, name, dt_ms, readout, run, prove)
 
 
 def _whole_sequence(module: nn.Module) -> bool:

@@ -38,6 +38,8 @@ def run_order(graph: Graph) -> list[str]:
         between = [name for name, node in graph.nodes.items() if node.cell is None]
         left = left or _sorted(between, [edge for edge in graph.edges if set(edge) <= set(between)])[1]
     if left:
+        order, left = _sorted(graph.nodes, [edge for edge in graph.edges if not _starts_later(graph, edge)])
+    if left:
         raise DataError(
             f"layers {', '.join(left[:6])}: they form a loop. A layer's loop onto itself through weights is read, and so is a "
             "loop over several layers that holds a Delay of at least one step; for one without, or without neurons, nothing says "
@@ -70,6 +72,12 @@ def _comes_later(graph: Graph, edge: Edge) -> bool:
     """Tell whether an edge closes a loop at a layer of cells, and brings only what delays hold back for a step or more."""
     source, target = edge
     return graph.nodes[target].cell is not None and _held_back(graph, source, set()) and _leads_to(graph, target, source)
+
+
+def _starts_later(graph: Graph, edge: Edge) -> bool:
+    """Tell whether an edge brings what a delay of a step or more holds back to a layer whose shape is known."""
+    source, target = (graph.nodes.get(name) for name in edge)
+    return source is not None and source.kind == "Delay" and target is not None and target.kind == "Map"
 
 
 def _held_back(graph: Graph, name: str, seen: set[str]) -> bool:

@@ -14,7 +14,7 @@ from ei_brian.interop.graph import Node
 from ei_brian.interop.modules import arrays_of, network_of, spikes_like
 
 if TYPE_CHECKING:
-    from ei_brian.interop.trace import Run
+    from ei_brian.interop.layout import Run
 
 __all__ = ["from_snntorch"]
 
@@ -24,7 +24,7 @@ OPTIONS = ("reset_delay", "inhibition", "state_quant")
 @takes_numbers()
 def from_snntorch(
     model: nn.Module, sample_input: torch.Tensor, *, dt_ms: float = 1.0, name: str = "network", readout: str | None = None,
-    run: Run | None = None,
+    run: Run | None = None, prove: bool = True,
 ) -> NetworkSpec:  # fmt: skip
     """Return a snnTorch network as a spec that gives the same spikes.
 
@@ -43,6 +43,9 @@ def from_snntorch(
         Decision rule, see `Readout`; the spike count of the last layer unless given.
     run : callable, optional
         ``run(model, sample_input)`` where ``model(sample_input)`` is not how it is called.
+    prove : bool
+        Run a copy of the module beside the network that was read, and compare every spike of every layer and every value that
+        the module returns, in float64; see `NetworkSpec.proof`. Without it the network is shown as "not proven".
 
     Returns
     -------
@@ -53,6 +56,8 @@ def from_snntorch(
     ------
     DataError
         For layers and options that cannot be reproduced exactly, by name.
+    ProofError
+        If the network that was read does not give the spikes and values of the module, with layer, trial, step and likely reason.
     ConfigError
         If snnTorch is missing or of a version that was not tested.
 
@@ -61,7 +66,7 @@ def from_snntorch(
     ``spec = from_snntorch(model, torch.zeros(1, 784), dt_ms=1.0)``
     """
     kinds = (*SNNTORCH_CELLS, *SNNTORCH_REFUSED)
-    return network_of("snntorch", model, sample_input, kinds, _cell, lambda module: False, name, dt_ms, readout, run)
+    return network_of("snntorch", model, sample_input, kinds, _cell, lambda module: False, name, dt_ms, readout, run, prove)
 
 
 def _cell(name: str, module: nn.Module) -> Node:

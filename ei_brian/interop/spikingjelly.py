@@ -14,7 +14,7 @@ from ei_brian.interop.graph import Node
 from ei_brian.interop.modules import arrays_of, network_of, spikes_like
 
 if TYPE_CHECKING:
-    from ei_brian.interop.trace import Run
+    from ei_brian.interop.layout import Run
 
 __all__ = ["from_spikingjelly"]
 
@@ -24,7 +24,7 @@ OPTIONS = ("v_threshold", "v_reset", "tau", "decay_input")
 @takes_numbers()
 def from_spikingjelly(
     model: nn.Module, sample_input: torch.Tensor, *, dt_ms: float = 1.0, name: str = "network", readout: str | None = None,
-    run: Run | None = None,
+    run: Run | None = None, prove: bool = True,
 ) -> NetworkSpec:  # fmt: skip
     """Return a SpikingJelly network as a spec that gives the same spikes.
 
@@ -35,7 +35,7 @@ def from_spikingjelly(
         mode ``"s"`` or ``"m"``.
     sample_input : tensor
         What ``model`` takes: one time step, shape (trial, …), in step mode ``"m"`` several, shape (step, trial, …).
-    dt_ms, name, readout, run
+    dt_ms, name, readout, run, prove
         As for `from_snntorch`; SpikingJelly counts in steps.
 
     Returns
@@ -51,7 +51,7 @@ def from_spikingjelly(
         If SpikingJelly is missing or of a version that was not tested.
     """
     kinds = (*SPIKINGJELLY_CELLS, "BaseNode", "SimpleBaseNode", "NonSpikingBaseNode")
-    return network_of("spikingjelly", model, sample_input, kinds, _cell, _whole_sequence, name, dt_ms, readout, run)
+    return network_of("spikingjelly", model, sample_input, kinds, _cell, _whole_sequence, name, dt_ms, readout, run, prove)
 
 
 def _whole_sequence(module: nn.Module) -> bool:

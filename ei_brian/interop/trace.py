@@ -1,39 +1,47 @@
-"""How the layers of a torch module are joined, seen by running it once on a sample."""
+"""How the layers of a torch module are joined: from the operations of a short run to a graph of affine maps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from scipy import sparse
 from torch import nn
 
 from ei_brian.errors import DataError
-from ei_brian.interop.graph import INPUT
+from ei_brian.interop.copying import evaluating, module_copy, same_random_numbers
+from ei_brian.interop.graph import INPUT, Node
+from ei_brian.interop.layout import Layout, Run, find_layout, outputs_of, present
+from ei_brian.interop.linear import mapped
+from ei_brian.interop.operations import MOVING, maps_of, operands_of, operation_name
+from ei_brian.interop.recorder import Call, Recorder, Source, Value, tensors_of
+from ei_brian.interop.returned import returned_sources
 
-__all__ = ["Run", "Trace", "evaluating", "first_tensor", "leaves", "reset_states", "trace"]
+__all__ = ["Trace", "cells_of", "first_tensor", "trace"]
 
-Run = Callable[[nn.Module, torch.Tensor], Any]
+STEPS = 3  # of a traced run: enough to see what a step takes from the one before
 
 
 @dataclass(slots=True)
 class Trace:
-    """Layers in the order of their first call, edges, shape of the input, and whether one call runs all time steps."""
+    """Layers of neurons in the order of their first call, everything between them as maps, and how the module takes its input."""
 
-    order: list[str] = field(default_factory=list)
+    layout: Layout
+    order: list[str]
+    maps: dict[str, Node] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
-    input_shape: tuple[int, ...] = ()
-    whole_sequence: bool = False
+    returned: tuple[Source, ...] = ()
 
 
-def leaves(model: nn.Module, is_cell: Callable[[nn.Module], bool]) -> dict[str, nn.Module]:
-    """Return the layers by name: neurons as a whole, everything else down to what has no parts."""
+def cells_of(model: nn.Module, is_cell: Callable[[nn.Module], bool]) -> dict[str, nn.Module]:
+    """Return the layers of neurons by name, as wholes."""
     found: dict[str, nn.Module] = {}
 
     def collect(module: nn.Module, name: str) -> None:
-        if is_cell(module) or not list(module.children()):
+        if is_cell(module):
             found[name or type(module).__name__.lower()] = module
             return
         for part, child in module.named_children():
@@ -45,115 +53,233 @@ def leaves(model: nn.Module, is_cell: Callable[[nn.Module], bool]) -> dict[str, 
 
 def first_tensor(value: Any) -> torch.Tensor | None:
     """Return the tensor, or the first one of a tuple: what a neuron passes on."""
-    if isinstance(value, torch.Tensor):
-        return value
-    if isinstance(value, (tuple, list)):
-        return next((found for found in map(first_tensor, value) if found is not None), None)
-    return None
-
-
-def reset_states(model: nn.Module) -> None:
-    """Set the states that modules keep between calls back to their start."""
-    for module in model.modules():
-        for name in ("reset_mem", "reset"):
-            method = getattr(module, name, None)
-            if callable(method):
-                method()
-                break
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Run without gradients, in evaluation mode and from the start; put the mode back afterwards."""
-    before = {module: module.training for module in model.modules()}
-    model.eval()
-    reset_states(model)
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        reset_states(model)
-        for module, training in before.items():
-            module.training = training
+    return next(tensors_of(value), None)
 
 
 def trace(
     model: nn.Module, sample: torch.Tensor, is_cell: Callable[[nn.Module], bool], is_sequence: Callable[[nn.Module], bool],
-    run: Run | None = None,
+    dt_ms: float, run: Run | None = None,
 ) -> Trace:  # fmt: skip
-    """Run a model once and return how its layers are joined.
+    """Run a copy of a model for few steps and return how its layers are joined.
 
     Parameters
     ----------
     model : torch.nn.Module
-        The network.
+        The network; nothing of it is changed.
     sample : tensor
-        One step, shape (trial, …), or several, shape (step, trial, …), as the model takes it.
-    is_cell : callable
-        Whether a module is a layer of neurons.
-    is_sequence : callable
-        Whether it runs all steps in one call.
+        One step or several, as the model takes it; only its shape matters.
+    is_cell, is_sequence : callable
+        Whether a module is a layer of neurons; whether it runs all steps in one call.
+    dt_ms : float
+        Time step, for what a layer takes from an earlier step.
     run : callable, optional
         How to run the model on the sample; ``model(sample)`` unless given.
 
     Raises
     ------
     DataError
-        If a value reaches a layer through something that is not a module, which cannot be seen.
+        If something between the layers is no set of synapses, or the model's own code does with a layer what no network does.
     """
-    parts = leaves(model, is_cell)
-    calls: dict[str, int] = {}
-    seen: dict[str, tuple[torch.Tensor, torch.Tensor, int]] = {}
-
-    def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def note(module: nn.Module, arguments: Any, output: Any) -> None:
-            calls[name] = calls.get(name, 0) + 1
-            given, made = first_tensor(arguments), first_tensor(output)
-            if calls[name] == 1 and given is not None and made is not None:
-                seen[name] = given, made, made._version
-
-        return note
-
-    with evaluating(model), ExitStack() as stack:
-        for name, module in parts.items():
-            stack.callback(module.register_forward_hook(hook(name)).remove)
-        (run or (lambda net, x: net(x)))(model, sample)
-    cells = [name for name in seen if is_cell(parts[name])]
-    whole = any(calls[name] > 1 or is_sequence(parts[name]) for name in cells)
-    result = Trace(list(seen), [], tuple(sample.shape[2 if whole else 1 :]), whole)
-    for name in seen:
-        result.edges.append((_source(name, seen, sample, 2 if whole else 1), name))
-    return result
+    with same_random_numbers():
+        copied = module_copy(model, torch.float64)
+        cells = cells_of(copied, is_cell)
+        given = sample.detach().to("cpu", torch.float64) if sample.is_floating_point() else sample.detach().cpu().double()
+        layout, small = find_layout(copied, cells, given, is_sequence, run)
+        recorder, n_steps, results = _record(copied, cells, layout, small, run)
+    sequences = {name for name, module in cells.items() if is_sequence(module)}
+    _check_calls(recorder, layout, sequences, n_steps)
+    builder = _Builder(recorder, layout, sequences, n_steps, dt_ms)
+    for name in recorder.order:
+        builder.cell(name)
+    last = outputs_of(copied, layout, results)[-1]
+    outputs = tuple(value for value in map(recorder.value, tensors_of(last)) if value is not None)
+    drives = frozenset(id(call.drive) for calls in recorder.calls.values() for call in calls)
+    return Trace(layout, recorder.order, builder.maps, builder.edges, returned_sources(outputs, drives))
 
 
-def _source(name: str, seen: dict[str, tuple[torch.Tensor, torch.Tensor, int]], sample: torch.Tensor, lead: int) -> str:
-    given = seen[name][0]
-    before = list(seen)[: list(seen).index(name)]
-    for other in reversed(before):
-        _, made, version = seen[other]
-        if _same_memory(made, given):
-            if made._version != version:
-                raise DataError(f"layer {other}: its output is changed in place before layer {name}; use a module that does not.")
-            _check_order(name, given, made, lead)
-            return other
-    if _same_memory(sample, given):
-        _check_order(name, given, sample, lead)
-        return INPUT
-    raise DataError(
-        f"layer {name}: its input comes through an operation that is not a module (arithmetic, cat, a function), which cannot be "
-        "seen. Use modules only between layers (nn.Flatten, nn.AvgPool2d …), or give a state dict and a description of the "
-        "layers."
+def _record(
+    model: nn.Module, cells: Mapping[str, nn.Module], layout: Layout, sample: torch.Tensor, run: Run | None
+) -> tuple[Recorder, int, list[Any]]:
+    """Run one trial of few steps under a recorder; return it, the number of steps, and what the calls gave."""
+    n_steps = layout.n_steps or STEPS
+    if layout.kind == "all steps" and layout.n_steps is None and layout.step_axis is not None:
+        n_steps = max(2, min(STEPS, sample.shape[layout.step_axis]))
+    generator = torch.Generator().manual_seed(0)
+    given = torch.randn((1, n_steps, *layout.input_shape), generator=generator, dtype=torch.float64)
+    recorder = Recorder()
+    with evaluating(model), recorder.watching(model, cells), recorder:
+        results = present(layout, model, given, run, lambda x, call: recorder.source(x, "input", INPUT, call))
+    return recorder, n_steps, results
+
+
+def _through(value: Value | None) -> Value | None:
+    """Return the source that a value is a plain copy or view of, or the value itself."""
+    while value is not None and value.operation is not None and not value.spoilt:
+        operands = operands_of(value.operation)
+        if operation_name(value.operation) not in MOVING or len(operands) != 1 or operands[0].shape != value.shape:
+            return value
+        value = operands[0]
+    return value
+
+
+def _check_calls(recorder: Recorder, layout: Layout, sequences: set[str], n_steps: int) -> None:
+    """Refuse layers that a step calls several times, and states that the model's own code changes between calls."""
+    for name, calls in recorder.calls.items():
+        wanted = 1 if name in sequences and layout.kind != "one step" else n_steps
+        if len(calls) != wanted and name not in sequences:
+            raise DataError(_count_text(name, len(calls), wanted))
+        for number, call in enumerate(calls):
+            _check_states(name, call, number)
+
+
+def _count_text(name: str, calls: int, steps: int) -> str:
+    if calls % steps == 0:
+        return (
+            f"layer {name}: a step calls it {calls // steps} times; a layer of neurons is one population with one state. Give "
+            "each place in the network a layer of its own (for a copy with the same numbers: copy.deepcopy of the layer)."
+        )
+    return (
+        f"layer {name}: called {calls} times in {steps} steps; each layer of neurons is called once in every step. If forward "
+        "shows one input for several steps, all layers must be called in each of them."
     )
 
 
-def _same_memory(made: torch.Tensor, given: torch.Tensor) -> bool:
-    return made.untyped_storage().data_ptr() == given.untyped_storage().data_ptr() and made.numel() >= given.numel()
-
-
-def _check_order(name: str, given: torch.Tensor, made: torch.Tensor, lead: int) -> None:
-    """Refuse a view in which the units are in another order."""
-    strides = [stride for stride, size in zip(given.stride()[lead:], given.shape[lead:], strict=True) if size > 1]
-    if given.dtype != made.dtype or strides != sorted(strides, reverse=True):
+def _check_states(name: str, call: Call, number: int) -> None:
+    if call.changed:
         raise DataError(
-            f"layer {name}: its input is a transposed view; the order of the units cannot be seen. Use nn.Flatten only."
+            f"layer {name}: the state that it keeps is changed between its calls (by the model's own code, or by a reset within "
+            "the steps). A population keeps its own state from step to step; reset before the first step only."
         )
+    if number == 0:
+        start = next((constant for constant in call.constants if bool(torch.any(constant != 0))), None)
+        if start is not None:
+            raise DataError(
+                f"layer {name}: its state starts at {float(start.double().reshape(-1)[0]):.3g}, not at 0 as the layer's own "
+                "start is. Let the layer make its own state (no state in the first call)."
+            )
+        return
+    if call.constants or (not call.states and not call.keeps):
+        raise DataError(f"layer {name}: {STATE_DROPPED}")
+    if any(_through(value) is not wanted for value, wanted in zip(call.states, call.expected, strict=False)):
+        raise DataError(f"layer {name}: {STATE_CHANGED}")
+
+
+STATE_DROPPED = (
+    "the state that it is given in a step is a new one, not the one that it returned in the step before; its memory is lost "
+    "between steps. Hand the returned state back."
+)
+STATE_CHANGED = (
+    "its state is changed between steps: what it is given is not the state that it returned in the step before (a clamp, a "
+    "factor, the spikes in its place?). The layer's own class says how its state moves; such a step is another cell."
+)
+
+
+class _Builder:
+    """Walks back from the input of every layer of neurons in one step to where it comes from."""
+
+    def __init__(
+        self, recorder: Recorder, layout: Layout, sequences: set[str], n_steps: int, dt_ms: float
+    ) -> None:
+        self.recorder, self.layout, self.sequences = recorder, layout, sequences
+        self.step, self.n_steps, self.dt_ms = n_steps - 1, n_steps, dt_ms
+        self.maps: dict[str, Node] = {}
+        self.edges: list[tuple[str, str]] = []
+        self.names: dict[int, str] = {}
+        self.kept: list[Value] = []
+        self.count = 0
+
+    def cell(self, name: str) -> None:
+        """Add the way to a layer of neurons."""
+        whole = name in self.sequences and self.layout.kind != "one step"
+        call = self.recorder.calls[name][0 if whole else self.step]
+        if call.drive is None:
+            raise DataError(f"layer {name}: nothing leads to it from the input.")
+        source = self.visit(call.drive)
+        shape = call.shape[2:] if name in self.sequences else call.shape[1:]
+        shape = shape or (1,)
+        entry = f"{name}: input"
+        self.maps[entry] = mapped(shape, self._step_of(call.shape, name).T.tocsr() if whole else None)
+        self.edges += [(source, entry), (entry, name)]
+
+    def _step_of(self, shape: tuple[int, ...], where: str) -> Any:
+        """Return the matrix that puts one step at its place in a tensor of all steps, shape (step, trial, …)."""
+        if shape[0] != self.n_steps:
+            raise DataError(f"layer {where}: its input has {shape[0]} steps of {self.n_steps}; steps come first there.")
+        size = int(np.prod(shape[1:]))
+        rows = np.arange(size) + self.step * size
+        return sparse.csr_array((np.ones(size), (rows, np.arange(size))), shape=(self.n_steps * size, size))
+
+    def visit(self, value: Value) -> str:
+        """Return the node that gives a value, added to the graph with all before it."""
+        if id(value) in self.names:
+            return self.names[id(value)]
+        if value.spoilt:
+            raise DataError(
+                "network: a layer's input is taken from a tensor of which parts were changed in place, so that what it holds "
+                "cannot be seen. Collect steps in a list and torch.stack them; use x = x + y for x += y."
+            )
+        name = self._enter(value, value.source) if value.source is not None else self._operation(value)
+        self.names[id(value)] = name
+        self.kept.append(value)
+        return name
+
+    def _enter(self, value: Value, source: Source) -> str:
+        if source.kind == "input":
+            return self._input(value, source)
+        if source.kind == "state":
+            raise DataError(
+                f"layer {source.layer}: its state (membrane or current) is passed on as a signal to another layer; only spikes "
+                "are passed between populations. Pass on its first output."
+            )
+        if source.layer in self.sequences and self.layout.kind != "one step":
+            name = f"{source.layer}: all steps"
+            self.maps[name] = mapped(value.shape, self._step_of(value.shape, source.layer))
+            self.edges.append((source.layer, name))
+            return name
+        return self._earlier(source.layer, self.step - source.call)
+
+    def _earlier(self, name: str, steps: int) -> str:
+        if steps == 0:
+            return name
+        late = f"{name}: {steps} steps before"
+        if late not in self.maps:
+            self.maps[late] = Node("Delay", {}, {"delay": np.array([steps * self.dt_ms * 1e-3])})
+            self.edges.append((name, late))
+        return late
+
+    def _input(self, value: Value, source: Source) -> str:
+        if self.layout.kind == "one step":
+            return self._earlier(INPUT, self.step - source.call)
+        if self.layout.kind == "static":
+            return INPUT
+        name = "input: all steps"
+        if name not in self.maps:
+            self.maps[name] = mapped(value.shape, self._input_matrix(value.shape))
+            self.edges.append((INPUT, name))
+        return name
+
+    def _input_matrix(self, shape: tuple[int, ...]) -> Any:
+        """Return the matrix that puts the input of one step at its place in the tensor that the module takes."""
+        place = np.arange(int(np.prod(shape))).reshape(shape).take(self.step, axis=self.layout.step_axis or 0).reshape(-1)
+        return sparse.csr_array((np.ones(place.size), (place, np.arange(place.size))), shape=(int(np.prod(shape)), place.size))
+
+    def _operation(self, value: Value) -> str:
+        operation = value.operation
+        if operation is None:
+            raise DataError("network: a value without an origin.")
+        made = maps_of(operation, value.shape)
+        self.count += 1
+        name = f"{operation.where or 'network'}: {operation_name(operation)} {self.count}"
+        if len(made.operands) == 1:
+            operand, matrix = made.operands[0]
+            before = self.visit(operand)
+            self.maps[name] = mapped(value.shape, matrix, made.bias)
+            self.edges.append((before, name))
+            return name
+        for number, (operand, matrix) in enumerate(made.operands):
+            before = self.visit(operand)
+            part = f"{name}, operand {number + 1}"
+            self.maps[part] = mapped(value.shape, matrix, made.bias if number == 0 else None)
+            self.edges += [(before, part), (part, name)]
+        self.maps[name] = mapped(value.shape)
+        return name

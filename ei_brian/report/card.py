@@ -31,6 +31,7 @@ def model_card(spec: NetworkSpec, command: str, seeds: str = "") -> str:
         f"- made by: `{command}`",
         f"- time step: {spec.dt_ms:g} ms; decision: {facts['readout'] or 'none'}",
         f"- SHA-256 of the network: `{facts['sha256']}`",
+        *([f"- {proven}"] if (proven := facts["proven"]) else []),
         "",
         *([seeds, ""] if seeds else []),
         "| population | cells | role | model | rate on the test set |",

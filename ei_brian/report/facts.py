@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -81,5 +82,7 @@ def network_facts(spec: NetworkSpec) -> dict[str, Any]:
         "projections": [projection_facts(projection) for projection in spec.projections],
         "models": models,
         "figures": dict(figures_of(spec)),
+        "proven": spec.proven,
+        "proof": None if spec.proof is None else asdict(spec.proof),
         "provenance": list(spec.provenance),
     }

@@ -60,7 +60,9 @@ def _origin(spec: NetworkSpec) -> str:
         return "was trained by surrogate gradients (Neftci et al. 2019), exported with"
     imported = _line(spec, "import")
     if imported is not None:
-        return f"was trained elsewhere (how is not recorded), imported ({imported.get('framework', 'unknown')}) by"
+        return (
+            f"was trained elsewhere (how is not recorded; imported: {imported.get('framework', 'unknown')}; {spec.proven}), imported by"
+        )
     return "was given, with no record of how it was trained, to"
 
 

@@ -65,7 +65,9 @@ def _equality(validation: Validation) -> Section:
         f"Single precision rounds differently: {single.equal_trials} of {single.n_trials} trials keep every spike."
     )
     table = Table("equality", "Spikes compared one by one; n is the number of test trials.", columns, rows)
-    return Section("The same spikes", (text,), tables=(table,))
+    proven = validation.trained.spec.proven
+    imported = (f"As it was imported: {proven}.",) if proven else ()
+    return Section("The same spikes", (text, *imported), tables=(table,))
 
 
 def _function(validation: Validation) -> Section:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from os import PathLike
 from typing import Any
 
@@ -14,6 +14,7 @@ from scipy import sparse
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection, Weights
+from ei_brian.core.proof import Proof
 from ei_brian.core.readout import Readout
 from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import SCHEMA_VERSION, NetworkSpec
@@ -24,7 +25,7 @@ from ei_brian.storage.header_fields import entries, entry, only
 __all__ = ["load_spec", "save_spec"]
 
 KIND = "network"
-HEADER = {"kind", "schema", "sha256", "name", "dt_ms", "populations", "projections", "schedule", "readout", "provenance"}
+HEADER = {"kind", "schema", "sha256", "name", "dt_ms", "populations", "projections", "schedule", "readout", "provenance", "proof"}
 
 
 def save_spec(spec: NetworkSpec, path: str | PathLike[str]) -> None:
@@ -52,6 +53,7 @@ def save_spec(spec: NetworkSpec, path: str | PathLike[str]) -> None:
         "schedule": [[phase.kind, phase.target] for phase in spec.schedule],
         "readout": None if spec.readout is None else {"population": spec.readout.population, "kind": spec.readout.kind},
         "provenance": [dict(line) for line in spec.provenance],
+        **({} if spec.proof is None else {"proof": asdict(spec.proof)}),
     }
     write_content(path, KIND, SCHEMA_VERSION, Content(header, arrays))
 
@@ -96,6 +98,7 @@ def _spec(content: Content) -> NetworkSpec:
         tuple(Phase(kind, target) for kind, target in _pairs(header, "schedule", "header")),
         entry(header, "name", str, "header"),
         entries(header, "provenance", dict, "header"),
+        _proof(header),
     )
 
 
@@ -140,6 +143,20 @@ def _readout(header: Mapping[str, Any]) -> Readout | None:
     item = entry(header, "readout", dict, "header")
     only(item, {"population", "kind"}, "readout")
     return Readout(entry(item, "population", str, "readout"), entry(item, "kind", str, "readout"))
+
+
+def _proof(header: Mapping[str, Any]) -> Proof | None:
+    if header.get("proof") is None:
+        return None
+    item = entry(header, "proof", dict, "header")
+    only(item, {field.name for field in fields(Proof)}, "proof")
+    return Proof(
+        entry(item, "against", str, "proof"), entry(item, "sha256", str, "proof"), entry(item, "trials", int, "proof"),
+        entry(item, "steps", int, "proof"), entries(item, "layers", str, "proof"), entries(item, "spikes", int, "proof"),
+        entries(item, "silent", str, "proof"), entry(item, "outputs", int, "proof"),
+        entry(item, "largest_difference", float, "proof"), entry(item, "unequal", int, "proof"),
+        entries(item, "not_compared", str, "proof"),
+    )  # fmt: skip
 
 
 def _population_header(population: Population, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
+from ei_brian.core.proof import Proof
 from ei_brian.core.readout import Readout
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import StorageError
@@ -29,6 +30,10 @@ from validation.trust.networks import network
 @given(st.integers(0, 2**32))
 def test_every_network_comes_back_identical(tmp_path: Path, seed: int) -> None:
     spec = network(seed)
+    if seed % 2:
+        names = tuple(cell.name for cell in spec.cells)
+        proof = Proof("a test", spec.sha256, 3, 7, names, tuple(range(len(names))), names[:1], 12, 1e-16, 0, ("state 2",))
+        spec = dataclasses.replace(spec, proof=proof)
     save_spec(spec, tmp_path / "a.h5")
     again = load_spec(tmp_path / "a.h5")
     assert again.sha256 == spec.sha256
@@ -36,6 +41,7 @@ def test_every_network_comes_back_identical(tmp_path: Path, seed: int) -> None:
     assert again.name == spec.name
     assert again.schedule == spec.schedule
     assert again.readout == spec.readout
+    assert again.proof == spec.proof
     for old, new in zip(spec.projections, again.projections, strict=True):
         assert old.weight_values().tobytes() == new.weight_values().tobytes()
         assert old.weight_values().dtype == new.weight_values().dtype
@@ -52,11 +58,12 @@ def test_every_network_comes_back_identical(tmp_path: Path, seed: int) -> None:
 def test_no_field_is_forgotten() -> None:
     """A field added to these types must be added to the file, and here."""
     known = {
-        NetworkSpec: "populations projections dt_ms readout schedule name provenance",
+        NetworkSpec: "populations projections dt_ms readout schedule name provenance proof",
         Population: "name size role model receptors parameters cell_types",
         Projection: "source target weights port delay_steps plasticity name unit",  # unit is empty within a network
         TsodyksMarkram: "utilization tau_u_ms tau_x_ms",
         Readout: "population kind",
+        Proof: "against sha256 trials steps layers spikes silent outputs largest_difference unequal not_compared",
     }
     for kind, names in known.items():
         assert [field.name for field in dataclasses.fields(kind)] == names.split()
