@@ -61,7 +61,7 @@ def _origin(spec: NetworkSpec) -> str:
     imported = _line(spec, "import")
     if imported is not None:
         return (
-            f"was trained elsewhere (how is not recorded; imported: {imported.get('framework', 'unknown')}; {spec.proven}), imported by"
+            f"was trained elsewhere (how is not recorded), imported ({imported.get('framework', 'unknown')}; {spec.proven}) by"
         )
     return "was given, with no record of how it was trained, to"
 
