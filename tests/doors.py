@@ -18,7 +18,10 @@ INNER = set(
     """
     data/encoded.py data/images.py
     config/trained.py core/competition.py core/engine.py core/exponential.py core/input_current.py core/models/lif_exponential.py
-    core/models/rest.py core/neuron_model.py:NeuronModel.substeps core/neuron_model.py:NeuronModel.update_at
+    core/neuron_model.py:NeuronModel.at_rest core/neuron_model.py:NeuronModel.initial_at_rest core/steady_cells.py
+    core/neuron_model.py:NeuronModel.operating_point core/neuron_model.py:NeuronModel.standing_point core/operating_point.py
+    core/population.py:Population.at_its_rest core/population.py:Population.operating_point
+    core/neuron_model.py:NeuronModel.substeps core/neuron_model.py:NeuronModel.update_at
     core/neuron_model.py:NeuronModel.update_parts core/neuron_model.py:substeps core/noise/cell_noise.py core/noise/draw.py
     core/noise/dynamic.py core/noise/input_noise.py core/noise/kinds.py core/noise/philox.py core/noise/release.py
     core/noise/weight_noise.py core/numpy_engine.py core/plain_numbers.py core/program.py core/quantity.py:Coefficient

@@ -19,9 +19,9 @@ from ei_brian.core.population import Population
 from ei_brian.core.program import compose
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording
-from ei_brian.core.reference import program_functions
 from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.step_functions import program_functions
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import DataError

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from ei_brian.core.competition import MARGIN, WINNER
-from ei_brian.core.plain_numbers import takes_numbers
-from ei_brian.core.quantity import Coefficient, Parameter, State
+from ei_brian.core.operating_point import OperatingPoint, operating_point, resting_states, standing_point
+from ei_brian.core.plain_numbers import plain_number, takes_numbers
+from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
 from ei_brian.core.step_text import check_assignments, check_expression
+from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["NeuronModel", "substeps"]
 
@@ -63,9 +69,18 @@ class NeuronModel:
         Assignments once per time step, after the sub-steps.
     voltage : str
         State that stands for the membrane potential.
-    v_scale : str
-        Parameter or coefficient that is the distance from rest to threshold, the unit of membrane noise;
-        empty when none, and then membrane noise does nothing.
+    threshold_parameter : str
+        Parameter that moves the threshold, for mismatch; empty when none.
+    tested : str
+        State that ``threshold`` looks at where that is not the potential: a copy made before a reset within ``update``.
+    noise_before : str
+        Line of ``update`` before which membrane noise moves the potential of a model that takes no current; empty: after the
+        update.
+    noise_where : str
+        Expression that is 1 where the membrane is free to move and 0 where it is held, as in a refractory period; empty: 1.
+    rest_formula : callable
+        ``rest_formula(parameters, current)`` returns the states at rest in closed form, where there is one; the knee of the
+        current-voltage relation where the current is too large for a rest. Without it they are found as roots.
     margin : str
         Expression by which the neurons of a population compete; empty: they do not. At the end of the update it is kept in the
         state ``margin``, and the state ``winner``, which the threshold may ask for, is 1 in the neuron where it is largest.
@@ -93,7 +108,11 @@ class NeuronModel:
     max_dt_ms: float = float("inf")
     deviations: str = ""
     voltage: str = "v"
-    v_scale: str = ""
+    threshold_parameter: str = ""
+    tested: str = ""
+    noise_before: str = ""
+    noise_where: str = ""
+    rest_formula: Callable[[Mapping[str, FloatArray], FloatArray], Mapping[str, FloatArray]] | None = None
     longest_step_ms: float = float("inf")
     update_end: str = ""
     margin: str = ""
@@ -106,10 +125,23 @@ class NeuronModel:
         known = check_assignments(self.update, names | current, constants, f"{where}.update")
         check_assignments(self.update_end, known, constants, f"{where}.update_end")
         check_assignments(self.reset, names, constants, f"{where}.reset")
+        self._check_declared(where, known)
         if self.margin:
             check_expression(self.margin, known, f"{where}.margin", condition=False)
         if self.threshold:
             check_expression(self.threshold, names, f"{where}.threshold", condition=True)
+
+    def _check_declared(self, where: str, known: frozenset[str]) -> None:
+        """Refuse declarations about parameters, states and lines that the model does not have."""
+        names = [parameter.name for parameter in self.parameters]
+        if self.threshold_parameter and self.threshold_parameter not in names:
+            raise SpecError(unknown_name(f"{where}.threshold_parameter", self.threshold_parameter, names))
+        if self.tested and self.tested not in {state.name for state in self.states}:
+            raise SpecError(unknown_name(f"{where}.tested", self.tested, [state.name for state in self.states]))
+        if self.noise_before and self.noise_before not in self.update.splitlines():
+            raise SpecError(unknown_name(f"{where}.noise_before", self.noise_before, self.update.splitlines()))
+        if self.noise_where:
+            check_expression(self.noise_where, known, f"{where}.noise_where", condition=False)
 
     def substeps(self, dt_ms: float) -> int:
         """Return how many sub-steps a time step of ``dt_ms`` is made of."""
@@ -123,6 +155,56 @@ class NeuronModel:
     def update_at(self, dt_ms: float) -> str:
         """Return the text of a whole time step of ``dt_ms``."""
         return "\n".join(self.update_parts(dt_ms))
+
+    def operating_point(
+        self, parameters: Mapping[str, npt.ArrayLike], current: npt.ArrayLike = 0.0, dt_ms: float = 1.0
+    ) -> OperatingPoint:
+        """Return rest, threshold, rheobase and membrane time constant of cells under a constant current.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float or array of shape (cell,)
+            Parameters of the model, in its units; defaults where not given.
+        current : float or array of shape (cell,)
+            In the unit of the input current; of a model that holds its own synapses, what arrives at its first port in each step.
+        dt_ms : float
+            Time step; it matters to recurrences and to models that hold their own synapses.
+        """
+        return operating_point(self, *self._plain(parameters, current), dt_ms)
+
+    def standing_point(
+        self, parameters: Mapping[str, npt.ArrayLike], current: npt.ArrayLike = 0.0, dt_ms: float = 1.0
+    ) -> OperatingPoint:
+        """Return the operating point, of cells that fire by themselves where they would rest; see `standing_point`."""
+        return standing_point(self, *self._plain(parameters, current), dt_ms)
+
+    def at_rest(
+        self, parameters: Mapping[str, npt.ArrayLike], current: npt.ArrayLike = 0.0, dt_ms: float = 1.0
+    ) -> dict[str, FloatArray]:
+        """Return all states of cells that have long received a constant current; arguments as for `operating_point`."""
+        return resting_states(self, *self._plain(parameters, current), dt_ms)
+
+    def _plain(
+        self, parameters: Mapping[str, npt.ArrayLike], current: npt.ArrayLike
+    ) -> tuple[dict[str, npt.ArrayLike], npt.ArrayLike]:
+        """Return parameters and current as plain numbers in the units of the model, defaults for what is not given."""
+        known = {
+            p.name: plain_number(parameters.get(p.name, p.default), p.unit, f"{self.name}.{p.name}") for p in self.parameters
+        }
+        unit = self.input_unit if self.input_current else "1"
+        return known, plain_number(current, unit, f"{self.name}.current")
+
+    def initial_at_rest(
+        self, parameters: Mapping[str, npt.ArrayLike], current: npt.ArrayLike = 0.0
+    ) -> dict[str, FloatArray]:
+        """Return the parameters of kind ``"initial"`` for cells that start at rest; empty for a model that has none."""
+        starts = {state.initial: state.name for state in self.states if isinstance(state.initial, str)}
+        wanted = [p.name for p in self.parameters if p.kind == "initial" and p.name in starts]
+        if not wanted:
+            return {}
+        rest = self.at_rest(parameters, current)
+        bounds = {p.name: p for p in self.parameters}
+        return {name: np.clip(rest[starts[name]], bounds[name].low, bounds[name].high) for name in wanted}
 
     @property
     def dynamics(self) -> tuple[str, ...]:

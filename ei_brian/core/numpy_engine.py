@@ -11,8 +11,9 @@ import numpy.typing as npt
 from ei_brian.core.population import Population
 from ei_brian.core.program import Program, compose
 from ei_brian.core.recording import Recording
-from ei_brian.core.reference import program_functions, simulate
+from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.step_functions import program_functions
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 

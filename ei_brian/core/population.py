@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ei_brian.core.models import neuron_model
 from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.operating_point import OperatingPoint
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.core.quantity import FloatArray, Parameter, State
 from ei_brian.core.receptor import Receptor, receptor
@@ -63,7 +64,8 @@ class Population:
     receptors : tuple of (port, kind)
         For a model that takes a current: the receptors that feed it.
     parameters : mapping of str to float or array of shape (size,)
-        Values in the unit that the model declares; what is not given has its default.
+        Values in the unit that the model declares; what is not given has its default, and where it is the value of a state at the
+        start (kind ``"initial"``) that of a cell at rest under its constant current.
     cell_types : tuple of str
         The cell type of each neuron, or empty.
 
@@ -127,7 +129,30 @@ class Population:
             name: _checked_values(self.parameters.get(name, parameter.default), parameter, self.size, where)
             for name, parameter in known.items()
         }
+        missing = [name for name, parameter in known.items() if parameter.kind == "initial" and name not in self.parameters]
+        if missing:
+            rest = self.neuron().initial_at_rest(values, self._summed_current(values))
+            values |= {name: _checked_values(rest[name], known[name], self.size, where) for name in missing if name in rest}
         return MappingProxyType(values)
+
+    def _summed_current(self, values: Mapping[str, FloatArray]) -> FloatArray:
+        parameters = (parameter for receptor in self.receptor_models() for parameter in receptor.parameters)
+        return sum((values[p.name] for p in parameters if p.kind == "constant current"), start=np.zeros(()))
+
+    @property
+    def constant_current(self) -> FloatArray:
+        """The current that its receptors give each cell without a spike, in the unit of the model's input current."""
+        return self._summed_current(self.parameters)  # type: ignore[arg-type]
+
+    def operating_point(self, dt_ms: float = 1.0) -> OperatingPoint:
+        """Return rest, threshold, rheobase and membrane time constant of each cell under its own constant current."""
+        return self.neuron().operating_point(self.parameters, self.constant_current, dt_ms)
+
+    def at_its_rest(self, changes: Mapping[str, npt.ArrayLike] = MappingProxyType({})) -> Population:
+        """Return the population with other parameter values, every cell starting at rest under its constant current."""
+        initial = {parameter.name for parameter in self.declared_parameters() if parameter.kind == "initial"}
+        kept = {name: value for name, value in {**self.parameters, **changes}.items() if name not in initial}
+        return replace(self, parameters=kept)
 
     def neuron(self) -> NeuronModel:
         """Return the neuron model; an input population has none and raises `SpecError`."""

@@ -130,7 +130,7 @@ def compose(spec: NetworkSpec, population: Population, noise: Noise | None = Non
     model = population.neuron()
     constants = _constants(spec, population)
     states = _states(population)
-    added = inject(spec, population, noise, constants)
+    added = inject(spec, population, noise)
     _refuse_clash(population, added.states, states)
     equations, update = _dynamics(population, spec.dt_ms)
     update = [*added.before, *update, *added.after]

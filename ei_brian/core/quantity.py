@@ -10,10 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
+from ei_brian.errors import SpecError, unknown_name
 
-__all__ = ["Coefficient", "FloatArray", "Parameter", "Quantity", "State"]
+__all__ = ["PARAMETER_KINDS", "Coefficient", "FloatArray", "Parameter", "Quantity", "State"]
 
 FloatArray = npt.NDArray[np.float64]
+PARAMETER_KINDS: Mapping[str, str] = {
+    "initial": "value of a state at the start; where none is given, its value at rest",
+    "potential": "a membrane potential",
+    "time constant": "the dynamics are slower the larger it is (a capacitance too)",
+    "rate": "the dynamics are faster the larger it is, in proportion",
+    "decay": "factor of a state per time step, exp(-dt/tau)",
+    "constant current": "a current that nothing changes, or what is added in every step",
+    "gain": "factor on what synapses do",
+    "limit": "of the numbers: where a spike is cut, counted or rearmed, or the lowest potential",
+    "form": "coefficient of the form of the equations, the same in every cell",
+    "retired": "of earlier files; nothing uses it",
+}
 
 
 @takes_numbers(default=None, low=None, high=None)
@@ -35,6 +48,13 @@ class Parameter:
         Smallest and largest value allowed.
     open_low : bool
         Whether ``low`` itself is excluded.
+    kind : str
+        What role it has in the equations, one of `PARAMETER_KINDS`; empty: none of these.
+
+    Raises
+    ------
+    SpecError
+        For another kind.
     """
 
     name: str
@@ -44,10 +64,13 @@ class Parameter:
     low: float = -math.inf
     high: float = math.inf
     open_low: bool = False
+    kind: str = ""
 
     def __post_init__(self) -> None:
         for field in ("default", "low", "high"):
             object.__setattr__(self, field, plain_number(getattr(self, field), self.unit, f"parameter {self.name}.{field}"))
+        if self.kind and self.kind not in PARAMETER_KINDS:
+            raise SpecError(unknown_name(f"parameter {self.name}.kind", self.kind, PARAMETER_KINDS))
 
     def allowed(self) -> str:
         """Return the range in words."""

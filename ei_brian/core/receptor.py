@@ -55,7 +55,7 @@ def _decay(port: str) -> Coefficient:
 
 
 def _tau(port: str, default: float) -> Parameter:
-    return Parameter(f"tau_{port}", "ms", default, f"decay time constant of {port}", low=0.0, open_low=True)
+    return Parameter(f"tau_{port}", "ms", default, f"decay time constant of {port}", low=0.0, open_low=True, kind="time constant")
 
 
 def _exponential_current(port: str, unit: str) -> Receptor:
@@ -67,8 +67,8 @@ def _exponential_current(port: str, unit: str) -> Receptor:
         update=f"{port} = {port}*decay_{port}",
         parameters=(
             _tau(port, 5.0),
-            Parameter(f"gain_{port}", unit, 1.0, f"current for a trained drive {port} of 1 (fitted by calibration)"),
-            Parameter(f"offset_{port}", unit, 0.0, "constant current (fitted by calibration)"),
+            Parameter(f"gain_{port}", unit, 1.0, f"current for a trained drive {port} of 1 (fitted by calibration)", kind="gain"),
+            Parameter(f"offset_{port}", unit, 0.0, "constant current (fitted by calibration)", kind="constant current"),
         ),
         states=(State(port, "1", "trained synaptic drive"),),
         coefficients=(_decay(port),),
@@ -77,7 +77,7 @@ def _exponential_current(port: str, unit: str) -> Receptor:
 
 
 def _gain(port: str) -> Parameter:
-    return Parameter(f"gain_{port}", "1", 1.0, "factor on the conductance (fitted by calibration)", low=0.0)
+    return Parameter(f"gain_{port}", "1", 1.0, "factor on the conductance (fitted by calibration)", low=0.0, kind="gain")
 
 
 def _conductance(kind: str, tau_ms: float, reversal_mv: float, reference: str) -> Callable[[str, str], Receptor]:
@@ -91,7 +91,7 @@ def _conductance(kind: str, tau_ms: float, reversal_mv: float, reference: str) -
             update=f"{port} = {port}*decay_{port}",
             parameters=(
                 _tau(port, tau_ms),
-                Parameter(f"E_{port}", "1" if unit == "1" else "mV", reversal_mv, "reversal potential"),
+                Parameter(f"E_{port}", "1" if unit == "1" else "mV", reversal_mv, "reversal potential", kind="potential"),
                 _gain(port),
             ),
             states=(State(port, conductance, f"{kind} conductance"),),
@@ -112,7 +112,7 @@ def _nmda(port: str, unit: str) -> Receptor:
         current=f"gain_{port}*{port}*({block}*{block}/(1 + {block}*{block}))*(E_{port} - v)",
         parameters=(
             *made.parameters,
-            Parameter(f"mg_shift_{port}", volt, -80.0, "potential at which the magnesium block is complete"),
+            Parameter(f"mg_shift_{port}", volt, -80.0, "potential at which the magnesium block is complete", kind="potential"),
             Parameter(f"mg_slope_{port}", volt, 60.0, "distance from there to half block", low=0.0, open_low=True),
         ),
     )
@@ -126,7 +126,7 @@ def _constant_current(port: str, unit: str) -> Receptor:
         equations="",
         current=f"offset_{port}",
         update="",
-        parameters=(Parameter(f"offset_{port}", unit, 0.0, "constant current (fitted by calibration)"),),
+        parameters=(Parameter(f"offset_{port}", unit, 0.0, "constant current (fitted by calibration)", kind="constant current"),),
         states=(),
         coefficients=(),
         reference="",

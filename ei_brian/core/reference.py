@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +15,6 @@ import numpy.typing as npt
 
 from ei_brian.core.arithmetic import check_arithmetic
 from ei_brian.core.competition import MARGIN, WINNER, winners
-from ei_brian.core.exponential import exponential
 from ei_brian.core.finiteness import check_finite, check_traces, precision
 from ei_brian.core.noise.draw import numbers
 from ei_brian.core.noise.noise import Noise
@@ -30,11 +28,12 @@ from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording, spike_scores
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
+from ei_brian.core.step_functions import program_functions
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import DataError
 
-__all__ = ["check_stimulus", "delay_tables", "program_functions", "simulate"]
+__all__ = ["check_stimulus", "delay_tables", "simulate"]
 
 Array = npt.NDArray[np.floating]
 Events = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]
@@ -58,11 +57,6 @@ def check_stimulus(spec: NetworkSpec, stimulus: Stimulus) -> None:
             f"stimulus {stimulus.name}: dt {stimulus.dt_ms:g} ms; network {spec.name} has {spec.dt_ms:g} ms. "
             "Use stimulus.refined(factor) or encode it at that step."
         )
-
-
-def program_functions(dtype: np.dtype[Any]) -> dict[str, Any]:
-    """Return the functions that the texts of the catalogue may call, and nothing else, for ``exec``."""
-    return {"clip": np.clip, "int": partial(np.asarray, dtype=dtype), "exponential": exponential, "__builtins__": {}}
 
 
 class _Cells:

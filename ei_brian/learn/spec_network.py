@@ -35,8 +35,6 @@ from ei_brian.learn.texts import GateUpstroke, SpikeOf, torch_functions
 __all__ = ["SpecActivity", "SpecNetwork", "simulate_spec_torch"]
 
 TRAINABLE = ("readout", "all")
-SOFT_THRESHOLDS: dict[str, tuple[float, float]] = {"izhikevich_2003": (-50.0, 15.0)}  # mV: threshold, width
-WIDTH_MV = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +167,7 @@ class _Forward:
     def __init__(self, net: SpecNetwork, events: torch.Tensor) -> None:
         spec, self.net, self.events = net.spec, net, events
         dtype = events.dtype
-        self.cells = {p.name: _Cells(p, compose(spec, p), events.shape[0], dtype, net.surrogate) for p in spec.cells}
+        self.cells = {p.name: _Cells(p, compose(spec, p), events.shape[0], dtype, net.surrogate, spec.dt_ms) for p in spec.cells}
         self.spikes: dict[str, list[torch.Tensor]] = {p.name: [] for p in spec.cells if p.spiking}
         self.readout_v: list[torch.Tensor] = []
         self.arrivals: dict[tuple[str, str], dict[int, torch.Tensor]] = {}
@@ -232,7 +230,9 @@ class _Forward:
 class _Cells:
     """The states of one population during a forward pass."""
 
-    def __init__(self, cells: Population, program: Program, n_trials: int, dtype: torch.dtype, spike: Surrogate) -> None:
+    def __init__(
+        self, cells: Population, program: Program, n_trials: int, dtype: torch.dtype, spike: Surrogate, dt_ms: float
+    ) -> None:
         self.program, self.spike, self.voltage_name = program, spike, cells.neuron().voltage
         self.values: dict[str, Any] = {name: torch.tensor(q.si, dtype=dtype) for name, q in program.constants.items()}
         shape = (n_trials, program.size)
@@ -240,8 +240,8 @@ class _Cells:
             self.values[name] = torch.tensor(quantity.si, dtype=dtype).broadcast_to(shape).clone()
         self.functions = torch_functions(dtype)
         self.update_code = compile(program.update, "update", "exec")
-        self.soft, self.width = (torch.tensor(x, dtype=dtype) for x in _soft_threshold(cells))
-        self.gated = cells.spiking and cells.model != "lif_exponential"
+        soft, width, self.gated = _soft_threshold(cells, dt_ms)
+        self.soft, self.width = torch.tensor(soft, dtype=dtype), torch.tensor(width, dtype=dtype)
         self.fired: torch.Tensor | None = None
         unit = next((state.unit for state in cells.declared_states() if state.name == self.voltage_name), "1")
         self.scale = unit_scale(unit)
@@ -292,17 +292,19 @@ class _Cells:
                 self.values[name] = torch.where(self.fired, self.values[name], old)
 
 
-def _soft_threshold(cells: Population) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return, in SI units, where the surrogate is centred and how wide it is."""
-    if "v_threshold" in cells.parameters:
-        threshold = np.asarray(cells.parameters["v_threshold"], dtype=np.float64)
-        return threshold, threshold / 5.0
-    if "v_t" in cells.parameters:
-        soft = np.asarray(cells.parameters["v_t"], dtype=np.float64)
-        width = np.maximum(soft - np.asarray(cells.parameters["v_r"], dtype=np.float64), WIDTH_MV / 3)
-        return soft * 1e-3, width * 1e-3
-    soft_mv, width_mv = SOFT_THRESHOLDS.get(cells.model, (-50.0, WIDTH_MV))
-    return np.asarray(soft_mv * 1e-3), np.asarray(width_mv * 1e-3)
+def _soft_threshold(cells: Population, dt_ms: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], bool]:
+    """Return, in SI units, where the surrogate is centred and how wide it is, and whether cells make their own upstroke.
+
+    Of each cell at its own operating point: wide as the distance to threshold where it makes its own upstroke, a fifth of that
+    where the threshold is a condition.
+    """
+    if not cells.spiking:
+        return np.zeros(()), np.ones(()), False
+    model = cells.neuron()
+    point = model.standing_point(cells.parameters, cells.constant_current, dt_ms)
+    unit = unit_scale(next(state.unit for state in model.states if state.name == model.voltage))
+    width = np.where(point.upstroke, point.distance, point.distance / 5.0)
+    return point.threshold * unit, width * unit, bool(point.upstroke.any())
 
 
 @torch.no_grad()

@@ -8,7 +8,6 @@ import pytest
 from ei_brian.core.models import MODELS
 from ei_brian.core.models.adex import NAUD_CURRENTS_PA
 from ei_brian.core.models.cell_types import CELL_TYPES, cell_type
-from ei_brian.core.models.rest import at_rest
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording
@@ -25,7 +24,8 @@ NOTHING = np.zeros(0, dtype=np.int32)
 def stepped(kind: str, currents: list[float], duration_ms: float, dt_ms: float, **values: float) -> tuple[NetworkSpec, Stimulus]:
     """Return cells of one type, each under a constant current from time 0, and an empty stimulus."""
     known = CELL_TYPES[kind]
-    parameters = {**known.parameters, "offset_background": np.array(currents, dtype=float), **values}
+    start = values if any(name.endswith("_init") for name in values) else resting(kind)
+    parameters = {**known.parameters, "offset_background": np.array(currents, dtype=float), **values, **start}
     cells = Population("A", len(currents), "mixed", known.model, (("background", "constant_current"),), parameters)
     spec = NetworkSpec((Population("input", 1, "input"), cells), (), dt_ms)
     return spec, Stimulus(Spikes(NOTHING, NOTHING, NOTHING, 1, round(duration_ms / dt_ms), 1, dt_ms))
@@ -89,14 +89,21 @@ class TestIzhikevich2003:
         assert counts["FS"] <= 1  # the onset alone
 
 
+def resting(kind: str, current: float = 0.0) -> dict[str, float]:
+    """Return the initial values of a cell type at rest under a constant current."""
+    model = MODELS[CELL_TYPES[kind].model]
+    parameters = {p.name: CELL_TYPES[kind].parameters.get(p.name, p.default) for p in model.parameters}
+    return {name: float(v) for name, v in model.initial_at_rest(parameters, current).items()}
+
+
 class TestIzhikevich2007:
     def test_rheobase_of_a_slow_ramp_is_the_closed_form(self) -> None:
         """At rest ``k*x^2 - (k*(v_t - v_r) + b)*x + I = 0`` loses its roots at ``I = (k*(v_t - v_r) + b)^2/(4k)``."""
         p = CELL_TYPES["RS2007"].parameters
         rheobase = (p["k"] * (p["v_t"] - p["v_r"]) + p["b"]) ** 2 / (4 * p["k"])
         for share, fires in ((0.98, False), (1.02, True)):
-            rest = at_rest("izhikevich_2007", p, share * rheobase)
-            counts = run("RS2007", [share * rheobase], 1500.0, 1.0, **{k: float(v) for k, v in rest.items()}).counts["A"]
+            rest = resting("RS2007", share * rheobase)
+            counts = run("RS2007", [share * rheobase], 1500.0, 1.0, **rest).counts["A"]
             assert (counts[0, 0] > 0) == fires
 
     def test_published_rates_of_the_regular_spiking_cell(self) -> None:
@@ -108,7 +115,7 @@ class TestIzhikevich2007:
 
     @pytest.mark.parametrize("kind", [name for name, t in CELL_TYPES.items() if "Kopsick" in t.reference])
     def test_at_rest_stays_at_rest(self, kind: str) -> None:
-        rest = {name: float(v) for name, v in at_rest("izhikevich_2007", CELL_TYPES[kind].parameters, 0.0).items()}
+        rest = resting(kind)
         spec, stimulus = stepped(kind, [0.0], 300.0, 1.0, **rest)
         v = simulate(spec, stimulus, traces=[("A", "v")]).traces[("A", "v")]
         assert np.allclose(v, rest["v_init"], atol=1e-6)  # an unstable rest would have left by e^(t/tau) from rounding

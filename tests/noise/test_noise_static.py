@@ -85,29 +85,12 @@ def test_threshold_spread() -> None:
     assert is_normal_sample(np.asarray(got), 2.0, 0.2)
 
 
-def test_threshold_spread_of_izhikevich_moves_the_fixed_points_apart() -> None:
-    """The distance between the two fixed points at the resting u is multiplied by the factor: roots of the quadratic."""
-    spec = wide("izhikevich_2003")
-    clean, got = spec["E"].parameters, noisy(Noise(threshold_spread=0.1), spec)["E"].parameters
-
-    def distance_squared(constant: np.ndarray) -> np.ndarray:
-        q, lin = float(clean["quadratic"]), float(clean["linear"])
-        return (lin**2 - 4 * q * (constant - float(clean["u_rate"]) * float(clean["u_init"]))) / q**2
-
-    nominal = float(clean["v_distance"]) ** 2
-    change = distance_squared(np.asarray(got["constant"])) - distance_squared(np.asarray(clean["constant"]))
-    factor = np.sqrt(1 + change / nominal)
-    assert is_normal_sample(factor, 1.0, 0.1)
-
-
-
-
-@pytest.mark.parametrize(("model", "threshold", "rest"), [("izhikevich_2007", "v_t", "v_r"), ("adex", "v_T", "E_L")])
-def test_threshold_spread_counts_from_rest(model: str, threshold: str, rest: str) -> None:
-    spec = wide(model)
-    clean, got = spec["E"].parameters, noisy(Noise(threshold_spread=0.1), spec)["E"].parameters
-    distance = float(clean[threshold]) - float(clean[rest])
-    assert is_normal_sample((np.asarray(got[threshold]) - float(clean[rest])) / distance, 1.0, 0.1)
+def test_threshold_spread_multiplies_each_cells_own_distance() -> None:
+    """See also tests/core/test_operating_point.py, for cells of many types."""
+    spec = wide("izhikevich_2003", size=300)
+    populations = (spec["E"], noisy(Noise(threshold_spread=0.1), spec)["E"])
+    distances = [population.operating_point().distance for population in populations]
+    assert is_normal_sample(distances[1] / distances[0], 1.0, 0.1)
 
 
 def test_tau_spread_is_about_time_constants_only() -> None:

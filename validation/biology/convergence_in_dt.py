@@ -19,7 +19,6 @@ import numpy as np
 
 from ei_brian.core.models import neuron_model
 from ei_brian.core.models.cell_types import CELL_TYPES
-from ei_brian.core.models.rest import at_rest
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.reference import simulate
@@ -43,8 +42,9 @@ def potential_and_spike(kind: str, current: float, dt_ms: float) -> tuple[float,
     """Return v after the duration in mV, and the time of the first spike in ms (nan without one)."""
     known = CELL_TYPES[kind]
     parameters = {**known.parameters, "offset_background": current}
-    defaults = Population("A", 1, "mixed", known.model, (("background", "constant_current"),), parameters)
-    rest = at_rest(known.model, defaults.parameters, 0.0)
+    silent = {**parameters, "offset_background": 0.0}
+    quiet = Population("A", 1, "mixed", known.model, (("background", "constant_current"),), silent)
+    rest = {p.name: quiet.parameters[p.name] for p in quiet.declared_parameters() if p.kind == "initial"}
     cells = Population("A", 1, "mixed", known.model, (("background", "constant_current"),), {**parameters, **rest})
     spec = NetworkSpec((Population("input", 1, "input"), cells), (), dt_ms)
     nothing = np.zeros(0, dtype=np.int32)

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import special
+
 from ei_brian.core.neuron_model import NeuronModel, substeps
-from ei_brian.core.quantity import Coefficient, Parameter, State
+from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
 
 __all__ = ["ADEX", "NAUD_TYPES"]
 
 LONGEST_STEP_MS = 0.1
+
+
+def _at_rest(p: Mapping[str, FloatArray], current: FloatArray) -> dict[str, FloatArray]:
+    """Return the lower root of ``g_L*(E_L - v) + g_L*slope*exp((v - v_T)/slope) - a*(v - E_L) + I = 0``; its vertex without one.
+
+    With ``r = g_L/(g_L + a)`` and ``z = (E_L - v + I/(g_L + a))/slope`` it is ``z*exp(z) = -r*exp(…)``: the principal branch of
+    Lambert's function. Where adaptation takes the whole leak away (``a <= -g_L``) nothing holds the cell; it is put at ``E_L``.
+    """
+    total = p["g_L"] + p["a"]
+    leaks = total > 1e-9 * p["g_L"]
+    total = np.where(leaks, total, p["g_L"])
+    level = p["E_L"] + np.where(leaks, current, 0.0) / total
+    inside = -p["g_L"] / total * np.exp(np.clip((level - p["v_T"]) / p["slope"], -700.0, 700.0))
+    there_is = inside > -np.exp(-1.0)
+    rest = level - p["slope"] * special.lambertw(np.where(there_is, inside, -0.1)).real
+    knee = p["v_T"] + p["slope"] * np.log(total / p["g_L"])  # where the steady slope is 0
+    v = np.where(leaks, np.where(there_is, rest, knee), level)
+    return {"v": v, "w": p["a"] * (v - p["E_L"])}
+
 
 ADEX = NeuronModel(
     name="adex",
@@ -25,24 +49,23 @@ ADEX = NeuronModel(
     threshold="v >= v_peak",
     reset="v = v_reset\nw = w + b",
     parameters=(
-        Parameter("C", "pF", 281.0, "membrane capacitance", low=0.0, open_low=True),
+        Parameter("C", "pF", 281.0, "membrane capacitance", low=0.0, open_low=True, kind="time constant"),
         Parameter("g_L", "nS", 30.0, "leak conductance", low=0.0, open_low=True),
-        Parameter("E_L", "mV", -70.6, "leak reversal potential"),
-        Parameter("v_T", "mV", -50.4, "threshold of the exponential"),
+        Parameter("E_L", "mV", -70.6, "leak reversal potential", kind="potential"),
+        Parameter("v_T", "mV", -50.4, "threshold of the exponential", kind="potential"),
         Parameter("slope", "mV", 2.0, "slope factor of the exponential", low=0.0, open_low=True),
         Parameter("a", "nS", 4.0, "adaptation below threshold"),
-        Parameter("tau_w", "ms", 144.0, "time constant of adaptation", low=0.0, open_low=True),
+        Parameter("tau_w", "ms", 144.0, "time constant of adaptation", low=0.0, open_low=True, kind="time constant"),
         Parameter("b", "pA", 80.5, "jump of the adaptation current at a spike"),
-        Parameter("v_reset", "mV", -70.6, "membrane potential after a spike"),
-        Parameter("v_peak", "mV", 20.0, "peak of a spike, where it is cut and reset", low=-30.0, high=60.0),
-        Parameter("v_floor", "mV", -150.0, "lowest membrane potential", high=-100.0),
-        Parameter("v_init", "mV", -70.6, "membrane potential at the start"),
-        Parameter("w_init", "pA", 0.0, "adaptation current at the start"),
+        Parameter("v_reset", "mV", -70.6, "membrane potential after a spike", kind="potential"),
+        Parameter("v_peak", "mV", 20.0, "peak of a spike, where it is cut and reset", low=-30.0, high=60.0, kind="limit"),
+        Parameter("v_floor", "mV", -150.0, "lowest membrane potential", high=-100.0, kind="limit"),
+        Parameter("v_init", "mV", -70.6, "membrane potential at the start", kind="initial"),
+        Parameter("w_init", "pA", 0.0, "adaptation current at the start", kind="initial"),
     ),
     states=(State("v", "mV", "membrane potential", "v_init"), State("w", "pA", "adaptation current", "w_init")),
     coefficients=(
         Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS)),
-        Coefficient("v_distance", "mV", "distance from rest to threshold", lambda p, dt_ms: p["v_T"] - p["E_L"]),
     ),
     ports=("v",),
     input_current="I",
@@ -53,7 +76,8 @@ ADEX = NeuronModel(
         "A spike is cut at 20 mV (Brette & Gerstner: 20 mV; Naud et al.: 0 mV, given in those types) and v is held there from "
         "the sub-step in which it arrives to the end of the time step."
     ),
-    v_scale="v_distance",
+    threshold_parameter="v_T",
+    rest_formula=_at_rest,
 )
 
 COLUMNS = ("C", "g_L", "E_L", "v_T", "slope", "a", "tau_w", "b", "v_reset")
@@ -73,5 +97,5 @@ NAUD_CURRENTS_PA = {  # the step of current of each, from the same table
     "AdEx irregular": 160.0,
 }  # fmt: skip
 NAUD_TYPES: dict[str, dict[str, float]] = {
-    name: {**dict(zip(COLUMNS, values, strict=True)), "v_peak": 0.0, "v_init": values[2]} for name, values in NAUD_TABLE.items()
+    name: {**dict(zip(COLUMNS, values, strict=True)), "v_peak": 0.0} for name, values in NAUD_TABLE.items()
 }

@@ -11,9 +11,11 @@ from ei_brian.core.quantity import Parameter, State
 
 __all__ = ["BIAS", "DRIVE", "FIRED", "RECURRENT", "RECURRENT_BIAS", "V_BEFORE", "V_THRESHOLD", "V"]
 
-V_THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold", low=0.0)
-BIAS = Parameter("bias", "1", 0.0, "bias of the layer, added in every step")
-RECURRENT_BIAS = Parameter("recurrent_bias", "1", 0.0, "bias of the layer's loop onto itself, added in every step")
+V_THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold", low=0.0, kind="potential")
+BIAS = Parameter("bias", "1", 0.0, "bias of the layer, added in every step", kind="constant current")
+RECURRENT_BIAS = Parameter(
+    "recurrent_bias", "1", 0.0, "bias of the layer's loop onto itself, added in every step", kind="constant current"
+)
 V = State("v", "1", "membrane potential")
 V_BEFORE = State("v_before", "1", "membrane potential before the reset of the step")
 DRIVE = State("drive", "1", "input of the step", "bias")

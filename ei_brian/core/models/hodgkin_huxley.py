@@ -14,29 +14,28 @@ ONCE_PER_SPIKE = (
 )
 
 H = Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS))
-V_DISTANCE = Coefficient("v_distance", "mV", "scale of membrane noise", lambda p, dt_ms: 15.0)
 
 
 def _numbers(unit: str, **values: float) -> tuple[Parameter, ...]:
-    return tuple(Parameter(name, unit, value, "constant of the rate functions") for name, value in values.items())
+    return tuple(Parameter(name, unit, value, "constant of the rate functions", kind="form") for name, value in values.items())
 
 
 def _cell(
     c: float, g_na: float, g_k: float, g_l: float, e_na: float, e_k: float, e_l: float, v_init: float
 ) -> tuple[Parameter, ...]:
     return (
-        Parameter("C", "pF", c, "membrane capacitance", low=0.0, open_low=True),
+        Parameter("C", "pF", c, "membrane capacitance", low=0.0, open_low=True, kind="time constant"),
         Parameter("g_Na", "nS", g_na, "sodium conductance", low=0.0),
         Parameter("g_K", "nS", g_k, "potassium conductance", low=0.0),
         Parameter("g_L", "nS", g_l, "leak conductance", low=0.0, open_low=True),
-        Parameter("E_Na", "mV", e_na, "sodium reversal potential"),
-        Parameter("E_K", "mV", e_k, "potassium reversal potential"),
-        Parameter("E_L", "mV", e_l, "leak reversal potential"),
-        Parameter("v_spike", "mV", 0.0, "a spike is when v exceeds this"),
-        Parameter("v_rearm", "mV", -20.0, "below this the next spike can be counted"),
-        Parameter("v_init", "mV", v_init, "membrane potential at the start"),
-        Parameter("n_init", "1", 0.1, "potassium activation at the start", low=0.0, high=1.0),
-        Parameter("h_init", "1", 0.8, "sodium inactivation at the start", low=0.0, high=1.0),
+        Parameter("E_Na", "mV", e_na, "sodium reversal potential", kind="potential"),
+        Parameter("E_K", "mV", e_k, "potassium reversal potential", kind="potential"),
+        Parameter("E_L", "mV", e_l, "leak reversal potential", kind="potential"),
+        Parameter("v_spike", "mV", 0.0, "a spike is when v exceeds this", kind="limit"),
+        Parameter("v_rearm", "mV", -20.0, "below this the next spike can be counted", kind="limit"),
+        Parameter("v_init", "mV", v_init, "membrane potential at the start", kind="initial"),
+        Parameter("n_init", "1", 0.1, "potassium activation at the start", low=0.0, high=1.0, kind="initial"),
+        Parameter("h_init", "1", 0.8, "sodium inactivation at the start", low=0.0, high=1.0, kind="initial"),
         *_numbers("mV", tiny=1e-6),
         *_numbers("ms", one_ms=1.0),
     )
@@ -124,14 +123,13 @@ WANG_BUZSAKI = NeuronModel(
         *_numbers("mV", shift_bh=28.0, width_bh=10.0, shift_n=34.0, width_n=10.0, shift_bn=44.0, width_bn=80.0),
     ),
     states=(*GATES, ARMED),
-    coefficients=(H, V_DISTANCE),
+    coefficients=(H,),
     ports=(),
     input_current="I",
     input_unit="pA",
     max_dt_ms=1.0,
     reference="Wang & Buzsaki 1996, J. Neurosci. 16:6402, eqs. 2.1-2.4, for 1e-4 cm^2 of membrane (1 uA/cm^2 = 100 pA)",
     deviations=f"{SINGULAR} {ONCE_PER_SPIKE}",
-    v_scale="v_distance",
 )  # fmt: skip
 
 
@@ -168,13 +166,13 @@ TRAUB_MILES = NeuronModel(
     reset="armed = 0*armed",
     parameters=(
         *_cell(200.0, 20000.0, 6000.0, 10.0, 50.0, -90.0, -60.0, -63.0),
-        Parameter("m_init", "1", 0.02, "sodium activation at the start", low=0.0, high=1.0),
+        Parameter("m_init", "1", 0.02, "sodium activation at the start", low=0.0, high=1.0, kind="initial"),
         *_numbers("1", four=4.0, a_m=1.28, b_m=1.4, a_h=0.128, a_n=0.16, b_n=0.5),
         *_numbers("mV", shift_m=50.0, width_m=4.0, shift_bm=23.0, width_bm=5.0, shift_h=46.0, width_h=18.0),
         *_numbers("mV", shift_bh=23.0, width_bh=5.0, shift_n=48.0, width_n=5.0, shift_bn=53.0, width_bn=40.0),
     ),
     states=(*GATES, State("m", "1", "sodium activation", "m_init"), ARMED),
-    coefficients=(H, V_DISTANCE),
+    coefficients=(H,),
     ports=(),
     input_current="I",
     input_unit="pA",
@@ -184,5 +182,4 @@ TRAUB_MILES = NeuronModel(
         "2007, J. Comput. Neurosci. 23:349, app. 1 (benchmark 3; threshold shift 63 mV), doi 10.1007/s10827-007-0038-6"
     ),
     deviations=f"{SINGULAR} {ONCE_PER_SPIKE}",
-    v_scale="v_distance",
 )  # fmt: skip

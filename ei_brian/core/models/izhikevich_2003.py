@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from ei_brian.core.neuron_model import NeuronModel, substeps
-from ei_brian.core.quantity import Coefficient, Parameter, State
+from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
 
 __all__ = ["IZHIKEVICH_2003", "TYPES"]
 
 LONGEST_STEP_MS = 0.5
 
 VOLTAGE_STEP = "v = clip(v + h*(quadratic*v*v + linear*v + constant - u_rate*u + I), v_floor, v_peak)"
+
+
+def _at_rest(p: Mapping[str, FloatArray], current: FloatArray) -> dict[str, FloatArray]:
+    """Return the lower root of ``quadratic*v^2 + (linear - u_rate*b)*v + constant + I = 0``, its vertex where there is none."""
+    linear = p["linear"] - p["u_rate"] * p["b"]
+    under = np.maximum(linear**2 - 4 * p["quadratic"] * (p["constant"] + current), 0.0)
+    v = (-linear - np.sqrt(under)) / (2 * p["quadratic"])
+    return {"v": v, "u": p["b"] * v}
+
 
 IZHIKEVICH_2003 = NeuronModel(
     name="izhikevich_2003",
@@ -25,19 +38,19 @@ IZHIKEVICH_2003 = NeuronModel(
     threshold="v >= v_peak",
     reset="v = c\nu = u + d",
     parameters=(
-        Parameter("a", "1/ms", 0.02, "rate of the recovery variable", low=0.0, open_low=True),
+        Parameter("a", "1/ms", 0.02, "rate of the recovery variable", low=0.0, open_low=True, kind="rate"),
         Parameter("b", "1", 0.2, "sensitivity of the recovery variable to v"),
-        Parameter("c", "mV", -65.0, "membrane potential after a spike", low=-120.0, high=29.0),
+        Parameter("c", "mV", -65.0, "membrane potential after a spike", low=-120.0, high=29.0, kind="potential"),
         Parameter("d", "mV", 8.0, "jump of the recovery variable at a spike"),
-        Parameter("v_peak", "mV", 30.0, "peak of a spike, where it is cut and reset", low=0.0, high=60.0),
-        Parameter("v_floor", "mV", -120.0, "lowest membrane potential", high=-80.0),
-        Parameter("v_init", "mV", -65.0, "membrane potential at the start"),
-        Parameter("u_init", "mV", -13.0, "recovery variable at the start"),
-        Parameter("quadratic", "1/ms/mV", 0.04, "coefficient of v squared"),
-        Parameter("linear", "1/ms", 5.0, "coefficient of v"),
-        Parameter("constant", "mV/ms", 140.0, "constant drive of the normal form"),
-        Parameter("u_rate", "1/ms", 1.0, "coupling of u to v"),
-        Parameter("v_distance", "mV", 15.0, "distance from rest to threshold, the scale of membrane noise", low=0.0),
+        Parameter("v_peak", "mV", 30.0, "peak of a spike, where it is cut and reset", low=0.0, high=60.0, kind="limit"),
+        Parameter("v_floor", "mV", -120.0, "lowest membrane potential", high=-80.0, kind="limit"),
+        Parameter("v_init", "mV", -65.0, "membrane potential at the start", kind="initial"),
+        Parameter("u_init", "mV", -13.0, "recovery variable at the start", kind="initial"),
+        Parameter("quadratic", "1/ms/mV", 0.04, "coefficient of v squared", kind="form"),
+        Parameter("linear", "1/ms", 5.0, "coefficient of v", kind="form"),
+        Parameter("constant", "mV/ms", 140.0, "constant drive of the normal form", kind="form"),
+        Parameter("u_rate", "1/ms", 1.0, "coupling of u to v", kind="form"),
+        Parameter("v_distance", "mV", 15.0, "kept for the files that hold it", low=0.0, kind="retired"),
     ),
     states=(
         State("v", "mV", "membrane potential", "v_init"),
@@ -56,7 +69,8 @@ IZHIKEVICH_2003 = NeuronModel(
         "v is held at v_peak once it reaches it within a step and is never below v_floor: two half steps at 1 ms may "
         "otherwise overflow under the strong drive of a trained network."
     ),
-    v_scale="v_distance",
+    threshold_parameter="constant",
+    rest_formula=_at_rest,
 )
 
 TYPES: dict[str, dict[str, float]] = {

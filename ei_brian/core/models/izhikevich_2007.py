@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from ei_brian.core.neuron_model import NeuronModel, substeps
-from ei_brian.core.quantity import Coefficient, Parameter, State
+from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
 
 __all__ = ["CA3_TYPES", "CORTICAL_TYPES", "IZHIKEVICH_2007"]
 
 LONGEST_STEP_MS = 0.25
+
+
+def _at_rest(p: Mapping[str, FloatArray], current: FloatArray) -> dict[str, FloatArray]:
+    """Return the lower root of ``k*x^2 - (k*(v_t - v_r) + b)*x + I = 0`` with ``x = v - v_r``, its vertex where there is none."""
+    slope = p["k"] * (p["v_t"] - p["v_r"]) + p["b"]
+    x = (slope - np.sqrt(np.maximum(slope**2 - 4 * p["k"] * current, 0.0))) / (2 * p["k"])
+    return {"v": p["v_r"] + x, "u": p["b"] * x}
+
 
 IZHIKEVICH_2007 = NeuronModel(
     name="izhikevich_2007",
@@ -22,18 +34,18 @@ IZHIKEVICH_2007 = NeuronModel(
     threshold="v >= v_peak",
     reset="v = c\nu = u + d",
     parameters=(
-        Parameter("C", "pF", 100.0, "membrane capacitance", low=0.0, open_low=True),
+        Parameter("C", "pF", 100.0, "membrane capacitance", low=0.0, open_low=True, kind="time constant"),
         Parameter("k", "nS/mV", 0.7, "curvature of the current-voltage relation", low=0.0, open_low=True),
-        Parameter("v_r", "mV", -60.0, "resting potential"),
-        Parameter("v_t", "mV", -40.0, "instantaneous threshold potential"),
-        Parameter("a", "1/ms", 0.03, "rate of the recovery current", low=0.0, open_low=True),
+        Parameter("v_r", "mV", -60.0, "resting potential", kind="potential"),
+        Parameter("v_t", "mV", -40.0, "instantaneous threshold potential", kind="potential"),
+        Parameter("a", "1/ms", 0.03, "rate of the recovery current", low=0.0, open_low=True, kind="rate"),
         Parameter("b", "nS", -2.0, "sensitivity of the recovery current to v"),
-        Parameter("c", "mV", -50.0, "membrane potential after a spike", low=-120.0),
+        Parameter("c", "mV", -50.0, "membrane potential after a spike", low=-120.0, kind="potential"),
         Parameter("d", "pA", 100.0, "jump of the recovery current at a spike"),
-        Parameter("v_peak", "mV", 35.0, "peak of a spike, where it is cut and reset", low=-40.0, high=80.0),
-        Parameter("v_floor", "mV", -150.0, "lowest membrane potential", high=-100.0),
-        Parameter("v_init", "mV", -60.0, "membrane potential at the start"),
-        Parameter("u_init", "pA", 0.0, "recovery current at the start"),
+        Parameter("v_peak", "mV", 35.0, "peak of a spike, where it is cut and reset", low=-40.0, high=80.0, kind="limit"),
+        Parameter("v_floor", "mV", -150.0, "lowest membrane potential", high=-100.0, kind="limit"),
+        Parameter("v_init", "mV", -60.0, "membrane potential at the start", kind="initial"),
+        Parameter("u_init", "pA", 0.0, "recovery current at the start", kind="initial"),
     ),
     states=(
         State("v", "mV", "membrane potential", "v_init"),
@@ -41,7 +53,6 @@ IZHIKEVICH_2007 = NeuronModel(
     ),
     coefficients=(
         Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS)),
-        Coefficient("v_distance", "mV", "distance from rest to threshold", lambda p, dt_ms: p["v_t"] - p["v_r"]),
     ),
     ports=("v",),
     input_current="I",
@@ -52,7 +63,8 @@ IZHIKEVICH_2007 = NeuronModel(
         "v is held at v_peak from the sub-step in which it reaches it to the end of the time step, where it is reset; it is "
         "never below v_floor, which only an inhibition far outside the physiological range reaches."
     ),
-    v_scale="v_distance",
+    threshold_parameter="v_t",
+    rest_formula=_at_rest,
 )
 
 CORTICAL_TYPES: dict[str, dict[str, float]] = {  # Izhikevich 2007, figs. 8.12, 8.16 and 8.19

@@ -23,7 +23,7 @@ LIF_DELTA = NeuronModel(
     coefficients=COEFFICIENTS[:1],
     ports=("v",),
     reference="Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, Cambridge University Press, eqs. 1.5, 1.20, 5.8",
-    v_scale="v_threshold",
+    threshold_parameter="v_threshold",
 )
 
 LIF_REFRACTORY = NeuronModel(
@@ -50,5 +50,6 @@ LIF_REFRACTORY = NeuronModel(
     ),
     ports=("g",),
     reference="Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, Cambridge University Press, sec. 1.3, eq. 1.20",
-    v_scale="v_threshold",
+    threshold_parameter="v_threshold",
+    noise_where="int(steps_since > refractory_steps)",
 )  # fmt: skip

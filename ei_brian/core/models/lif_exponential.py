@@ -26,9 +26,9 @@ def g_to_v(parameters: Mapping[str, FloatArray], dt_ms: float) -> FloatArray:
     return np.where(equal, dt_ms / tau_mem * decay_mem, tau_syn / gap * (decay_syn - decay_mem))
 
 
-TAU_MEM = Parameter("tau_mem", "ms", 20.0, "membrane time constant", low=0.0, open_low=True)
-TAU_SYN = Parameter("tau_syn", "ms", 5.0, "synaptic time constant", low=0.0, open_low=True)
-V_THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold; rest is 0", low=0.0, open_low=True)
+TAU_MEM = Parameter("tau_mem", "ms", 20.0, "membrane time constant", low=0.0, open_low=True, kind="time constant")
+TAU_SYN = Parameter("tau_syn", "ms", 5.0, "synaptic time constant", low=0.0, open_low=True, kind="time constant")
+V_THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold; rest is 0", low=0.0, open_low=True, kind="potential")
 V = State("v", "1", "membrane potential")
 G = State("g", "1", "synaptic current, in units of the steady membrane potential that it drives")
 COEFFICIENTS = (
@@ -52,7 +52,7 @@ LIF_EXPONENTIAL = NeuronModel(
     coefficients=COEFFICIENTS,
     ports=("g",),
     reference=REFERENCE,
-    v_scale="v_threshold",
+    threshold_parameter="v_threshold",
 )
 
 LEAKY_READOUT = NeuronModel(

@@ -13,14 +13,16 @@ from ei_brian.core.quantity import Parameter, State
 __all__ = ["NIR_NEURONS"]
 
 REFERENCE = "Pedersen et al. 2024, Nat. Commun. 15:8122, table 1, doi 10.1038/s41467-024-52259-9"
-RATE_MEM = Parameter("rate_mem", "1", 0.1, "share of the way to rest per step", low=0.0, high=1.0, open_low=True)
-RATE_SYN = Parameter("rate_syn", "1", 0.2, "share of the current that decays per step", low=0.0, high=1.0, open_low=True)
+RATE_MEM = Parameter("rate_mem", "1", 0.1, "share of the way to rest per step", low=0.0, high=1.0, open_low=True, kind="rate")
+RATE_SYN = Parameter(
+    "rate_syn", "1", 0.2, "share of the current that decays per step", low=0.0, high=1.0, open_low=True, kind="rate"
+)
 RESISTANCE = Parameter("resistance", "1", 1.0, "r")
 GAIN = Parameter("gain", "1", 1.0, "r*dt")
 JUMP = Parameter("jump", "1", 1.0, "w_in times the rate of the current")
-V_LEAK = Parameter("v_leak", "1", 0.0, "resting potential")
-V_THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold")
-V_RESET = Parameter("v_reset", "1", 0.0, "membrane potential after a spike")
+V_LEAK = Parameter("v_leak", "1", 0.0, "resting potential", kind="potential")
+V_THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold", kind="potential")
+V_RESET = Parameter("v_reset", "1", 0.0, "membrane potential after a spike", kind="potential")
 G = State("g", "1", "synaptic current")
 LEAKY = "v = v + rate_mem*((v_leak - v) + resistance*{input})"
 UPDATES = {
@@ -52,7 +54,7 @@ def _neuron(kind: str, reset: str) -> NeuronModel:
         coefficients=(),
         ports=("drive",),
         reference=REFERENCE,
-        v_scale="v_threshold" if reset else "",
+        threshold_parameter="v_threshold" if reset else "",
     )
 
 
@@ -69,7 +71,7 @@ THRESHOLD = NeuronModel(
     coefficients=(),
     ports=("drive",),
     reference=REFERENCE,
-    v_scale="v_threshold",
+    threshold_parameter="v_threshold",
 )
 
 NIR_NEURONS = (*(_neuron(kind, reset) for kind in UPDATES for reset in ("zero", "subtract", "")), THRESHOLD)

@@ -9,17 +9,17 @@ from ei_brian.core.quantity import Parameter, State
 __all__ = ["NORSE_IZHIKEVICH"]
 
 PARAMETERS = (
-    Parameter("rate", "1", 0.25, "tau_inv*dt, the step in ms", low=0.0, open_low=True),
-    Parameter("rate_u", "1", 0.005, "tau_inv*dt*a"),
+    Parameter("rate", "1", 0.25, "tau_inv*dt, the step in ms", low=0.0, open_low=True, kind="rate"),
+    Parameter("rate_u", "1", 0.005, "tau_inv*dt*a", kind="rate"),
     Parameter("b", "1", 0.2, "sensitivity of the recovery variable to v"),
-    Parameter("c", "1", -65.0, "v after a spike"),
+    Parameter("c", "1", -65.0, "v after a spike", kind="potential"),
     Parameter("d", "1", 6.0, "jump of the recovery variable at a spike"),
-    Parameter("quadratic", "1", 0.04, "coefficient of v squared"),
-    Parameter("linear", "1", 5.0, "coefficient of v"),
-    Parameter("constant", "1", 140.0, "constant drive"),
-    Parameter("v_threshold", "1", 30.0, "firing threshold"),
-    Parameter("v_init", "1", -70.0, "v at the start"),
-    Parameter("u_init", "1", -14.0, "recovery variable at the start"),
+    Parameter("quadratic", "1", 0.04, "coefficient of v squared", kind="form"),
+    Parameter("linear", "1", 5.0, "coefficient of v", kind="form"),
+    Parameter("constant", "1", 140.0, "constant drive", kind="form"),
+    Parameter("v_threshold", "1", 30.0, "firing threshold", kind="limit"),
+    Parameter("v_init", "1", -70.0, "v at the start", kind="initial"),
+    Parameter("u_init", "1", -14.0, "recovery variable at the start", kind="initial"),
 )
 
 
@@ -55,6 +55,7 @@ def _izhikevich(recurrent: bool) -> NeuronModel:
             "Norse 1.1.0, norse/torch/functional/izhikevich.py; Izhikevich 2003, IEEE Trans. Neural Netw. 14:1569, eqs. 1-3, "
             "doi 10.1109/TNN.2003.820440"
         ),
+        threshold_parameter="constant",
         deviations="One full step, where the published script takes two half steps of v.",
     )
 

@@ -9,11 +9,13 @@ from ei_brian.core.quantity import Parameter, State
 __all__ = ["NORSE_LIF"]
 
 REFERENCE = "Norse 1.1.0, norse/torch/functional/{file}.py; Pehle & Pedersen 2021, doi 10.5281/zenodo.4422025"
-RATE_MEM = Parameter("rate_mem", "1", 0.1, "time step over membrane time constant, dt*tau_mem_inv", low=0.0, open_low=True)
-RATE_SYN = Parameter("rate_syn", "1", 0.2, "time step over synaptic time constant, dt*tau_syn_inv", low=0.0)
-V_LEAK = Parameter("v_leak", "1", 0.0, "resting potential, where the membrane starts")
-V_RESET = Parameter("v_reset", "1", 0.0, "membrane potential after a spike")
-THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold")
+RATE_MEM = Parameter(
+    "rate_mem", "1", 0.1, "time step over membrane time constant, dt*tau_mem_inv", low=0.0, open_low=True, kind="rate"
+)
+RATE_SYN = Parameter("rate_syn", "1", 0.2, "time step over synaptic time constant, dt*tau_syn_inv", low=0.0, kind="rate")
+V_LEAK = Parameter("v_leak", "1", 0.0, "resting potential, where the membrane starts", kind="potential")
+V_RESET = Parameter("v_reset", "1", 0.0, "membrane potential after a spike", kind="potential")
+THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold", kind="potential")
 RHO_RESET = Parameter("rho_reset", "1", 5.0, "steps of refractoriness after a spike", low=0.0)
 LEAKY_V = State("v", "1", V.meaning, "v_leak")
 G = State("g", "1", "synaptic current")
@@ -38,7 +40,8 @@ def _model(
         coefficients=(),
         ports=("drive", "recurrent") if recurrent else ("drive",),
         reference=REFERENCE.format(file=file),
-        v_scale="v_threshold" if threshold else "",
+        threshold_parameter="v_threshold" if threshold else "",
+        noise_where="free" if any(state.name == "free" for state in states) else "",
     )
 
 
@@ -59,7 +62,7 @@ ADAPTIVE = (
 ADAPTIVE_PARAMETERS = (
     *SPIKING,
     Parameter("delta_t", "1", 0.5, "sharpness of the upstroke", low=0.0, open_low=True),
-    Parameter("rate_adapt", "1", 0.002, "time step over adaptation time constant, dt*tau_ada_inv", low=0.0),
+    Parameter("rate_adapt", "1", 0.002, "time step over adaptation time constant, dt*tau_ada_inv", low=0.0, kind="rate"),
     Parameter("adaptation", "1", 4.0, "adaptation current per distance of v from rest"),
     Parameter("adaptation_jump", "1", 0.02, "jump of the adaptation current at a spike"),
 )

@@ -6,14 +6,15 @@ from ei_brian.core.models.discrete import BIAS, DRIVE, FIRED, RECURRENT, RECURRE
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Parameter
 
-__all__ = ["DECAY", "RESETS", "SNNTORCH_LEAKY", "reset_lines"]
+__all__ = ["COPY", "DECAY", "RESETS", "SNNTORCH_LEAKY", "reset_lines"]
 
 REFERENCE = (
     "snnTorch 1.0.0, snntorch/_neurons/{file}.py; Eshraghian et al. 2023, Proc. IEEE 111:1016, "
     "doi 10.1109/JPROC.2023.3308088"
 )
+COPY = "v_before = v"
 RESETS = ("subtract", "zero", "none")
-DECAY = Parameter("decay", "1", 0.9, "factor of the membrane potential per step, beta", low=0.0, high=1.0)
+DECAY = Parameter("decay", "1", 0.9, "factor of the membrane potential per step, beta", low=0.0, high=1.0, kind="decay")
 
 
 def reset_lines(new: str, old_decayed: str, reset: str, recurrent: bool) -> str:
@@ -58,14 +59,16 @@ def _leaky(reset: str, recurrent: bool, at_once: bool) -> NeuronModel:
         coefficients=(),
         ports=ports,
         reference=REFERENCE.format(file=file),
-        v_scale="v_threshold",
+        threshold_parameter="v_threshold",
+        tested=V_BEFORE.name if at_once else "",
+        noise_before=COPY if at_once else "",
     )
 
 
 def _at_once(new: str, reset: str, recurrent: bool, clear: str) -> str:
     """Return the update of ``reset_delay=False``: what the late reset would do, then the difference to the reset of now."""
     first = f"owed = int(v > v_threshold)\n{reset_lines(new, 'decay*{v}', reset, recurrent).replace('fired', 'owed')}"
-    now = "v_before = v\nnow = int(v > v_threshold)"
+    now = f"{COPY}\nnow = int(v > v_threshold)"
     last = "v = v - (now - owed)*v_threshold" if reset == "subtract" else "v = v - (now - owed)*v"
     return "\n".join((first, now, last, clear))
 
@@ -94,7 +97,7 @@ def _lapicque(reset: str) -> NeuronModel:
         coefficients=(),
         ports=("drive",),
         reference=REFERENCE.format(file="lapicque"),
-        v_scale="v_threshold",
+        threshold_parameter="v_threshold",
     )
 
 

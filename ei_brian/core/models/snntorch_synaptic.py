@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ei_brian.core.models.discrete import BIAS, DRIVE, FIRED, RECURRENT, RECURRENT_BIAS, V_BEFORE, V_THRESHOLD, V
-from ei_brian.core.models.snntorch_leaky import DECAY, REFERENCE, RESETS
+from ei_brian.core.models.snntorch_leaky import COPY, DECAY, REFERENCE, RESETS
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Parameter, State
 
 __all__ = ["SNNTORCH_SYNAPTIC"]
 
-DECAY_SYN = Parameter("decay_syn", "1", 0.9, "factor of the synaptic current per step, alpha", low=0.0, high=1.0)
+DECAY_SYN = Parameter("decay_syn", "1", 0.9, "factor of the synaptic current per step, alpha", low=0.0, high=1.0, kind="decay")
 G = State("g", "1", "synaptic current")
 LATE = {
     "subtract": "v = decay*v + g - fired*v_threshold",
@@ -25,7 +25,7 @@ def _synaptic(reset: str, recurrent: bool, at_once: bool = False) -> NeuronModel
     lines = [current, LATE[reset], "fired = 0"]
     if at_once:
         late = LATE[reset].replace("fired", "owed")
-        lines = ["owed = int(v > v_threshold)", current, late, "v_before = v", "now = int(v > v_threshold)", AT_ONCE[reset]]
+        lines = ["owed = int(v > v_threshold)", current, late, COPY, "now = int(v > v_threshold)", AT_ONCE[reset]]
     lines += ["drive = bias"] + (["recurrent = recurrent_bias"] if recurrent else [])
     return NeuronModel(
         name=f"snntorch_{file}_{reset}" + ("_at_once" if at_once else ""),
@@ -41,7 +41,9 @@ def _synaptic(reset: str, recurrent: bool, at_once: bool = False) -> NeuronModel
         coefficients=(),
         ports=("drive", "recurrent") if recurrent else ("drive",),
         reference=REFERENCE.format(file=file),
-        v_scale="v_threshold",
+        threshold_parameter="v_threshold",
+        tested=V_BEFORE.name if at_once else "",
+        noise_before=COPY if at_once else "",
     )
 
 
@@ -82,7 +84,7 @@ def _alpha(reset: str) -> NeuronModel:
         coefficients=(),
         ports=("drive",),
         reference=REFERENCE.format(file="alpha"),
-        v_scale="v_threshold",
+        threshold_parameter="v_threshold",
     )
 
 

@@ -12,10 +12,10 @@ REFERENCE = (
     "SpikingJelly 2.0.0, spikingjelly/_ops/{file}/reference.py; Fang et al. 2023, Sci. Adv. 9:eadi1480, "
     "doi 10.1126/sciadv.adi1480"
 )
-TAU = Parameter("tau", "1", 2.0, "membrane time constant in time steps", low=1.0)
-RATE = Parameter("rate", "1", 0.5, "1/tau, sigmoid(w)", low=0.0, high=1.0)
-V_THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold")
-V_RESET = Parameter("v_reset", "1", 0.0, "membrane potential after a spike, at rest and at the start")
+TAU = Parameter("tau", "1", 2.0, "membrane time constant in time steps", low=1.0, kind="time constant")
+RATE = Parameter("rate", "1", 0.5, "1/tau, sigmoid(w)", low=0.0, high=1.0, kind="rate")
+V_THRESHOLD = Parameter("v_threshold", "1", 1.0, "firing threshold", kind="potential")
+V_RESET = Parameter("v_reset", "1", 0.0, "membrane potential after a spike, at rest and at the start", kind="potential")
 CHARGE = {
     ("lif", True): "v = v + (drive - (v - {rest}))/tau",
     ("lif", False): "v = v - (v - {rest})/tau + drive",
@@ -43,7 +43,7 @@ def _node(kind: str, decay_input: bool, hard: bool) -> NeuronModel:
         coefficients=(),
         ports=("drive",),
         reference=REFERENCE.format(file="if_" if kind == "if" else kind),
-        v_scale="v_threshold",
+        threshold_parameter="v_threshold",
     )
 
 

@@ -22,8 +22,8 @@ REFERENCE = (
     "doi 10.1038/s41598-025-03408-7"
 )
 TAUS = (
-    Parameter("tau_mem", "ms", 10.0, "membrane time constant", low=0.0, open_low=True),
-    Parameter("tau_syn", "ms", 5.0, "synaptic time constant", low=0.0, open_low=True),
+    Parameter("tau_mem", "ms", 10.0, "membrane time constant", low=0.0, open_low=True, kind="time constant"),
+    Parameter("tau_syn", "ms", 5.0, "synaptic time constant", low=0.0, open_low=True, kind="time constant"),
 )
 DECAYS = (
     Coefficient("decay", "1", "factor of the membrane per step, beta", lambda p, dt_ms: np.exp(-dt_ms / p["tau_mem"])),
@@ -46,7 +46,9 @@ SPYTORCH = (
         coefficients=DECAYS,
         ports=("drive",),
         reference=REFERENCE,
-        v_scale="v_threshold",
+        threshold_parameter="v_threshold",
+        noise_before="fired = 0",
+        noise_where="1 - fired",
     ),
     NeuronModel(
         name="spytorch_readout",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,9 +44,7 @@ class Injection:
         self.constants[name] = Quantity(unit, np.asarray(value, dtype=np.float64))
 
 
-def inject(
-    spec: NetworkSpec, population: Population, noise: Noise | None, constants: Mapping[str, Quantity]
-) -> Injection:
+def inject(spec: NetworkSpec, population: Population, noise: Noise | None) -> Injection:
     """Return what the noise adds to a population; nothing for neurons that never spike.
 
     The membrane is pushed before the cell is stepped where the model takes a current, and after it where the model is a whole
@@ -62,12 +59,11 @@ def inject(
             _add_background(added, spec, population, noise, sign)
     model = population.neuron()
     if noise.membrane_white or noise.membrane_ou:
-        _check_scale(population, noise)
         pushes: list[str] = []
         if noise.membrane_white:
-            _add_white(added, pushes, spec, population, noise, constants)
+            _add_white(added, pushes, spec, population, noise)
         if noise.membrane_ou:
-            _add_ou(added, pushes, spec, population, noise, constants)
+            _add_ou(added, pushes, spec, population, noise)
         (added.before if model.input_current else added.after).extend(pushes)
     if noise.spike_failure and any(projection.source == population.name for projection in spec.projections):
         added.draw("noise_failure", "uniform", stream_of(population.name, "spike_failure"))
@@ -77,20 +73,12 @@ def inject(
     return added
 
 
-def _check_scale(population: Population, noise: Noise) -> None:
-    """Refuse noise in units of a distance to threshold that the model does not state."""
-    if not population.neuron().v_scale:
-        kind = "membrane_white" if noise.membrane_white else "membrane_ou"
-        raise ConfigError(
-            f"noise.{kind}: {population.model} of population {population.name} states no distance from rest to threshold "
-            "(v_scale), the unit of this noise. Use background_exc_hz, spike_failure or another model."
-        )
-
-
-def _distance(population: Population, constants: Mapping[str, Quantity]) -> tuple[str, str, Any]:
+def _distance(spec: NetworkSpec, population: Population) -> tuple[str, str, Any]:
+    """Return potential, its unit, and each cell's own distance from rest to threshold in SI units."""
     model = population.neuron()
     unit = next(state.unit for state in model.states if state.name == model.voltage)
-    return model.voltage, unit, constants[model.v_scale].si
+    point = model.standing_point(population.parameters, population.constant_current, spec.dt_ms)
+    return model.voltage, unit, point.distance * unit_scale(unit)
 
 
 def _normal(added: Injection, population: Population, noise: Noise, kind: str) -> str:
@@ -106,20 +94,18 @@ def _normal(added: Injection, population: Population, noise: Noise, kind: str) -
 
 
 def _add_white(
-    added: Injection, pushes: list[str], spec: NetworkSpec, population: Population, noise: Noise,
-    constants: Mapping[str, Quantity],
-) -> None:  # fmt: skip
-    voltage, unit, distance = _distance(population, constants)
+    added: Injection, pushes: list[str], spec: NetworkSpec, population: Population, noise: Noise
+) -> None:
+    voltage, unit, distance = _distance(spec, population)
     number = _normal(added, population, noise, "white")
     added.constant("noise_white_step", noise.membrane_white * distance * np.sqrt(spec.dt_ms), unit)
     pushes.append(f"{voltage} = {voltage} + noise_white_step*{number}")
 
 
 def _add_ou(
-    added: Injection, pushes: list[str], spec: NetworkSpec, population: Population, noise: Noise,
-    constants: Mapping[str, Quantity],
-) -> None:  # fmt: skip
-    voltage, unit, distance = _distance(population, constants)
+    added: Injection, pushes: list[str], spec: NetworkSpec, population: Population, noise: Noise
+) -> None:
+    voltage, unit, distance = _distance(spec, population)
     number = _normal(added, population, noise, "ou")
     decay = np.exp(-spec.dt_ms / noise.membrane_ou_tau_ms)
     added.states["noise_eta"] = Quantity("1", np.asarray(0.0))

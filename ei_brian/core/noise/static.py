@@ -83,7 +83,7 @@ def static_streams(spec: NetworkSpec, noise: Noise | None) -> set[tuple[str, int
 def _noisy_network(noise: Noise, seed: int, spec: NetworkSpec, static: tuple[str, ...]) -> NetworkSpec:
     dead = {population.name: dead_cells(population, noise, seed) for population in spec.populations}
     populations = tuple(
-        without_dead(mismatched(population, noise, seed), dead[population.name]) for population in spec.populations
+        without_dead(mismatched(population, noise, seed, spec.dt_ms), dead[population.name]) for population in spec.populations
     )
     projections = tuple(
         cut_off(noisy_projection(projection, noise, seed, spec.dt_ms), dead[projection.source], dead[projection.target])

@@ -74,7 +74,7 @@ def _charge_of_one(spec: NetworkSpec, stimulus: Stimulus, cells: Population) -> 
     made = {port: np.asarray(values[f"tau_{port}"] * values[f"gain_{port}"], dtype=np.float64) for port in driven}
     if any(kind in CONDUCTANCES for kind in driven.values()):
         trace = simulate(spec, stimulus, np.float32, [(cells.name, "v")]).traces[(cells.name, "v")]
-        ceiling = np.asarray(cells.parameters.get("v_t", -45.0), dtype=np.float32)
+        ceiling = cells.operating_point(spec.dt_ms).threshold.astype(np.float32)
         v = np.minimum(trace, ceiling).mean(axis=(0, 1))
         for port in made:
             if driven[port] in CONDUCTANCES:

@@ -95,18 +95,18 @@ def to_conductances(
 def _mean_potential(spec: NetworkSpec, cells: list[Population], stimulus: Stimulus | None) -> dict[str, FloatArray]:
     """Return the mean potential of each cell in mV, below threshold."""
     if stimulus is None:
-        return {p.name: np.array(np.broadcast_to(np.asarray(p.parameters["v_init"], dtype=np.float64), (p.size,))) for p in cells}
+        return {p.name: np.array(np.broadcast_to(_rest(p), (p.size,))) for p in cells}
     part = stimulus.select(0, min(stimulus.n_trials, MOST_TRIALS))
     recording = simulate(spec, part, np.float32, [(p.name, "v") for p in cells])
-    ceiling = {p.name: _threshold_mv(p) for p in cells}
+    ceiling = {p.name: p.operating_point(spec.dt_ms).threshold for p in cells}
     return {
         p.name: np.minimum(recording.traces[(p.name, "v")], ceiling[p.name]).mean(axis=(0, 1)).astype(np.float64) for p in cells
     }
 
 
-def _threshold_mv(cells: Population) -> FloatArray:
-    values = cells.parameters.get("v_t", -45.0)
-    return np.asarray(values, dtype=np.float64)
+def _rest(cells: Population) -> FloatArray:
+    model = cells.neuron()
+    return model.at_rest(cells.parameters, cells.constant_current)[model.voltage]
 
 
 def _conductance_cells(

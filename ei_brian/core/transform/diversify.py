@@ -24,7 +24,7 @@ from ei_brian.errors import SpecError, unknown_name
 __all__ = ["diversify", "populations_of"]
 
 LARGEST_JITTER = 0.3
-NOT_JITTERED = frozenset({"v_init", "u_init", "v_peak", "v_floor", "quadratic", "linear", "constant", "u_rate", "v_distance"})
+NOT_JITTERED = frozenset({"initial", "limit", "form", "retired"})  # kinds of parameters
 VOLT_SPREAD_MV = 20.0  # a jitter of 1 moves a potential by this much
 
 
@@ -147,11 +147,11 @@ def type_parameters(names: tuple[str, ...], jitter: float, rng: np.random.Genera
     model = neuron_model(kinds[0].model)
     made: dict[str, FloatArray] = {}
     for parameter in model.parameters:
-        if parameter.name in ("v_init", "u_init"):
+        if parameter.kind == "initial":
             continue
         values = np.array([kind.parameters.get(parameter.name, parameter.default) for kind in kinds])
-        if jitter and parameter.name not in NOT_JITTERED:
+        if jitter and parameter.kind not in NOT_JITTERED:
             spread = np.clip(rng.standard_normal(values.size), -2.0, 2.0) * jitter
-            values = values + spread * (VOLT_SPREAD_MV if parameter.unit == "mV" and model.name != "izhikevich_2003" else values)
+            values = values + spread * (VOLT_SPREAD_MV if (parameter.kind, parameter.unit) == ("potential", "mV") else values)
         made[parameter.name] = values
     return made

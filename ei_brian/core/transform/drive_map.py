@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ei_brian.core.engine import Engine, default_engine
 from ei_brian.core.models.cell_types import CellType
-from ei_brian.core.models.rest import at_rest
 from ei_brian.core.population import Population
+from ei_brian.core.quantity import FloatArray
 from ei_brian.core.transform.replay import filtered
 from ei_brian.core.transform.trained_drive import TrainedDrive, trained_drive
 
@@ -51,11 +51,10 @@ class DriveMap:
     rate_mapped_hz: float
 
 
-def current_scale(model: str, parameters: Mapping[str, float]) -> float:
-    """Return a current of the order of the rheobase, the unit in which maps are searched."""
-    if model == "izhikevich_2007":
-        return parameters["k"] * (parameters["v_t"] - parameters["v_r"]) ** 2 / 4
-    return 4.0 if model == "izhikevich_2003" else 200.0
+def current_scale(cells: Population) -> FloatArray:
+    """Return, for each cell, the current that lifts it over the last 10 mV to its rheobase: the unit of the search of maps."""
+    scale = cells.neuron().operating_point(cells.parameters).scale
+    return np.array(np.broadcast_to(scale, (cells.size,)))
 
 
 def mapped_cells(
@@ -66,9 +65,7 @@ def mapped_cells(
 
     ``parameters`` are those of the model together with ``gain_g``, ``offset_g`` and ``tau_g``.
     """
-    made = Population(name, size, role, model, RECEPTORS, parameters, cell_types)
-    rest = at_rest(model, made.parameters, made.parameters["offset_g"])
-    return Population(name, size, role, model, RECEPTORS, {**made.parameters, **rest}, cell_types)
+    return Population(name, size, role, model, RECEPTORS, parameters, cell_types).at_its_rest()
 
 
 def fit_map(
@@ -97,7 +94,7 @@ def fit_map(
     engine : Engine, optional
         Who computes.
     """
-    scale = current_scale(kind.model, kind.parameters)
+    scale = float(current_scale(mapped_cells(kind.model, 1, "mixed", kind.parameters))[0])
     fit = _Fit(kind, dt_ms, jumps, filtered(target, filter_ms, dt_ms), filter_ms, engine or default_engine())
     power = max(float(np.square(fit.wanted).sum()), 1e-12)
     best = (np.inf, 0.0, 0.0, 0.0, taus_ms[0])
@@ -155,7 +152,8 @@ def first_map(kind: CellType, trained: Population, dt_ms: float) -> DriveMap:
     ports = tuple(trained.ports)
     drive = trained_drive(trained, dt_ms, "first map")
     means = {name: float(np.mean(np.asarray(value))) for name, value in trained.parameters.items()}
-    parameters = tuple((name, value) for name, value in means.items() if name not in ("bias", "recurrent_bias"))
+    kinds = {parameter.name: parameter.kind for parameter in trained.declared_parameters()}
+    parameters = tuple((name, value) for name, value in means.items() if kinds[name] != "constant current")
     return _first_map(kind.name, trained.model, parameters, ports[0], drive, dt_ms)
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ei_brian.core.models.cell_types import CELL_TYPES
-from ei_brian.core.models.rest import at_rest
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.spec import NetworkSpec
@@ -31,23 +29,18 @@ def knobs_of(population: Population) -> Knobs | None:
     """Return the knobs of a population, or None for cells that take no current."""
     if population.role in ("input", "readout") or not population.receptors:
         return None
-    gains = tuple(f"gain_{port}" for port, _ in population.receptors if f"gain_{port}" in population.parameters)
-    offset = next((name for name in population.parameters if name.startswith("offset_")), "")
-    values = {name: np.broadcast_to(np.asarray(v), (population.size,)) for name, v in population.parameters.items()}
-    if population.cell_types and all(name in CELL_TYPES for name in population.cell_types):
-        scale = [current_scale(population.model, CELL_TYPES[name].parameters) for name in population.cell_types]
-    else:
-        scale = [current_scale(population.model, {k: float(v[i]) for k, v in values.items()}) for i in range(population.size)]
-    return Knobs(gains, offset, np.array(scale)) if gains else None
+    kinds = {parameter.kind: [] for parameter in population.declared_parameters()}  # type: dict[str, list[str]]
+    for parameter in population.declared_parameters():
+        kinds[parameter.kind].append(parameter.name)
+    gains, offset = tuple(kinds.get("gain", ())), next(iter(kinds.get("constant current", ())), "")
+    if not gains:
+        return None
+    return Knobs(gains, offset, current_scale(population))
 
 
 def with_values(population: Population, changes: Mapping[str, npt.ArrayLike]) -> Population:
     """Return the population with other parameter values, at rest under its constant current."""
-    values = {**population.parameters, **changes}
-    offset = next((name for name in values if name.startswith("offset_")), "")
-    if offset:
-        values.update(at_rest(population.model, values, values[offset]))
-    return replace(population, parameters=values)
+    return population.at_its_rest(changes)
 
 
 def turned(

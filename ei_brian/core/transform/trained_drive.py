@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +9,11 @@ import numpy.typing as npt
 
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
+from ei_brian.core.steady_cells import SteadyCells
 from ei_brian.errors import SpecError
 
 __all__ = ["TrainedDrive", "bias_current", "trained_drive"]
 
-Values = Mapping[str, float]
-WITHOUT_LEAK = ("norse_iaf", "spikingjelly_if", "nir_if", "nir_threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,96 +39,82 @@ class TrainedDrive:
         return self.tau_syn_ms or 0.5 * self.tau_mem_ms
 
 
-Filter = tuple[float, float, float, float]  # factors of membrane and current per step, steady v for an input of 1 per step, rest
-
-
-def _decays(p: Values) -> Filter:
-    return p["decay"], 0.0, 1.0 / (1.0 - p["decay"]), 0.0
-
-
-def _lapicque(p: Values) -> Filter:
-    return p["decay"], 0.0, p["resistance"] * p["inverse_rc"] * p["time_step"] / (1.0 - p["decay"]), 0.0
-
-
-def _synaptic(p: Values) -> Filter:
-    return p["decay"], p["decay_syn"], 1.0 / ((1.0 - p["decay"]) * (1.0 - p["decay_syn"])), 0.0
-
-
-def _norse(p: Values) -> Filter:
-    return 1.0 - p["rate_mem"], 1.0 - p["rate_syn"], 1.0 / p["rate_syn"], p["v_leak"]
-
-
-def _norse_box(p: Values) -> Filter:
-    return 1.0 - p["rate_mem"], 0.0, 1.0, p["v_leak"]
-
-
-def _jelly(p: Values) -> Filter:
-    return 1.0 - _rate(p), 0.0, 1.0, p.get("v_reset", 0.0)
-
-
-def _jelly_whole(p: Values) -> Filter:
-    return 1.0 - _rate(p), 0.0, 1.0 / _rate(p), p.get("v_reset", 0.0)
-
-
-def _rate(p: Values) -> float:
-    return p["rate"] if "rate" in p else 1.0 / p["tau"]
-
-
-def _nir(p: Values) -> Filter:
-    return 1.0 - p["rate_mem"], 0.0, p["resistance"], p["v_leak"]
-
-
-def _nir_current(p: Values) -> Filter:
-    return 1.0 - p["rate_mem"], 1.0 - p["rate_syn"], p["resistance"] * p["jump"] / p["rate_syn"], p["v_leak"]
-
-
-FILTERS: dict[str, Callable[[Values], Filter]] = {
-    "snntorch_leaky": _decays, "snntorch_rleaky": _decays, "snntorch_lapicque": _lapicque,
-    "snntorch_synaptic": _synaptic, "snntorch_rsynaptic": _synaptic, "spytorch_lif": _synaptic,
-    "norse_lif": _norse, "norse_lif_recurrent": _norse, "norse_lif_refractory": _norse, "norse_lif_refractory_recurrent": _norse,
-    "norse_lif_box": _norse_box, "spikingjelly_lif": _jelly, "spikingjelly_plif": _jelly,
-    "nir_lif": _nir, "nir_cuba_lif": _nir_current,
-}  # fmt: skip
-ENDINGS = ("_at_once", "_subtract", "_zero", "_none", "_hard", "_soft")
-
-
 def trained_drive(cells: Population, dt_ms: float, where: str) -> TrainedDrive:
     """Return how the cells of a population filter their input.
 
     Raises
     ------
     SpecError
-        For cells that are no leaky integrate-and-fire cells, such as those that were swapped already.
+        For cells that are no leaky integrate-and-fire cells, such as those that were swapped already: the filter is measured on
+        the equations of the model, and must be the same everywhere below threshold.
     """
-    if cells.model == "lif_exponential":
-        names = ("tau_mem", "tau_syn", "v_threshold")
-        return TrainedDrive(*(float(np.mean(np.asarray(cells.parameters[name]))) for name in names))
-    whole = cells.model.endswith("_whole_input")
-    kind = cells.model.removesuffix("_whole_input")
-    for ending in ENDINGS:
-        kind = kind.removesuffix(ending)
-    if kind not in FILTERS:
-        raise SpecError(f"{where}: {_refusal(cells, kind)}")
-    values = {name: float(np.mean(np.asarray(value))) for name, value in cells.parameters.items()}
-    for factor in cells.neuron().coefficients:  # decays, where a cell has time constants
-        values[factor.name] = float(np.mean(factor.value(cells.parameters, dt_ms)))  # type: ignore[arg-type]
-    membrane, current, gain, rest = (_jelly_whole if whole else FILTERS[kind])(values)
-    threshold = values["v_threshold"] - rest
-    if not (0.0 < membrane < 1.0 and 0.0 <= current < 1.0 and gain > 0.0 and threshold > 0.0):
+    model = cells.neuron()
+    if model.input_current or model.margin or not model.spiking or not model.ports:
+        raise SpecError(f"{where}: {_refusal(cells)}")
+    seen = _Filter.of(cells, dt_ms)
+    if not seen.linear:
+        raise SpecError(f"{where}: {_refusal(cells)}")
+    if not (0.0 < seen.membrane < 1.0 and 0.0 <= seen.current < 1.0 and seen.gain > 0.0 and seen.threshold > 0.0):
         raise SpecError(
-            f"{where}: the cells of population {cells.name} have no leak, or rest at their threshold (decay per step "
-            f"{membrane:g}, threshold {threshold:g} above rest); there is no time constant to give to another cell."
+            f"{where}: the cells of population {cells.name} ({cells.model}) have no leak, or rest at their threshold (factor "
+            f"of the membrane per step {seen.membrane:g}, threshold {seen.threshold:g} above rest): there is no time constant to "
+            "give to another cell. Train with leaky cells."
         )
-    mem, syn = (-dt_ms / float(np.log(factor)) if factor else 0.0 for factor in (membrane, current))
-    return TrainedDrive(mem, syn, threshold * (syn or 0.5 * mem) / (gain * dt_ms))
+    mem, syn = (-dt_ms / float(np.log(factor)) if factor else 0.0 for factor in (seen.membrane, seen.current))
+    return TrainedDrive(mem, syn, seen.threshold * (syn or 0.5 * mem) / (seen.gain * dt_ms))
 
 
-def _refusal(cells: Population, kind: str) -> str:
-    if kind in WITHOUT_LEAK:
-        return (
-            f"population {cells.name} is of model {cells.model!r}, which has no leak: there is no time constant to give to "
-            "another cell. Train with leaky cells."
-        )
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """What the mean cell of a population does, measured on its own equations.
+
+    Factors of membrane and synaptic current per step, steady potential for an arrival of 1 per step, distance from rest to
+    threshold, and whether all of that is the same everywhere below threshold.
+    """
+
+    membrane: float
+    current: float
+    gain: float
+    threshold: float
+    linear: bool
+
+    @classmethod
+    def of(cls, cells: Population, dt_ms: float) -> _Filter:
+        model = cells.neuron()
+        bias = {p.name for p in model.parameters if p.kind == "constant current"}
+        means = {name: 0.0 if name in bias else float(np.mean(np.asarray(value))) for name, value in cells.parameters.items()}
+        still = SteadyCells(model, {name: np.full((1, 1), value) for name, value in means.items()}, dt_ms)
+        point = model.operating_point(means, 0.0, dt_ms)
+        states = {state.name: np.full((1, 1), float(point.states[state.name])) for state in model.states}
+        rest, distance = states[still.v], float(point.distance)
+        arrival = 1e-6 * distance
+        kept = {name: still.own_factor(name, states, 0.0).item() for name in _follow(still, states, arrival)}
+        places = rest + distance * np.array([[0.0, 0.4, 0.8]])
+        drift = still.drift(places, 0.0, states, still.others())[0]
+        slope = np.diff(drift) / np.diff(places[0])
+        pushed = still.drift(rest, arrival, states, still.others()).item() - still.drift(rest, 0.0, states, still.others()).item()
+        gain = -pushed / arrival / slope[0] if slope[0] else np.inf
+        current = max((factor for name, factor in kept.items() if name != still.v), default=0.0)
+        membrane = kept.get(still.v, still.own_factor(still.v, states, 0.0).item())
+        return cls(_clean(membrane), _clean(current), gain, distance, bool(np.allclose(slope, slope[0], rtol=1e-6, atol=1e-9)))
+
+
+def _clean(factor: float) -> float:
+    """Return a factor without the rounding of the difference that it was measured by."""
+    return float(np.round(factor, 9)) if abs(factor - np.round(factor)) < 1e-9 else factor
+
+
+def _follow(still: SteadyCells, states: dict[str, FloatArray], arrival: float) -> list[str]:
+    """Return the states that an arrival moves, at once or later."""
+    names: list[str] = []
+    base, moved = still.step(states, 0.0), still.step(states, arrival)
+    for _ in states:
+        names += [name for name in states if name not in names and np.any(moved[name] != base[name])]
+        base, moved = still.step(base, 0.0), still.step(moved, 0.0)
+    return names
+
+
+def _refusal(cells: Population) -> str:
     if cells.neuron().margin:
         return (
             f"of population {cells.name} only the neuron furthest above its threshold fires ({cells.model}), and cells of real "
@@ -147,7 +131,8 @@ def _refusal(cells: Population, kind: str) -> str:
 def bias_current(cells: Population, gain: npt.ArrayLike, tau_ms: npt.ArrayLike, dt_ms: float) -> FloatArray:
     """Return the current that a bias of trained cells, which arrives in every step, holds in synapses of this gain and decay."""
     bias = np.zeros(())
-    for name in ("bias", "recurrent_bias"):
-        bias = bias + np.asarray(cells.parameters.get(name, 0.0), dtype=np.float64)
+    for parameter in cells.neuron().parameters:
+        if parameter.kind == "constant current":
+            bias = bias + np.asarray(cells.parameters[parameter.name], dtype=np.float64)
     held: FloatArray = np.asarray(gain) * bias / (1.0 - np.exp(-dt_ms / np.asarray(tau_ms, dtype=np.float64)))
     return held

@@ -1,0 +1,363 @@
+"""Rest, threshold, rheobase and membrane time constant of cells, from their own equations and parameters.
+
+Everything follows from two curves, measured on the text that is simulated (`SteadyCells`). The steady current-voltage relation is
+the constant current that holds the potential at v once all else has settled; its first maximum is the rheobase, its rising part
+below holds the rest at any current, its falling part the unstable fixed point. The instantaneous relation is the drift of the
+potential with all slow states frozen at rest; its root above the rest is the threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ei_brian.core.quantity import FloatArray
+from ei_brian.core.steady_cells import SteadyCells
+from ei_brian.core.units import unit_scale
+
+if TYPE_CHECKING:
+    from ei_brian.core.neuron_model import NeuronModel
+
+__all__ = ["OperatingPoint", "distinct", "operating_point", "resting_states", "standing_point"]
+
+POINTS = 160  # of a curve, before its roots are bisected
+BISECTIONS = 46
+SECTIONS = 40  # golden, of a maximum: more are below the rounding of the curve
+REACH = 3.0  # the curve begins this many times the span from start to spike below the spike
+LEAST_SHARE = 0.25  # a threshold nearer to the rest than this share of the way to the unstable fixed point is that of a resonator
+FACTOR_MARGIN = 1e-9
+Array = FloatArray
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """Where cells stand under a constant current, arrays of shape (cell,).
+
+    Parameters
+    ----------
+    states : mapping of str to array
+        All states at rest, in the units of the model. Of a cell that does not rest: where the current that holds it is largest.
+    rest, threshold : array
+        The potential there, and that from which it goes on to a spike by itself with all slow states frozen; where there is no
+        such potential (recovery faster than the upstroke) the unstable fixed point; where a spike is a condition on the potential
+        itself, that one. In the unit of the potential.
+    rheobase : array
+        Largest constant current at which the potential can be held below threshold, in the unit of the input current; of models
+        that hold their own synapses, of what arrives at the first port in each step.
+    scale : array
+        How far below the rheobase the current is that holds the potential 10 mV (without volts: half the way from start to spike)
+        below that of the rheobase.
+    tau_ms : array
+        Membrane time constant: of a small displacement of the potential, all else frozen.
+    rests : array of bool
+        Whether the cell rests there: the fixed point exists and is stable.
+    upstroke : array of bool
+        Whether the threshold is in the dynamics, not the condition of the spike.
+    current : array
+        The constant current, in the unit of ``rheobase``.
+    instantaneous, unstable : array
+        The two potentials that ``threshold`` is one of: with all slow states frozen, and the unstable fixed point.
+    """
+
+    states: Mapping[str, FloatArray]
+    rest: FloatArray
+    threshold: FloatArray
+    rheobase: FloatArray
+    scale: FloatArray
+    tau_ms: FloatArray
+    rests: npt.NDArray[np.bool_]
+    upstroke: npt.NDArray[np.bool_]
+    current: FloatArray
+    instantaneous: FloatArray
+    unstable: FloatArray
+
+    @property
+    def distance(self) -> FloatArray:
+        """From rest to threshold, in the unit of the potential."""
+        return self.threshold - self.rest
+
+
+def distinct(
+    parameters: Mapping[str, npt.ArrayLike], current: npt.ArrayLike
+) -> tuple[dict[str, FloatArray], FloatArray, npt.NDArray[np.int64], tuple[int, ...]]:
+    """Return each different cell once: parameters and current of shape (cell, 1), which one each is, and the shape of all."""
+    names = list(parameters)
+    arrays = [np.asarray(parameters[name], dtype=np.float64) for name in names]
+    *arrays, current = np.broadcast_arrays(*arrays, np.asarray(current, dtype=np.float64))
+    rows, which = np.unique(np.stack([a.ravel() for a in (*arrays, current)], axis=1), axis=0, return_inverse=True)
+    return {name: rows[:, [i]] for i, name in enumerate(names)}, rows[:, [-1]], which.reshape(-1), current.shape
+
+
+def operating_point(
+    model: NeuronModel, parameters: Mapping[str, npt.ArrayLike], current: npt.ArrayLike = 0.0, dt_ms: float = 1.0
+) -> OperatingPoint:
+    """Return where cells stand under a constant current; see `NeuronModel.operating_point`."""
+    rows, held, which, shape = distinct(_own(model, parameters), current)
+    columns = _solved(model, tuple(rows), np.hstack([*rows.values(), held]).tobytes(), held.shape[0], dt_ms)
+    made = {name: column[which].reshape(shape) for name, column in columns.items()}
+    states = {state.name: made[f"state {state.name}"] for state in model.states}
+    return OperatingPoint(
+        states, states[model.voltage], made["threshold"], made["rheobase"], made["scale"], made["tau_ms"],
+        made["rests"] > 0, made["upstroke"] > 0, held[:, 0][which].reshape(shape),
+        made["instantaneous"], made["unstable"],
+    )  # fmt: skip
+
+
+def _own(model: NeuronModel, parameters: Mapping[str, npt.ArrayLike]) -> dict[str, npt.ArrayLike]:
+    """Return the parameters of the model; where a cell started is no property of it."""
+    return {p.name: p.default if p.kind == "initial" else parameters[p.name] for p in model.parameters}
+
+
+@lru_cache(maxsize=128)
+def _solved(model: NeuronModel, names: tuple[str, ...], numbers: bytes, size: int, dt_ms: float) -> dict[str, FloatArray]:
+    """Return the columns of the operating point of different cells, in the units of the model."""
+    table = np.frombuffer(numbers).reshape(size, len(names) + 1)
+    curves = _Curves(SteadyCells(model, {name: table[:, [i]] for i, name in enumerate(names)}, dt_ms))
+    amp = curves.cells.current_unit
+    made = curves.point(table[:, [-1]] * amp)
+    units = {state.name: unit_scale(state.unit) for state in model.states}
+    columns = {f"state {name}": made["states"][name] / units[name] for name in units}
+    columns |= {
+        **{name: made[name] / units[model.voltage] for name in ("threshold", "instantaneous", "unstable")},
+        "rheobase": curves.rheobase / amp, "scale": curves.scale() / amp,
+        "tau_ms": made["tau"] * curves.cells.step_ms, "rests": made["rests"], "upstroke": made["upstroke"],
+    }  # fmt: skip
+    return {name: np.array(np.broadcast_to(value, (size, 1))[:, 0], dtype=np.float64) for name, value in columns.items()}
+
+
+def standing_point(
+    model: NeuronModel, parameters: Mapping[str, npt.ArrayLike], current: npt.ArrayLike = 0.0, dt_ms: float = 1.0
+) -> OperatingPoint:
+    """Return the operating point of cells under their own current; of those that fire by themselves, where they would rest.
+
+    A cell that does not rest under its own current is taken at the one that holds it 10 mV (without volts: half the way from
+    start to spike) below the potential of its rheobase.
+    """
+    own = operating_point(model, parameters, current, dt_ms)
+    held = np.where(own.rests | ~np.isfinite(own.rheobase), own.current, own.rheobase - own.scale)
+    if own.rests.all() or np.array_equal(held, own.current):
+        return own
+    made = operating_point(model, parameters, held, dt_ms)
+    return replace(made, rests=own.rests)
+
+
+def resting_states(
+    model: NeuronModel, parameters: Mapping[str, npt.ArrayLike], current: npt.ArrayLike, dt_ms: float = 1.0
+) -> dict[str, FloatArray]:
+    """Return all states at rest under a constant current, in the units of the model, by the model's own formula or by roots."""
+    given = {p.name: np.asarray(parameters[p.name], dtype=np.float64) for p in model.parameters}
+    if model.rest_formula is not None:
+        return dict(model.rest_formula(given, np.asarray(current, dtype=np.float64)))
+    rows, held, which, shape = distinct(_own(model, given), current)
+    curves = _Curves(SteadyCells(model, rows, dt_ms))
+    states = curves.at_rest(held * curves.cells.current_unit)
+    return {
+        state.name: (np.broadcast_to(states[state.name], held.shape)[:, 0] / unit_scale(state.unit))[which].reshape(shape)
+        for state in model.states
+    }
+
+
+class _Curves:
+    """The curves of some cells, arrays of shape (cell, 1)."""
+
+    def __init__(self, cells: SteadyCells) -> None:
+        self.cells, self.start, self.all = cells, cells.start(), cells.others()
+        self.top = self._spike_potential()
+        if not cells.model.input_current:  # small, since some models reset within the step in which they cross
+            cells.probe = 1e-6 * self._span()
+        self.bottom = self.top - REACH * self._span()
+        grid = self.bottom + (self.top - self.bottom) * np.linspace(0.0, 1.0, POINTS)
+        held = self._held(grid)
+        self.conductance = self._conductance()
+        least = 1e-6 * self.conductance * (grid[:, 1:] - grid[:, :-1])  # less is rounding
+        with np.errstate(invalid="ignore"):
+            rises = (np.diff(held, axis=1) > least) & np.isfinite(held[:, :-1])
+        self.held_anywhere = rises.any(axis=1)[:, None]
+        self.knee = _largest(self._held, *self._around_first_maximum(grid, held))
+        self.rheobase = self._held(self.knee)
+
+    def _held(self, v: Any) -> Array:
+        return self.cells.holding_current(v, self.start, self.all)
+
+    def _spike_potential(self) -> Array:
+        """Return the potential at which the condition of a spike first holds, upwards from the start."""
+        cells, v0 = self.cells, self.start[self.cells.v]
+        settled = self.start
+        size = 1e-3 * np.maximum(np.abs(v0), cells.units[cells.v])
+        low = v0 + self._zero()
+        low = np.where(cells.fires(low, settled), low - 1e3 * size, low)  # starts above its threshold
+        high = low + size
+        for _ in range(80):
+            high = np.where(cells.fires(high, settled), high, low + 2 * (high - low))
+        for _ in range(80):
+            middle = 0.5 * (low + high)
+            fired = np.asarray(cells.fires(middle, settled), dtype=bool)
+            low, high = np.where(fired, low, middle), np.where(fired, middle, high)
+        return high
+
+    def _zero(self) -> Array:
+        total: Array = np.zeros((1, 1))
+        for value in self.cells.constants.values():
+            total = total + 0.0 * np.nan_to_num(np.asarray(value, dtype=np.float64))
+        return total
+
+    def _span(self) -> Array:
+        """Return the distance from the start to the spike; at least a tenth of what the numbers are like."""
+        v0 = self.start[self.cells.v]
+        span: Array = np.maximum(self.top - v0, 0.1 * np.maximum(np.abs(self.top), np.abs(v0)))
+        return np.where(span > 0, span, self.cells.units[self.cells.v])
+
+    def _around_first_maximum(self, grid: Array, held: Array) -> tuple[Array, Array]:
+        """Return the points of the grid around the first maximum of the curve, from below; the top where it only rises."""
+        with np.errstate(invalid="ignore"):
+            falls, rises = np.diff(held, axis=1) < 0, np.diff(held, axis=1) > 0
+        rises_before = np.maximum.accumulate(rises, axis=1)
+        turn = falls & rises_before
+        last = grid.shape[1] - 1
+        at = np.where(turn.any(axis=1), turn.argmax(axis=1), last)[:, None]
+        before, after = (np.take_along_axis(grid, np.clip(at + offset, 0, last), axis=1) for offset in (-1, 1))
+        return before, after
+
+    def at_rest(self, current: Array) -> dict[str, Any]:
+        """Return all states at rest, at the knee of the curve where there is none."""
+        low, high = self.bottom + 0.0 * current, self.knee + 0.0 * current
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            under = self._held(middle) < current
+            low, high = np.where(under, middle, low), np.where(under, high, middle)
+        v = np.where(current < self.rheobase, 0.5 * (low + high), self.knee)
+        v = np.where(self.held_anywhere, v, self._stalled(current)) if not self.held_anywhere.all() else v
+        return self.cells.settled(v, current, self.start, self.all)
+
+    def _stalled(self, current: Array) -> Array:
+        """Return where the potential comes to a halt with all else as at the start: of cells that no current holds for good."""
+        low, high = self.bottom + 0.0 * current, self.top + 0.0 * current
+        grid = low + (high - low) * np.linspace(0.0, 1.0, POINTS)
+        down: Flags = np.asarray(self.cells.drift(grid, current, self.start, ()) < 0)
+        index = np.maximum(_first(down), 1)
+        low, high = (np.take_along_axis(grid, index + offset, axis=1) for offset in (-1, 0))
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            falls = self.cells.drift(middle, current, self.start, ()) < 0
+            low, high = np.where(falls, low, middle), np.where(falls, middle, high)
+        return np.where(down.any(axis=1, keepdims=True), 0.5 * (low + high), self.start[self.cells.v])
+
+    def point(self, current: Array) -> dict[str, Any]:
+        """Return states, threshold, time constant and whether the cells rest."""
+        states = self.at_rest(current)
+        v = states[self.cells.v]
+        saddle = self._unstable(current)
+        frozen, upstroke = self._threshold(v, current, states)
+        threshold = np.where(upstroke & (frozen - v < LEAST_SHARE * (saddle - v)), saddle, frozen)
+        factor = self.cells.own_factor(self.cells.v, states, current)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            tau = np.where(factor >= 1.0, np.inf, np.where(factor > 0, -1.0 / np.log(np.clip(factor, 1e-300, 1.0)), 0.0))
+        still = np.abs(self.cells.step(states, current)[self.cells.v] - v) <= 1e-9 * self._span()
+        stands = np.where(self.held_anywhere, current < self.rheobase, still & (v < threshold))
+        rests = stands & (self._spectral_radius(states, current) <= 1.0 + FACTOR_MARGIN)
+        found = {"threshold": threshold, "instantaneous": frozen, "unstable": saddle, "upstroke": upstroke}
+        return found | {"states": states, "tau": tau, "rests": rests}
+
+    def _unstable(self, current: Array) -> Array:
+        """Return the fixed point on the falling part of the curve; the potential of the spike where there is none."""
+        low, high = self.knee + 0.0 * current, self.top + 0.0 * current
+        grid = low + (high - low) * np.linspace(0.0, 1.0, POINTS)
+        under: Flags = np.asarray(self._held(grid) < current)
+        index = np.where(under.any(axis=1), under.argmax(axis=1), POINTS - 1)[:, None]
+        low, high = (np.take_along_axis(grid, np.maximum(index + offset, 0), axis=1) for offset in (-1, 0))
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            under = self._held(middle) < current
+            low, high = np.where(under, low, middle), np.where(under, middle, high)
+        return 0.5 * (low + high)
+
+    def _threshold(self, rest: Array, current: Array, states: dict[str, Any]) -> tuple[Array, Array]:
+        """Return the root of the instantaneous relation above the rest, with as few states following as it takes."""
+        cells = self.cells
+        pace = {name: float(np.median(np.abs(cells.own_factor(name, states, current)))) for name in self.all}
+        order = sorted(self.all, key=lambda name: pace[name])
+        found, threshold = np.zeros(rest.shape, dtype=bool), self.top + 0.0 * rest
+        grid = rest + (self.top - rest) * np.linspace(0.0, 1.0, POINTS)[None, 1:-1]
+        for count in range(len(order) + 1):
+            if count == len(order) and order:
+                break  # all but the last: with every state following it is the steady relation
+            which = tuple(order[:count])
+            drift = cells.drift(grid, current, states, which)
+            up: Flags = np.asarray(drift > 0)
+            index = _first(up)
+            high = np.take_along_axis(grid, index, axis=1)
+            low = np.where(index > 0, np.take_along_axis(grid, np.maximum(index - 1, 0), axis=1), rest)
+            for _ in range(BISECTIONS):
+                middle = 0.5 * (low + high)
+                rises = cells.drift(middle, current, states, which) > 0
+                low, high = np.where(rises, low, middle), np.where(rises, middle, high)
+            new = up.any(axis=1, keepdims=True) & ~found
+            threshold, found = np.where(new, high, threshold), found | new
+            if found.all():
+                break
+        return threshold, found
+
+    def scale(self) -> Array:
+        """Return the current between the rheobase and the one that holds the potential 10 mV, or half its span, below."""
+        unit = self.cells.units[self.cells.v]
+        below = 10.0 * unit if unit != 1.0 else 0.5 * self._span()
+        with np.errstate(invalid="ignore"):
+            wanted = self.rheobase - self._held(self.knee - below)
+        return np.where(self.held_anywhere & (wanted > 0) & np.isfinite(wanted), wanted, self.conductance * below)
+
+    def _conductance(self) -> Array:
+        """Return the current per potential that a small displacement from the start takes, all else as there."""
+        cells, v = self.cells, self.start[self.cells.v]
+        small, unit = 1e-3 * np.maximum(np.abs(v), cells.units[cells.v]), cells.probe
+        low, high = (cells.drift(v + sign * small, 0.0, self.start, ()) for sign in (-1.0, 1.0))
+        pushed = cells.drift(v, unit, self.start, ()) - cells.drift(v, 0.0, self.start, ())
+        with np.errstate(all="ignore"):
+            found = np.abs((low - high) / (2 * small) * unit / pushed)
+        return np.where(np.isfinite(found), found, 0.0)
+
+    def _spectral_radius(self, states: dict[str, Any], current: Array) -> Array:
+        """Return the largest factor by which a step multiplies a small displacement of what the potential depends on."""
+        cells = self.cells
+        names = self._coupled(states, current)
+        shape = np.broadcast_shapes(states[cells.v].shape, current.shape)
+        matrix = np.zeros((shape[0], len(names), len(names)))
+        for column, name in enumerate(names):
+            small = 1e-6 * np.maximum(np.abs(states[name]), cells.units[name])
+            up, down = (cells.step({**states, name: states[name] + sign * small}, current) for sign in (1.0, -1.0))
+            for row, other in enumerate(names):
+                matrix[:, row, column] = np.broadcast_to((up[other] - down[other]) / (2 * small), shape)[:, 0]
+        scale = np.array([cells.units[name] for name in names])
+        matrix *= scale[None, None, :] / scale[None, :, None]
+        return np.abs(np.linalg.eigvals(matrix)).max(axis=1)[:, None]
+
+    def _coupled(self, states: dict[str, Any], current: Array) -> list[str]:
+        """Return the potential and what follows it, near rest."""
+        cells, names = self.cells, [self.cells.v]
+        base = cells.step(states, current)
+        for name in names:
+            small = 1e-6 * np.maximum(np.abs(states[name]), cells.units[name])
+            moved = cells.step({**states, name: states[name] + small}, current)
+            names += [n for n in cells.units if n not in names and np.any(moved[n] != base[n])]
+        return names
+
+
+def _first(found: Flags) -> npt.NDArray[np.int64]:
+    """Return the index of the first that is true in each row, shape (cell, 1); 0 where none is."""
+    return np.asarray(np.argmax(found, axis=1), dtype=np.int64)[:, None]
+
+
+def _largest(curve: Any, low: Array, high: Array) -> Array:
+    """Return where a curve with one maximum between two points has it, by golden section."""
+    ratio = (np.sqrt(5.0) - 1) / 2
+    for _ in range(SECTIONS):
+        width = high - low
+        first, second = high - ratio * width, low + ratio * width
+        left = curve(first) > curve(second)
+        low, high = np.where(left, low, first), np.where(left, second, high)
+    return 0.5 * (low + high)
