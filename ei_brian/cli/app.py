@@ -9,13 +9,15 @@ import typer
 
 import ei_brian
 from ei_brian import cli
+from ei_brian.cli.output import show
 
 __all__ = ["NOT_VERBS", "application", "verbs"]
 
 NOT_VERBS = ("app", "main", "mixture", "options", "output", "ten_neurons")
 EXIT_CODES = (
     "Exit codes: 0 done, 1 done but the verdict is no (spikes differ, a condition or a check failed), 2 something in the "
-    "command, its files or this machine is not right (one line on stderr says what), 130 interrupted."
+    "command, its files or this machine is not right (one line on stderr says what), 70 an error of ei_brian itself "
+    "(the line says where its traceback is), 130 interrupted."
 )
 
 
@@ -27,7 +29,7 @@ def verbs() -> dict[str, str]:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"ei-brian {ei_brian.__version__}")
+        show(f"ei-brian {ei_brian.__version__}")
         raise typer.Exit
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ei_brian.cli.options import AsJson
-from ei_brian.cli.output import print_json
+from ei_brian.cli.output import print_json, show
 
 __all__ = ["command"]
 
@@ -35,5 +35,5 @@ def command(
         print_json(facts)
         return
     if cleared is not None:
-        print(f"deleted {cleared} programs")
-    print(f"{len(info.entries)} programs, {info.n_bytes / 1e6:.1f} MB of at most {info.limit_bytes / 1e6:.0f} MB, in {info.root}")
+        show(f"deleted {cleared} programs")
+    show(f"{len(info.entries)} programs, {info.n_bytes / 1e6:.1f} MB of at most {info.limit_bytes / 1e6:.0f} MB, in {info.root}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ei_brian.cli.options import AsJson
-from ei_brian.cli.output import note, print_json
+from ei_brian.cli.output import note, print_json, show
 
 __all__ = ["command"]
 
@@ -32,7 +32,7 @@ def command(
             return
         for known, source in SOURCES.items():
             place = f"in {places[known]}" if places[known].is_dir() else "not fetched"
-            print(f"{known:<14} {place}   {source.licence}   {source.reference}")
+            show(f"{known:<14} {place}   {source.licence}   {source.reference}")
     elif action == "fetch":
         if not name:
             raise ConfigError(f"data fetch: name a data set: {' or '.join(SOURCES)}.")
@@ -40,6 +40,6 @@ def command(
         if as_json:
             print_json({name: str(folder)})
         else:
-            print(folder)
+            show(folder)
     else:
         raise ConfigError(unknown_name("data: action", action, ("fetch", "list")))

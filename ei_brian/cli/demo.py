@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ei_brian.cli.options import AsJson, BackendName, Threads
-from ei_brian.cli.output import note, print_json
+from ei_brian.cli.output import note, print_json, show
 
 __all__ = ["command"]
 
@@ -54,6 +54,6 @@ def command(
     if as_json:
         print_json({**facts, "report": str(page)})
     else:
-        print(f"\n{report.verdict}\n\nreport: {page.resolve()}")
+        show(f"\n{report.verdict}\n\nreport: {page.resolve()}")
     if not report.good:
         raise typer.Exit(1)

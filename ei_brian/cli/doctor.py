@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ei_brian.cli.options import AsJson
-from ei_brian.cli.output import note, print_json
+from ei_brian.cli.output import note, print_json, show
 
 __all__ = ["command"]
 
@@ -38,7 +38,7 @@ def command(
 
 def _show(facts: dict[str, str | None]) -> None:
     for name, value in facts.items():
-        print(f"{name:<20} {'none' if value is None else value}", flush=True)
+        show(f"{name:<20} {'none' if value is None else value}")
 
 
 def _tried(facts: dict[str, str | None], silent: bool) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ei_brian.cli.options import AsJson, Output
-from ei_brian.cli.output import check_can_write, print_json
+from ei_brian.cli.output import check_can_write, print_json, show
 
 __all__ = ["command"]
 
@@ -35,4 +35,4 @@ def command(
         print_json(facts)
     else:
         figures = f"test accuracy {trained.test_accuracy:.1%}, {trained.hidden_rate_hz:.1f} Hz"
-        print(f"wrote {output}: {facts['epochs']} epochs, {figures}")
+        show(f"wrote {output}: {facts['epochs']} epochs, {figures}")

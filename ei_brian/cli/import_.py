@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ei_brian.cli.options import AsJson, Output
-from ei_brian.cli.output import check_can_write, print_json
+from ei_brian.cli.output import check_can_write, print_json, show
 
 if TYPE_CHECKING:
     from ei_brian.core.spec import NetworkSpec
@@ -49,10 +49,10 @@ def command(
         print_json(facts)
         return
     sizes = ", ".join(f"{key} {size}" for key, size in facts["populations"].items())
-    print(f"wrote {output}: {sizes}; {facts['synapses']} synapses, dt {spec.dt_ms:g} ms, from {facts['from']}")
+    show(f"wrote {output}: {sizes}; {facts['synapses']} synapses, dt {spec.dt_ms:g} ms, from {facts['from']}")
     for remark in facts["remarks"]:
-        print(f"not exact: {remark}")
-    print(f"\nDale's law\n{dale_report(spec)}")
+        show(f"not exact: {remark}")
+    show(f"\nDale's law\n{dale_report(spec)}")
 
 
 def _facts(spec: NetworkSpec, written: str, source: str) -> dict[str, Any]:

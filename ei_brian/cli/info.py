@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ei_brian.cli.options import AsJson, ModelFile
-from ei_brian.cli.output import print_json
+from ei_brian.cli.output import print_json, show
+from ei_brian.core.plain_text import one_line
 
 __all__ = ["command"]
 
@@ -20,26 +21,26 @@ def command(model: ModelFile, as_json: AsJson = False) -> None:
     if as_json:
         print_json(facts)
         return
-    print(f"{facts['name']}   dt {facts['dt_ms']:g} ms   decision: {facts['readout'] or 'none'}   sha256 {facts['sha256'][:16]}…")
+    show(f"{facts['name']}   dt {facts['dt_ms']:g} ms   decision: {facts['readout'] or 'none'}   sha256 {facts['sha256'][:16]}…")
     figures = facts["figures"]
     if "test_accuracy" in figures:
-        print(f"test accuracy {figures['test_accuracy']:.1%} ({figures['test_trials']} trials)")
+        show(f"test accuracy {figures['test_accuracy']:.1%} ({figures['test_trials']} trials)")
     if facts["proven"]:
-        print(f"proof: {facts['proven']}")
-    print("\npopulations")
+        show(f"proof: {facts['proven']}")
+    show("\npopulations")
     for population in facts["populations"]:
-        print("  " + _population(population))
-    print("\nprojections (source → target: synapses, weights > 0 / < 0, mean, largest size)")
+        show("  " + _population(population))
+    show("\nprojections (source → target: synapses, weights > 0 / < 0, mean, largest size)")
     for projection in facts["projections"]:
-        print("  " + _projection(projection))
+        show("  " + _projection(projection))
     for name, model_facts in facts["models"].items():
-        print(f"\nneuron model {name}: {model_facts['title']}")
+        show(f"\nneuron model {name}: {model_facts['title']}")
         _print_model(model_facts)
-    print("\nprovenance")
+    show("\nprovenance")
     for line in facts["provenance"]:
         plain = {key: value for key, value in line.items() if isinstance(value, (str, int, float)) and key != "action"}
         details = ", ".join(f"{key} {value}" for key, value in plain.items())
-        print(f"  {line['action']}" + (f" ({details})" if details else ""))
+        show("  " + one_line(f"{line['action']}" + (f" ({details})" if details else "")))
 
 
 def _population(facts: Mapping[str, Any]) -> str:
@@ -62,11 +63,11 @@ def _projection(facts: Mapping[str, Any]) -> str:
 
 def _print_model(facts: Mapping[str, Any]) -> None:
     for line in facts["equations"]:
-        print(f"  {line}")
+        show(f"  {line}")
     if facts["threshold"]:
-        print(f"  spike when {facts['threshold']}" + (f", then {'; '.join(facts['reset'])}" if facts["reset"] else ""))
-    print(f"  solved by {facts['method']}")
-    print("  units: " + ", ".join(f"{name} [{unit}]" for name, unit in facts["units"].items()))
-    print(f"  from {facts['reference']}")
+        show(f"  spike when {facts['threshold']}" + (f", then {'; '.join(facts['reset'])}" if facts["reset"] else ""))
+    show(f"  solved by {facts['method']}")
+    show("  units: " + ", ".join(f"{name} [{unit}]" for name, unit in facts["units"].items()))
+    show(f"  from {facts['reference']}")
     if facts["deviations"]:
-        print(f"  differs: {facts['deviations']}")
+        show(f"  differs: {facts['deviations']}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ei_brian.cli.options import AsJson, BackendName, DataName, ModelFile, Threads, Trials
-from ei_brian.cli.output import check_can_write, note, print_json
+from ei_brian.cli.output import check_can_write, note, print_json, show
 
 __all__ = ["command"]
 
@@ -48,6 +48,6 @@ def command(
     if as_json:
         print_json({"rungs": climbed.as_data(), "model": None if output is None else str(output)})
     else:
-        print(climbed.table())
+        show(climbed.table())
     if any(rung.spec is None for rung in climbed.rungs):
         raise typer.Exit(1)

@@ -9,14 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ei_brian.core.plain_text import printable
 from ei_brian.errors import ConfigError
 
-__all__ = ["check_can_write", "note", "print_json"]
+__all__ = ["check_can_write", "note", "print_json", "show"]
+
+
+def show(text: object = "") -> None:
+    """Print a result on stdout; names from files of others reach no terminal with their control characters."""
+    print(printable(text), flush=True)
 
 
 def note(text: str) -> None:
     """Print a line of progress on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def print_json(data: Mapping[str, Any]) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ei_brian.cli.output import show
+
 __all__ = ["command"]
 
 
@@ -24,7 +26,7 @@ def command(
     if source.is_dir() or source.suffix == ".csv":
         from ei_brian.report.robustness import robustness_report
 
-        print(f"report: {robustness_report(source, output, measure)}")
+        show(f"report: {robustness_report(source, output, measure)}")
         return
     if not source.is_file():
         raise ConfigError(f"{source}: is not there; give a recording of `ei-brian run` or a results folder of `ei-brian sweep`.")
@@ -37,4 +39,4 @@ def command(
     folder = output or Path("ei_brian_report")
     made = recording_report(load_spec(model), load_recording(source))
     check_folder(folder)
-    print(f"report: {write_report(made, folder)}")
+    show(f"report: {write_report(made, folder)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ei_brian.cli.options import AsJson, BackendName, DataName, ModelFile, Precision, Seed, Threads, Trials
-from ei_brian.cli.output import check_can_write, note, print_json
+from ei_brian.cli.output import check_can_write, note, print_json, show
 
 if TYPE_CHECKING:
     from ei_brian.core.recording import Recording
@@ -50,7 +50,7 @@ def command(
     if as_json:
         print_json(shown)
     else:
-        print("\n".join(_lines(shown)))
+        show("\n".join(_lines(shown)))
 
 
 def _facts(recording: Recording, written: str | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ei_brian.cli.options import ModelFile, Output
-from ei_brian.cli.output import check_can_write
+from ei_brian.cli.output import check_can_write, show
 
 __all__ = ["command"]
 
@@ -34,4 +34,4 @@ def command(
         _, test = load_dataset(data, dt_ms=spec.dt_ms)
         stimulus = test.select(0, min(trials, test.n_trials))
     written, numbers = script(spec, output, stimulus)
-    print(f"wrote {written} and {numbers}; run: python {written}" + ("" if stimulus else " INPUT.npz"))
+    show(f"wrote {written} and {numbers}; run: python {written}" + ("" if stimulus else " INPUT.npz"))

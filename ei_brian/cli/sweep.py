@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ei_brian.cli.options import AsJson
-from ei_brian.cli.output import note, print_json
+from ei_brian.cli.output import note, print_json, show
 
 if TYPE_CHECKING:
     from ei_brian.study.outcome import Work
@@ -44,9 +44,8 @@ def command(
     run = read_sweep_run(config)
     plan = run.plan(config.parent, output / "networks")
     conditions = plan.conditions()
-    recordings = output / "recordings" if run.keep_recordings else None
     simulation_work(plan, run.backend)  # what is wrong with the simulator is said here, not by every worker
-    prepare = partial(simulation_work, plan, run.backend, recordings)
+    prepare = partial(simulation_work, plan, run.backend, run.keep_recordings)
     chosen = _scheduler(scheduler, workers, prepare, run.backend.threads)
     summary = sweep(conditions, output, chosen, retry_failed=retry_failed)
     _say(summary, as_json)
@@ -77,4 +76,4 @@ def _say(summary: Summary, as_json: bool) -> None:
     if as_json:
         print_json(facts)
     else:
-        print(f"wrote {summary.table}: {summary.n_rows} rows of {summary.n_conditions} conditions, {len(summary.failed)} failed")
+        show(f"wrote {summary.table}: {summary.n_rows} rows of {summary.n_conditions} conditions, {len(summary.failed)} failed")

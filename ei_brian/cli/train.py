@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ei_brian.cli.options import AsJson
-from ei_brian.cli.output import check_can_write, note, print_json
+from ei_brian.cli.output import check_can_write, note, print_json, show
 
 __all__ = ["command"]
 
@@ -48,4 +48,4 @@ def command(
         print_json(facts)
     else:
         note(f"test accuracy {trained.test_accuracy:.1%}, hidden cells {trained.hidden_rate_hz:.1f} Hz, {trained.seconds:.0f} s")
-        print(f"wrote {path} and {path.with_suffix('.md')}")
+        show(f"wrote {path} and {path.with_suffix('.md')}")

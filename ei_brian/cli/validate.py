@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ei_brian.cli.options import AsJson, BackendName, DataName, ModelFile, Threads, Trials
-from ei_brian.cli.output import note, print_json
+from ei_brian.cli.output import note, print_json, show
 
 __all__ = ["command"]
 
@@ -43,6 +43,6 @@ def command(
     if as_json:
         print_json({**facts, "report": str(page)})
     else:
-        print(f"{report.verdict}\nreport: {page}")
+        show(f"{report.verdict}\nreport: {page}")
     if not report.good:
         raise typer.Exit(1)

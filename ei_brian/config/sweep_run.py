@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import platform
+import tempfile
 from dataclasses import asdict, dataclass, field, fields
-from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import ei_brian
 from ei_brian.config.data_settings import DataSettings
 from ei_brian.config.toml_file import read_toml
 from ei_brian.config.transform_step import presented, read_step, transformed
@@ -25,6 +23,8 @@ from ei_brian.study.condition import Condition, canonical
 from ei_brian.study.outcome import Work
 from ei_brian.study.plan import NoiseLevels, Plan, Variant
 from ei_brian.study.simulation import Simulation
+from ei_brian.study.software import this_software
+from ei_brian.toolchain.compiler import check_compiler
 
 __all__ = ["BackendSettings", "NoiseSettings", "SweepRun", "VariantSettings", "read_sweep_run", "simulation_work"]
 
@@ -77,9 +77,7 @@ class BackendSettings:
 
     def versions(self) -> dict[str, str]:
         """Return what besides network, stimulus, noise and seed may change a number; layout and threads do not."""
-        names = ("brian2", "numpy", "scipy")
-        made = {"ei_brian": ei_brian.__version__, **{name: version(name) for name in names}}
-        return {**made, "backend": self.name, "dtype": self.dtype, "machine": platform.machine()}
+        return {**this_software(), "backend": self.name, "dtype": self.dtype}
 
 
 @takes_numbers()
@@ -187,18 +185,28 @@ def read_sweep_run(path: str | PathLike[str]) -> SweepRun:
     return read_toml(path, SweepRun)
 
 
-def simulation_work(plan: Plan, backend: BackendSettings, recordings: Path | None = None) -> Work:
-    """Return the work of a sweep; called in each worker."""
+def simulation_work(plan: Plan, backend: BackendSettings, keep_recordings: bool = False) -> Work:
+    """Return the work of a sweep; called in each worker.
+
+    Raises
+    ------
+    BackendError
+        If this machine cannot do it: no compiler, say.
+    """
     from ei_brian.sim.backend import Backend
 
+    if backend.name == "cpp_standalone":
+        check_compiler()
     simulator = Backend(backend.name, dtype=backend.dtype, layout=backend.layout, threads=backend.threads)
 
     def run(spec: NetworkSpec, stimulus: Stimulus, noise: Noise | None, seed: int | None) -> Recording:
         return simulator.run(spec, presented(spec, stimulus), noise=noise, seed=seed)
 
-    def keep(condition: Condition, recording: Recording) -> None:
-        if recordings is not None:
-            recordings.mkdir(parents=True, exist_ok=True)
-            save_recording(recording, recordings / f"{condition.key}.h5")
+    return Simulation(plan, run, keep=_recording_file if keep_recordings else None)
 
-    return Simulation(plan, run, keep=None if recordings is None else keep)
+
+def _recording_file(condition: Condition, recording: Recording) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recording.h5"
+        save_recording(recording, path)
+        return {f"recordings/{condition.key}.h5": path.read_bytes()}

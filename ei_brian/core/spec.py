@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ei_brian.core.plain_numbers import takes_numbers
+from ei_brian.core.plain_text import one_line
 from ei_brian.core.population import Population, check_name
 from ei_brian.core.projection import Projection
 from ei_brian.core.proof import Proof
@@ -88,6 +89,10 @@ class NetworkSpec:
             json.dumps(self.provenance)
         except (TypeError, ValueError) as error:
             raise SpecError(f"network {self.name}.provenance: {error}; give mappings of plain JSON values.") from error
+        for number, line in enumerate(self.provenance):
+            if not isinstance(line, Mapping) or not isinstance(line.get("action"), str):
+                where = f"network {self.name}.provenance[{number}]"
+                raise SpecError(f"{where}: {one_line(line, 80)}; give a mapping with a text 'action'.")
 
     def __getitem__(self, name: str) -> Population:
         """Return the population of that name."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.plain_text import one_line, printable
 from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
@@ -48,8 +49,11 @@ def script(spec: NetworkSpec, path: str | Path, stimulus: Stimulus | None = None
         For graded input, and for plastic synapses with delays, which plain Synapses cannot express.
     """
     file = Path(path)
-    if file.suffix != ".py":
-        raise DataError(f"script: {file.name}; give a name that ends in .py.")
+    if not re.fullmatch(r"[^\x00-\x1f\x7f\"'\\\\{}\ud800-\udfff]+\.py", file.name):
+        raise DataError(
+            f"script: {one_line(file.name)}; give a name that ends in .py, without quotes, backslashes, braces and control "
+            "characters: it stands in the script."
+        )
     _check_names(spec)
     numbers = _example(spec, stimulus)
     places = places_of(spec.schedule)
@@ -88,8 +92,8 @@ def _title(spec: NetworkSpec, file: Path) -> str:
             details = ", ".join(
                 f"{key} {value}" for key, value in entry.items() if key != "action" and isinstance(value, (str, int, float))
             )
-            text = f"{entry.get('action', 'step')}{f' ({details})' if details else ''}".replace('"""', "'''").replace("\\", "/")
-            lines += textwrap.wrap(text, 110, initial_indent="- ", subsequent_indent="  ")
+            text = f"{entry.get('action', 'step')}{f' ({details})' if details else ''}".replace('"', "'").replace("\\", "/")
+            lines += textwrap.wrap(printable(text), 110, initial_indent="- ", subsequent_indent="  ")
     return "\n".join([*lines, '"""'])
 
 

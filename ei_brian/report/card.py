@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ei_brian.core.plain_text import one_line
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.report.facts import network_facts
+from ei_brian.report.markdown import inert
 
 __all__ = ["model_card"]
+
+FENCE = "```"
 
 
 def model_card(spec: NetworkSpec, command: str, seeds: str = "") -> str:
@@ -74,10 +78,10 @@ def _projection_row(projection: Mapping[str, Any]) -> str:
 def _history(provenance: list[Mapping[str, Any]]) -> list[str]:
     lines = ["## Provenance", ""]
     for number, line in enumerate(provenance, 1):
-        lines.append(f"{number}. {line['action']}")
+        lines.append(f"{number}. {inert(one_line(line['action']))}")
         settings = line.get("configuration")
         if isinstance(settings, Mapping):
-            lines += ["", "   ```", *(f"   {text}" for text in _settings(settings)), "   ```"]
+            lines += ["", "   ```", *(f"   {one_line(text).replace(FENCE, FENCE[0])}" for text in _settings(settings)), "   ```"]
     return lines
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ei_brian.core.plain_text import printable
 from ei_brian.report.style import INKS, Draw, png
 
 __all__ = ["Picture", "Report", "Section", "Table", "picture"]
+
+
+def file_name(name: str) -> str:
+    """Return a name that stays in its folder: letters, digits, ``_ - .``; a hash tells apart those that held more."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip(".")[:80]
+    return plain if plain == name else f"{plain}_{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,9 @@ class Picture:
     caption: str
     light: bytes
     dark: bytes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", file_name(self.name))
 
 
 def picture(name: str, title: str, caption: str, draw: Draw, height_in: float = 3.2) -> Picture:
@@ -39,12 +51,15 @@ class Table:
     rows: tuple[tuple[object, ...], ...]
     shown: bool = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", file_name(self.name))
+
     def csv(self) -> str:
         """Return the table as CSV, numbers in full precision."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
+        writer.writerow(printable(column) for column in self.columns)
+        writer.writerows([printable(one) if isinstance(one, str) else one for one in row] for row in self.rows)
         return buffer.getvalue()
 
 

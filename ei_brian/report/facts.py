@@ -13,15 +13,39 @@ from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
 
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "test_accuracy": (int, float), "test_trials": int, "hidden_rate_hz": (int, float), "epochs": int, "rates_hz": Mapping,
+}  # fmt: skip
+LARGEST = 10**15
+
 __all__ = ["figures_of", "network_facts", "population_facts", "projection_facts"]
 
 
 def figures_of(spec: NetworkSpec) -> Mapping[str, Any]:
-    """Return the latest figures (accuracy, rates) that the provenance holds, or nothing."""
+    """Return the latest figures (accuracy, rates) that the provenance holds, or nothing; what is no number is left out.
+
+    The file may be a stranger's: an accuracy stands beside its number of trials, or not at all.
+    """
     for line in reversed(spec.provenance):
         if isinstance(line.get("figures"), Mapping):
-            return line["figures"]
+            found = {name: _figure(value) for name, value in line["figures"].items()}
+            figures = {name: value for name, value in found.items() if value is not None}
+            for name, kind in KINDS.items():
+                if name in figures and not isinstance(figures[name], kind):
+                    del figures[name]
+            if not {"test_accuracy", "test_trials"} <= figures.keys():
+                figures.pop("test_accuracy", None)
+            return figures
     return {}
+
+
+def _figure(value: Any) -> Any:
+    """Return a number, or a mapping of numbers; None for what is neither."""
+    if isinstance(value, Mapping):
+        parts = {name: _figure(part) for name, part in value.items()}
+        return {name: part for name, part in parts.items() if isinstance(part, (int, float))}
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
+    return value if usable else None
 
 
 def population_facts(spec: NetworkSpec, population: Population) -> dict[str, Any]:

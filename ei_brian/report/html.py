@@ -7,6 +7,7 @@ import html
 import re
 from importlib import resources
 
+from ei_brian.core.plain_text import printable
 from ei_brian.report.document import Picture, Report, Section, Table
 
 __all__ = ["to_html"]
@@ -39,7 +40,7 @@ def to_html(report: Report) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(str(text))
+    return html.escape(printable(text))
 
 
 def _paragraph(text: str) -> str:

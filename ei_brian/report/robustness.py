@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ei_brian.core.noise.kinds import NOISE_KINDS
+from ei_brian.core.plain_text import one_line
 from ei_brian.errors import DataError
 from ei_brian.report.document import Picture, Report, Section, Table, picture
 from ei_brian.report.folder import write_report
@@ -21,6 +22,7 @@ from ei_brian.study.table import Row, read_table
 
 __all__ = ["curves_picture", "robustness_report", "sweep_report"]
 
+LONGEST_LABEL = 60
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 ALPHA = 0.05
 
@@ -92,9 +94,9 @@ def _section(kind: str, found: Sequence[Curve], differences: Sequence[Difference
 
 def curves_picture(kind: str, own: Sequence[Curve]) -> Picture:
     """Return the figure of the curves of one kind of noise, with n in its legend."""
-    measure = own[0].measure.replace("_", " ")
+    measure = one_line(own[0].measure.replace("_", " "), LONGEST_LABEL)
     caption = f"Mean and 95 % interval (Student's t) over {own[0].unit_name}s; where all seeds are one run there is none."
-    axis = f"{noise_name(kind)} ({noise_unit(kind)})" if kind in NOISE_KINDS else kind
+    axis = f"{noise_name(kind)} ({noise_unit(kind)})" if kind in NOISE_KINDS else one_line(kind, LONGEST_LABEL)
     name = f"{own[0].measure}_{kind}"
     return picture(name, f"{measure.capitalize()} against {noise_name(kind)}", caption, _draw(own, axis, measure), 3.6)
 
@@ -108,7 +110,7 @@ def _draw(own: Sequence[Curve], axis: str, measure: str) -> Draw:
             colour, marker = (ink.exc, *ink.types)[index % (1 + len(ink.types))], MARKERS[index % len(MARKERS)]
             mean, low, high = (np.array([getattr(one, name) for one in ranges]) for name in ("mean", "low", "high"))
             n = max(one.n for one in ranges)
-            label = f"{curve.variant} (n = {n} {curve.unit_name}{'' if n == 1 else 's'})"
+            label = f" {one_line(curve.variant, LONGEST_LABEL)} (n = {n} {curve.unit_name}{'' if n == 1 else 's'})"
             axes.plot(curve.levels, mean, marker=marker, color=colour, label=label, markersize=4)
             axes.fill_between(curve.levels, *_closed(mean, low, high), color=colour, alpha=0.2, linewidth=0)
         axes.set_xlabel(axis)

@@ -44,8 +44,14 @@ INKS = (LIGHT, DARK)
 Draw = Callable[[Figure, Ink], None]
 
 
+OF_THE_PROCESS = ("backend", "interactive", "toolbar", "timezone", "keymap", "figure.hooks", "figure.raise", "webagg")
+
+
 def _settings(ink: Ink) -> Any:
+    """Return every setting of matplotlib, so that nothing of the reader's own (usetex, dpi, a style sheet) reaches a figure."""
     return {
+        **{name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(OF_THE_PROCESS)},
+        "text.parse_math": False,  # a name with a dollar is a name
         "font.family": "DejaVu Sans", "pdf.fonttype": 42, "font.size": 10.0, "axes.titlesize": 10.5, "axes.titleweight": "bold",
         "axes.titlelocation": "left", "axes.labelsize": 10.0, "legend.fontsize": 9.0, "legend.frameon": False,
         "xtick.labelsize": 9.0, "ytick.labelsize": 9.0, "axes.spines.top": False, "axes.spines.right": False,

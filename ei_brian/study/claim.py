@@ -2,8 +2,9 @@
 
 A claim is a file made with ``O_EXCL``, which NFS does atomically. It names its holder, who touches it while it works. A claim is
 stale when its holder is a process of this machine that is gone, or when nobody touched it for two minutes by the clock of the
-file server. Taking over makes the next generation of the claim, again with ``O_EXCL``: of several who judge a claim stale, one
-wins.
+file server. A claim that names nobody (empty after a crash or on a full disk, or no text of ours) is stale after half a minute
+without a touch, which a holder who lives gives it. Taking over makes the next generation of the claim, again with ``O_EXCL``: of
+several who judge a claim stale, one wins.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Claim", "Claims"]
 
 STALE_SECONDS = 120.0
 TOUCH_SECONDS = 15.0
+NAMELESS_SECONDS = 2 * TOUCH_SECONDS
+LARGEST_CLAIM = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Claims:
         """Give a claim up, with every older generation of it."""
         mine = self.held.pop(key)
         for generation in range(mine.generation + 1):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 self._path(Claim(key, generation)).unlink()
 
     @contextmanager
@@ -110,14 +114,15 @@ class Claims:
 
     def _stale(self, path: Path) -> bool:
         try:
-            holder = json.loads(path.read_text())
-            age = self._server_now() - path.stat().st_mtime
-        except FileNotFoundError:
+            age = self._server_now() - path.lstat().st_mtime
+        except OSError:
             return False  # just released: the next round sees it
-        except (ValueError, OSError):
-            return False
-        if isinstance(holder, dict) and holder.get("machine") == self.me["machine"]:
-            return _start_of(holder.get("pid")) != holder.get("started")
+        holder = _holder(path)
+        if holder is None:
+            return age > min(NAMELESS_SECONDS, self.stale_seconds)
+        if holder.get("machine") == self.me["machine"]:
+            started = _start_of(holder.get("pid"))
+            return started is None or started != holder.get("started")
         return age > self.stale_seconds
 
     def _server_now(self) -> float:
@@ -127,6 +132,17 @@ class Claims:
         now = probe.stat().st_mtime
         probe.unlink()
         return now
+
+
+def _holder(path: Path) -> dict[str, Any] | None:
+    """Return whom a claim names; None where it names nobody."""
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST_CLAIM:
+            return None
+        holder = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return holder if isinstance(holder, dict) and isinstance(holder.get("machine"), str) else None
 
 
 def _create_exclusively(path: Path, text: str) -> bool:

@@ -15,11 +15,21 @@ import numpy as np
 
 from ei_brian.study.condition import Condition
 
-__all__ = ["Outcome", "Work", "attempt"]
+__all__ = ["Made", "Outcome", "Work", "attempt"]
 
-Work = Callable[[Condition], Mapping[str, Any]]
 MACHINE_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 LONGEST_TRACE = 4000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """What work made: columns of the table, and files (name in the results folder, content), which travel with the outcome."""
+
+    columns: Mapping[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+Work = Callable[[Condition], Mapping[str, Any] | Made]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,8 @@ class Outcome:
         Time it took.
     machine : bool
         The machine failed (a full disk), not the condition: nothing is recorded and the study stops.
+    files : mapping
+        Files of the condition, written to the results folder by who keeps it.
     """
 
     key: str
@@ -48,6 +60,7 @@ class Outcome:
     trace: str = ""
     seconds: float = 0.0
     machine: bool = False
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class _Caught:
@@ -70,11 +83,15 @@ def attempt(work: Work, condition: Condition) -> Outcome:
     """Run one condition and return what became of it; a failure is an outcome, not an exception."""
     started = perf_counter()
     result: dict[str, Any] = {}
+    files: Mapping[str, bytes] = {}
     with _Caught() as caught:
-        result = {str(name): _plain(value) for name, value in work(condition).items()}
+        made = work(condition)
+        files = dict(made.files) if isinstance(made, Made) else {}
+        columns = made.columns if isinstance(made, Made) else made
+        result = {str(name): _plain(value) for name, value in columns.items()}
     seconds = perf_counter() - started
     if caught.error is None:
-        return Outcome(condition.key, result, seconds=seconds)
+        return Outcome(condition.key, result, seconds=seconds, files=files)
     trace = "".join(traceback.format_exception(caught.error))[-LONGEST_TRACE:]
     line = " ".join(f"{type(caught.error).__name__}: {caught.error}".split())
     return Outcome(condition.key, {}, line, trace, seconds, _machine_is_full(caught.error))

@@ -17,13 +17,14 @@ from ei_brian.measure.energy import spikes_per_decision, synaptic_events_per_dec
 from ei_brian.measure.irregularity import cv
 from ei_brian.measure.rates import rate_summary
 from ei_brian.study.condition import Condition
+from ei_brian.study.outcome import Made
 from ei_brian.study.plan import Plan, noise_fields
 
 __all__ = ["Simulation", "standard_measures"]
 
 Run = Callable[[NetworkSpec, Stimulus, Noise | None, int | None], Recording]
 Measure = Callable[[NetworkSpec, Recording], Mapping[str, Any]]
-Keep = Callable[[Condition, Recording], None]
+Keep = Callable[[Condition, Recording], Mapping[str, bytes]]
 
 
 def standard_measures(spec: NetworkSpec, recording: Recording) -> dict[str, float | int]:
@@ -66,7 +67,7 @@ class Simulation:
     measure : callable
         ``measure(spec, recording)`` gives the columns of the table.
     keep : callable, optional
-        Called with condition and recording, to keep it.
+        Called with condition and recording; returns the files to keep of it, by their names in the results folder.
     """
 
     plan: Plan
@@ -74,12 +75,11 @@ class Simulation:
     measure: Measure = standard_measures
     keep: Keep | None = None
 
-    def __call__(self, condition: Condition) -> Mapping[str, Any]:
+    def __call__(self, condition: Condition) -> Made:
         """Return the measures of one condition."""
         fields, seed = noise_fields(condition)
         spec = self.plan.spec_of(condition)
         noise = Noise(**fields) if fields else None
         recording = self.run(spec, self.plan.stimulus, noise, seed)
-        if self.keep is not None:
-            self.keep(condition, recording)
-        return self.measure(spec, recording)
+        files = {} if self.keep is None else self.keep(condition, recording)
+        return Made(self.measure(spec, recording), files)

@@ -3,7 +3,8 @@
 ::
 
     results/
-      conditions/ab/ab12….json    one finished condition each
+      conditions/ab/ab12….json    one finished condition each, with a checksum
+      recordings/ab12….h5         its spikes, where they are kept
       claims/                     who works on what, now
       table.csv, table.sqlite     made from them, in the order of the plan
 
@@ -13,23 +14,24 @@ shares the folder.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ei_brian.errors import StorageError
+from ei_brian.errors import ConfigError, StorageError
 from ei_brian.study.condition import Condition, canonical
 from ei_brian.study.outcome import Outcome
 
 __all__ = ["Record", "Store", "write_whole"]
 
-FORMAT = 1
+FORMAT = 2
 LEFTOVER_SECONDS = 3600.0
 LARGEST_RECORD = 16 * 2**20
 
@@ -85,10 +87,12 @@ class Store:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data["format"] != FORMAT or data["key"] != key:
                 raise ValueError(f"format {data['format']!r}, key {data['key']!r}")
+            if data.pop("sha256") != _checksum(data):
+                raise ValueError("its checksum says that it was changed after it was written")
             return Record(dict(data["result"]), str(data["error"]), float(data["seconds"]))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError, OSError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError, ConfigError) as error:
             raise StorageError(
                 f"{path}: cannot be used ({error}). Delete it and start again: it is then computed anew."
             ) from error
@@ -114,7 +118,21 @@ class Store:
         before = self.read(condition.key)
         if before is not None and not before.error:
             return
-        write_whole(path, (canonical(data) + "\n").encode(), replace=before is not None)
+        write_whole(path, (canonical({**data, "sha256": _checksum(data)}) + "\n").encode(), replace=before is not None)
+
+    def write_files(self, outcome: Outcome) -> None:
+        """Keep the files of a condition; see `write`.
+
+        Raises
+        ------
+        StorageError
+            If the disk is full or the folder cannot be written, or for a name outside the folder.
+        """
+        for name, content in outcome.files.items():
+            path = (self.folder / name).resolve()
+            if not path.is_relative_to(self.folder.resolve()):
+                raise StorageError(f"{name[:80]!r}: is not within the results folder {self.folder}.")
+            write_whole(path, content)
 
     def known(self, keys: Iterable[str]) -> Iterator[tuple[str, Record]]:
         """Yield what is known of those conditions that have an outcome."""
@@ -129,6 +147,10 @@ class Store:
             with suppress(OSError):
                 if time.time() - part.stat().st_mtime > LEFTOVER_SECONDS:
                     part.unlink()
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(data).encode()).hexdigest()
 
 
 def write_whole(path: Path, data: bytes, replace: bool = True) -> None:

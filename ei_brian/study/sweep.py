@@ -168,6 +168,7 @@ class _Run:
                 f"condition {condition.variant}, {condition.noise} {condition.level:g}, seed {condition.seed}: {outcome.error}. "
                 "Make room on the disk and start again: everything finished is kept."
             )
+        self.store.write_files(outcome)
         self.store.write(condition, outcome)
         self.claims.release(outcome.key)
         self.running.discard(outcome.key)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
+from ei_brian.core.plain_text import one_line
 from ei_brian.errors import DataError, StorageError
 from ei_brian.study.condition import Condition
 from ei_brian.study.store import Store, write_whole
@@ -63,7 +64,7 @@ def read_table(path: Path) -> list[Row]:
     path = path / "table.csv" if path.is_dir() else path
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = [{name: _read(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
+            rows = [{one_line(name): _read(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, csv.Error, AttributeError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Give the folder of `ei-brian sweep`, or its table.csv.") from error
     if rows and not set(LABELS) <= set(rows[0]):
@@ -86,7 +87,7 @@ def _read(name: str, text: str | None) -> Value:
     if not text:
         return "" if name in TEXTS else None
     if name in TEXTS:
-        return text
+        return one_line(text)
     try:
         return int(text)
     except ValueError:

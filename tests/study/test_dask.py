@@ -74,9 +74,6 @@ class TestJobs:
             def __init__(self, cluster: object) -> None:
                 told.append(cluster)
 
-            def register_plugin(self, plugin: object, name: str) -> None:
-                told.append(type(plugin).__name__)
-
         monkeypatch.setitem(sys.modules, "dask_jobqueue", types.SimpleNamespace(SLURMCluster=SLURMCluster))
         monkeypatch.setattr(distributed, "Client", Client)
         return told
@@ -112,3 +109,73 @@ def test_nothing_at_the_address_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(distributed, "Client", refuse)
     with pytest.raises(BackendError, match="dask scheduler"):
         connect("tcp://127.0.0.1:1", studies.cheap_work)
+
+
+class Cluster:
+    """A client whose workers answer as they are told, to see who gets work."""
+
+    def __init__(self, answers: dict[str, object]) -> None:
+        self.answers, self.sent = answers, list[list[str]]()
+
+    def nthreads(self) -> dict[str, int]:
+        return dict.fromkeys(self.answers, 1)
+
+    def run(self, function: object, *arguments: object, workers: list[str], on_error: str) -> dict[str, object]:
+        return {worker: self.answers[worker] for worker in workers}
+
+    def submit(self, function: object, *arguments: object, workers: list[str], **settings: object) -> object:
+        assert settings["allow_other_workers"] is False
+        self.sent.append(workers)
+        return Pending()
+
+
+class Pending:
+    """A future that never ends."""
+
+    def done(self) -> bool:
+        return False
+
+    def cancel(self) -> None:
+        return None
+
+
+def test_only_fit_workers_get_work_and_the_others_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Cluster({"a": "", "b": "sources 12 instead of 34", "c": BackendError("compiler: 'g++' was not found"), "d": ""})
+    scheduler = DaskScheduler(cluster, studies.cheap_work)
+    assert scheduler.places() == 4
+    scheduler.submit(studies.conditions()[0])
+    assert cluster.sent == [["a", "d"]]
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(" is left out: ")[0] for line in said] == ["sweep: worker b", "sweep: worker c"]
+    scheduler.places()
+    assert capsys.readouterr().err == "", "said once"
+    del cluster.answers["a"], cluster.answers["d"]
+    assert scheduler.wait(0.0) == []
+    assert (len(scheduler.running), len(scheduler.waiting)) == (0, 1), "its workers are gone: it waits for another"
+    cluster.answers["e"] = ""
+    scheduler.places()
+    scheduler.submit(scheduler.waiting.popleft())
+    assert cluster.sent[-1] == ["e"]
+
+
+def test_a_cluster_of_unfit_workers_is_an_error_and_not_a_wait() -> None:
+    scheduler = DaskScheduler(Cluster({"b": "sources 12 instead of 34"}), studies.cheap_work, patience_s=0.0)
+    scheduler.places()
+    with pytest.raises(BackendError, match=r"none of the 1 workers is fit\. b: sources 12 instead of 34"):
+        scheduler.wait(0.01)
+
+
+def test_a_worker_computes_only_what_it_was_found_fit_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ei_brian.study import dask_worker
+    from ei_brian.study.software import this_software
+
+    condition, here = studies.conditions()[0], this_software()
+    with pytest.raises(dask_worker.NotFit, match="new at its address"):
+        dask_worker.compute("token", here, condition)
+    assert dask_worker.receive("token", {**here, "sources": "other"}, studies.cheap_work).endswith("instead of other")
+    assert dask_worker.receive("token", here, studies.cheap_work) == ""
+    assert dask_worker.compute("token", here, condition).result["count"] == 3
+    monkeypatch.setattr(dask_worker, "this_software", lambda: {**here, "sources": "changed"})
+    with pytest.raises(dask_worker.NotFit, match="sources changed"):
+        dask_worker.compute("token", here, condition)
+    dask_worker.forget("token")

@@ -28,6 +28,7 @@ from network import network, stimulus
 from scipy import stats
 
 from ei_brian.config.sweep_run import BackendSettings, simulation_work
+from ei_brian.study.outcome import attempt
 from ei_brian.study.plan import NoiseLevels, Plan, Variant
 from ei_brian.study.pool import Pool
 from ei_brian.study.sweep import sweep
@@ -52,7 +53,7 @@ def plan() -> Plan:
 def one(index: int) -> None:
     """Compute one condition in this process and print its accuracy."""
     made = plan()
-    print(json.dumps(simulation_work(made, BACKEND)(made.conditions()[index])["accuracy"]))
+    print(json.dumps(attempt(simulation_work(made, BACKEND), made.conditions()[index]).result["accuracy"]))
 
 
 def fresh(index: int) -> tuple[float, float, float]:

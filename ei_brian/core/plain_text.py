@@ -1,0 +1,25 @@
+"""Text from files of others, made harmless to terminals and readers."""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["one_line", "printable"]
+
+HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format (also right-to-left), surrogate, private, line and paragraph ends
+
+
+def printable(text: object) -> str:
+    r"""Return a text whose control and formatting characters are written out (``\x1b``, ``\u202e``); lines and tabs stay."""
+    plain = str(text)
+    if plain.isascii() and plain.replace("\n", "").replace("\t", "").isprintable():
+        return plain
+    return "".join(
+        one if one in "\n\t" or unicodedata.category(one) not in HIDDEN else ascii(one)[1:-1] for one in plain
+    )
+
+
+def one_line(text: object, longest: int = 2000) -> str:
+    r"""Return the same as one line, cut where it is longer than that."""
+    line = printable(text).replace("\n", "\\n").replace("\t", " ")
+    return line if len(line) <= longest else line[: longest - 1] + "…"
