@@ -11,7 +11,7 @@ from typing import Any
 
 from ei_brian.config.data_settings import DataSettings
 from ei_brian.config.toml_file import read_toml
-from ei_brian.config.transform_step import presented, read_step, transformed
+from ei_brian.config.transform_step import ON_CALIBRATION_SET, presented, read_step, transformed
 from ei_brian.core.noise import Noise
 from ei_brian.core.plain_numbers import declared_unit, plain_number, takes_numbers
 from ei_brian.core.recording import Recording
@@ -155,11 +155,20 @@ class SweepRun:
             versions=self.backend.versions(),
         )
 
+    def _sets_hash(self, steps: tuple[dict[str, Any], ...]) -> list[str]:
+        """Return the hashes of the trials that the steps use: a file may hold others under the same name."""
+        if not any(step.get("name") in ON_CALIBRATION_SET for step in steps):
+            return []
+        return [part.sha256 for part in self.data.load(calibration=True)]
+
     def _network(self, model: Path, steps: tuple[dict[str, Any], ...], made: Path) -> NetworkSpec:
         spec = load_spec(model)
         if not steps:
             return spec
-        told = {"spec": spec.sha256, "steps": list(steps), "data": asdict(self.data), "versions": self.backend.versions()}
+        told = {
+            "spec": spec.lineage_sha256, "name": spec.name, "steps": list(steps), "data": asdict(self.data),
+            "sets": self._sets_hash(steps), "versions": self.backend.versions(),
+        }  # fmt: skip
         path = made / f"{hashlib.sha256(canonical(told).encode()).hexdigest()}.h5"
         if path.exists():
             return load_spec(path)

@@ -15,7 +15,7 @@ from ei_brian.core.transform.calibration_settings import CalibrationSettings
 from ei_brian.core.transform.trained import AFTER_CURRENTS
 from ei_brian.errors import ConfigError, unknown_name
 
-__all__ = ["TRANSFORMS", "presented", "read_step", "transformed"]
+__all__ = ["ON_CALIBRATION_SET", "TRANSFORMS", "presented", "read_step", "transformed"]
 
 TRANSFORMS = {  # name in the file: where the function is
     "diversify": "ei_brian.core.transform.diversify",

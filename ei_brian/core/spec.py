@@ -155,6 +155,16 @@ class NetworkSpec:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
+    @property
+    def lineage_sha256(self) -> str:
+        """Hash of the network and of what was done to it.
+
+        Transforms read the provenance (which network was trained, which trials were used, how much the grid was refined), so
+        what they make is kept under this hash, never under ``sha256``, which is that of the spikes.
+        """
+        history = json.dumps([self.sha256, *self.provenance], sort_keys=True, default=dict)
+        return hashlib.sha256(history.encode(errors="surrogatepass")).hexdigest()
+
 
 def _check_unique(names: Sequence[str], what: str) -> None:
     for name in names:

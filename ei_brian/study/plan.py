@@ -115,7 +115,7 @@ class Plan:
         return [
             self._condition(variant.name, number, spec_hash, stimulus, noise, level, seed)
             for variant in self.variants
-            for number, spec_hash in enumerate([spec.sha256 for spec in variant.replicates])
+            for number, spec_hash in enumerate([spec.lineage_sha256 for spec in variant.replicates])
             for noise in noises
             for level in noise.levels
             for seed in self.seeds
@@ -126,7 +126,7 @@ class Plan:
     ) -> Condition:
         fields = noise.fields(float(level))
         identity = {
-            "spec": spec_hash,
+            "spec": spec_hash,  # of its lineage: how much a stimulus is refined for it stands there
             "stimulus": stimulus_hash,
             "noise": {name: float(value) for name, value in fields.items()},
             "seed": seed if fields else None,  # without noise nothing is random

@@ -39,7 +39,7 @@ class CalibrationState:
         self, path: str | PathLike[str] | None, start: NetworkSpec, stimulus: Stimulus, settings: tuple[Any, ...]
     ) -> None:
         self.path = None if path is None else Path(path)
-        text = json.dumps([start.sha256, stimulus.sha256, *settings]) if path is not None else ""
+        text = json.dumps([start.lineage_sha256, stimulus.sha256, *settings]) if path is not None else ""
         self.key = hashlib.sha256(text.encode()).hexdigest()
 
     def save(self, iteration: int, now: NetworkSpec, best: NetworkSpec, history: list[dict[str, Any]]) -> None:
