@@ -24,7 +24,8 @@ INNER = set(
     core/neuron_model.py:NeuronModel.substeps core/neuron_model.py:NeuronModel.update_at
     core/neuron_model.py:NeuronModel.update_parts core/neuron_model.py:substeps core/noise/cell_noise.py core/noise/draw.py
     core/noise/dynamic.py core/noise/input_noise.py core/noise/kinds.py core/noise/philox.py core/noise/release.py
-    core/noise/weight_noise.py core/numpy_engine.py core/plain_numbers.py core/plain_text.py core/program.py core/quantity.py:Coefficient
+    core/noise/weight_noise.py core/numpy_engine.py core/plain_numbers.py core/plain_text.py
+    core/program.py core/quantity.py:Coefficient
     core/quantity.py:Quantity
     core/recording.py core/reference.py:delay_tables core/transform/calibration_state.py core/transform/output_scale.py
     core/transform/targets.py core/transform/turning.py core/transform/closed_loop.py core/transform/curves.py
