@@ -21,15 +21,15 @@ MACHINE_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 LONGEST_TRACE = 4000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Made:
-    """What work made: columns of the table, and files (name in the results folder, content), which travel with the outcome."""
+class Made(dict[str, Any]):
+    """Columns of the table that come with files (name in the results folder, content), which travel with the outcome."""
 
-    columns: Mapping[str, Any]
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    def __init__(self, columns: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        super().__init__(columns)
+        self.files = dict(files)
 
 
-Work = Callable[[Condition], Mapping[str, Any] | Made]
+Work = Callable[[Condition], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,8 @@ def attempt(work: Work, condition: Condition) -> Outcome:
     files: Mapping[str, bytes] = {}
     with _Caught() as caught:
         made = work(condition)
-        files = dict(made.files) if isinstance(made, Made) else {}
-        columns = made.columns if isinstance(made, Made) else made
-        result = {str(name): _plain(value) for name, value in columns.items()}
+        files = made.files if isinstance(made, Made) else {}
+        result = {str(name): _plain(value) for name, value in made.items()}
     seconds = perf_counter() - started
     if caught.error is None:
         return Outcome(condition.key, result, seconds=seconds, files=files)
