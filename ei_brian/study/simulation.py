@@ -24,7 +24,7 @@ __all__ = ["Simulation", "standard_measures"]
 
 Run = Callable[[NetworkSpec, Stimulus, Noise | None, int | None], Recording]
 Measure = Callable[[NetworkSpec, Recording], Mapping[str, Any]]
-Keep = Callable[[Condition, Recording], Mapping[str, bytes]]
+Keep = Callable[[Condition, Recording], Mapping[str, bytes] | None]
 
 
 def standard_measures(spec: NetworkSpec, recording: Recording) -> dict[str, float | int]:
@@ -67,7 +67,7 @@ class Simulation:
     measure : callable
         ``measure(spec, recording)`` gives the columns of the table.
     keep : callable, optional
-        Called with condition and recording; returns the files to keep of it, by their names in the results folder.
+        Called with condition and recording; returns files of it, by their names in the results folder, or nothing.
     """
 
     plan: Plan
@@ -82,4 +82,4 @@ class Simulation:
         noise = Noise(**fields) if fields else None
         recording = self.run(spec, self.plan.stimulus, noise, seed)
         files = {} if self.keep is None else self.keep(condition, recording)
-        return Made(self.measure(spec, recording), files)
+        return Made(self.measure(spec, recording), files or {})
