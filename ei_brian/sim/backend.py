@@ -32,7 +32,7 @@ from ei_brian.sim.propagation.expressible import check_expressible
 from ei_brian.sim.runtime import run_part
 from ei_brian.sim.standalone.case import Case, Use
 from ei_brian.sim.standalone.compiled_run import request_of, run_compiled
-from ei_brian.sim.standalone.program import batch_size, gpu_batch_size, program_key
+from ei_brian.sim.standalone.program import batch_size, check_batch, gpu_batch_size, program_key
 from ei_brian.sim.standalone.project import spec_connectivity
 from ei_brian.sim.structure import structure_of
 
@@ -101,7 +101,7 @@ class Backend:
             raise BackendError(unknown_name("Backend.summation", summation, SUMMATIONS))
         self.summation = summation
         self.threads = _whole(threads, "Backend.threads")
-        self.batch = None if batch is None else _whole(batch, "Backend.batch")
+        self.batch = None if batch is None else _whole(batch, "Backend.batch", 2**63)
 
     @takes_numbers()
     def run(
@@ -211,6 +211,8 @@ class Backend:
         gpu = self.name == "cuda_standalone"
         layout = self._layout
         batch = gpu_batch_size(spec, layout) if gpu else batch_size(spec, layout, self.dtype.itemsize)
+        if self.batch is not None:
+            check_batch(spec, self.batch, self.dtype.itemsize)
         return Use(
             self.dtype, layout, self.batch or batch, 1 if gpu else self.threads, self.record, traces, self.progress, self.name,
             self.summation == "ordered",

@@ -172,6 +172,8 @@ def _synapses(
             built.network.add(present)
         built.network.add(sources[name])
     for projection, shape in zip(spec.projections, structure.projections, strict=True):
+        if not projection.n_synapses:
+            continue
         size = "value" if stimulus.values is not None and projection.source in _starts(spec) else shape.release
         unit = {state.name: state.unit for state in spec[projection.target].declared_states()}[projection.port]
         place = slots.of("propagate", projection.name)

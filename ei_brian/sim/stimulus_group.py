@@ -41,4 +41,4 @@ def graded_input(
         trial, unit, size_of = source.events(round(float(np.asarray(t)) / float(dt)))
         values[trial * size + unit] = size_of
 
-    return group, NetworkOperation(present, dt=dt, when="start", order=0, name=f"{name}_values")
+    return group, NetworkOperation(present, dt=dt, when="start", order=-1, name=f"{name}_values")  # before the threshold

@@ -25,6 +25,7 @@ from ei_brian.toolchain.cache_root import cache_root
 from ei_brian.toolchain.folder_manifest import folder_bytes, folder_is_whole, seal_folder, sync_folder
 from ei_brian.toolchain.key_lock import KeyLock
 from ei_brian.toolchain.process_identity import ProcessIdentity
+from ei_brian.toolchain.safe_folder import check_parents, make_own_folder
 
 __all__ = ["BuildCache", "CacheEntry", "CacheInfo"]
 
@@ -149,14 +150,14 @@ class BuildCache:
                 if not lock.shared(max(0.0, end - monotonic())):
                     _alone(lock, key)
                     return None
-                if folder_is_whole(place):
+                if folder_is_whole(place) and _is_own(place):
                     lock.touch()
                     return place
                 patience = BROKEN_PATIENCE_S if os.path.lexists(place) else self.patience_s
                 if not lock.exclusive(min(patience, max(0.0, end - monotonic()))):
                     _alone(lock, key)
                     return None
-                if not folder_is_whole(place) and not self._build(place, make):
+                if not (folder_is_whole(place) and _is_own(place)) and not self._build(place, make):
                     return None
                 self._shrink(key)
         except OSError as error:
@@ -234,6 +235,14 @@ class BuildCache:
                 total -= size
 
 
+def _is_own(place: Path) -> bool:
+    """Tell whether nobody else can change an entry; such a one is built anew."""
+    return all(
+        os.lstat(path).st_uid == os.geteuid() and not os.lstat(path).st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        for path in (place, *(Path(parent, name) for parent, folders, files in os.walk(place) for name in folders + files))
+    )
+
+
 def _alone(lock: KeyLock, key: str) -> None:
     print(f"ei_brian: another process holds build {key[:12]} and does not go on; building without the cache.", file=sys.stderr)
     lock.release()
@@ -243,6 +252,7 @@ def _private(make: Callable[[Path], None]) -> Path:
     """Build in a folder of this process alone."""
     try:
         folder = Path(tempfile.mkdtemp(prefix="ei_brian_build_"))
+        check_parents(folder)
     except OSError as error:
         raise BackendError(f"build: no folder for it ({error}). Free some space, or set TMPDIR.") from error
     try:
@@ -260,20 +270,9 @@ def _make_folders(root: Path) -> bool:
     """Make the folders of a cache; return False where that cannot be, and refuse one that others can change."""
     try:
         for folder in (root, root / "entries", root / "locks", root / "aside"):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _check_owner(folder)
+            make_own_folder(folder)
+        check_parents(root)
     except OSError as error:
         print(f"ei_brian: no build cache in {root} ({error}); building without it.", file=sys.stderr)
         return False
     return os.access(root, os.W_OK | os.X_OK)
-
-
-def _check_owner(folder: Path) -> None:
-    status = os.stat(folder)
-    if status.st_uid != os.geteuid():
-        raise BackendError(
-            f"build cache {folder}: belongs to user {status.st_uid} (real place {folder.resolve()}), not to you. Programs from "
-            "there would run as you: remove it, or set EI_BRIAN_CACHE to a folder of yours."
-        )
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise BackendError(f"build cache {folder}: others can write into it. Run chmod go-w on it, then try again.")

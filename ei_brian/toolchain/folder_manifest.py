@@ -108,5 +108,12 @@ def _manifest(folder: Path) -> dict[str, list[object]] | None:
     text, digest = data[:-64], data[-64:]
     if hashlib.sha256(text).hexdigest().encode() != digest:
         return None
-    files: dict[str, list[object]] = json.loads(text)
-    return files
+    try:
+        files = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return files if isinstance(files, dict) and all(_is_entry(entry) for entry in files.values()) else None
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, list) and [type(part) for part in entry] == [int, str]

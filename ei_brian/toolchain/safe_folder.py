@@ -14,15 +14,12 @@ __all__ = ["check_parents", "make_own_folder", "refuses_programs", "takes_locks"
 
 
 def who_else_can_change(folder: Path) -> str:
-    """Return in words why others can put their own files into a folder, itself or one above it; empty where none can.
+    """Return in words why others can put their own into a folder or one above it; empty where none can.
 
-    Above it a folder that all may write to will do where each may take away only what is his own (``/tmp``).
+    A folder that all may write to will do where each may take away only what is his own (``/tmp``).
     """
     real = folder.resolve()
-    words = _open_to_others(real, sticky_will_do=False)
-    for parent in real.parents if not words else ():
-        words = words or _open_to_others(parent, sticky_will_do=True)
-    return words
+    return next(filter(None, map(_open_to_others, (real, *real.parents))), "")
 
 
 def check_parents(folder: Path) -> None:
@@ -33,10 +30,9 @@ def check_parents(folder: Path) -> None:
     BackendError
         With that folder.
     """
-    for parent in folder.resolve().parents:
-        words = _open_to_others(parent, sticky_will_do=True)
-        if words:
-            raise BackendError(f"cache {folder}: {words}. Run chmod go-w on it, or set EI_BRIAN_CACHE to a folder elsewhere.")
+    words = who_else_can_change(folder.resolve().parent)
+    if words:
+        raise BackendError(f"cache {folder}: {words}. Run chmod go-w on it, or set EI_BRIAN_CACHE to a folder elsewhere.")
 
 
 def make_own_folder(folder: Path) -> None:
@@ -75,11 +71,11 @@ def takes_locks(folder: Path) -> bool:
     return True
 
 
-def _open_to_others(folder: Path, *, sticky_will_do: bool) -> str:
+def _open_to_others(folder: Path) -> str:
     status = os.stat(folder)
     if status.st_uid not in (0, os.geteuid()):
         return f"{folder} belongs to user {status.st_uid}"
-    sticky = sticky_will_do and status.st_mode & stat.S_ISVTX
+    sticky = status.st_mode & stat.S_ISVTX
     if status.st_mode & stat.S_IWOTH and not sticky:
         return f"everybody can write into {folder}"
     if status.st_mode & stat.S_IWGRP and not sticky and not _is_private_group(status.st_gid):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import os
 import subprocess
 from pathlib import Path
 
 from ei_brian.errors import BackendError
 from ei_brian.learn.engine.equations import equations_header
 from ei_brian.toolchain.build_cache import BuildCache
-from ei_brian.toolchain.compiler import check_compiler, processor
+from ei_brian.toolchain.compiler import check_compiler, compiler_command, processor
 
 __all__ = ["FLAGS", "UNITS", "load_library"]
 
@@ -46,7 +45,7 @@ def _sources() -> dict[str, bytes]:
 
 def _key() -> str:
     digest = hashlib.sha256(b"engine\0")
-    for text in (check_compiler(), processor(), *os.environ.get("CXX", "").split()[1:], *FLAGS, repr(UNITS)):
+    for text in (check_compiler(), processor(), *compiler_command(), *FLAGS, repr(UNITS)):
         digest.update(text.encode() + b"\0")
     for name, source in sorted(_sources().items()):
         digest.update(name.encode() + b"\0" + source + b"\0")
@@ -56,7 +55,7 @@ def _key() -> str:
 def _build(folder: Path) -> None:
     for name, text in _sources().items():
         (folder / name).write_bytes(text)
-    compiler = os.environ.get("CXX", "g++").split()
+    compiler = compiler_command()
     commands = [
         [*compiler, *FLAGS, f"-ffp-contract={fused}", "-c", f"{unit}.cpp", "-o", f"{unit}.o"] for unit, fused in UNITS.items()
     ]

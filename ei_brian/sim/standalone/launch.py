@@ -65,6 +65,11 @@ def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[st
                 share.folder.mkdir()
                 running.append(_start(program, data, share))
         failed = _follow(running, report)
+    except PermissionError as error:
+        raise BackendError(
+            f"program {program}: {error}. The system does not let programs of this folder run (a file system that is mounted "
+            "noexec, or a security policy): set EI_BRIAN_CACHE to a folder that does."
+        ) from error
     except OSError as error:
         raise BackendError(f"program {program}: {error}; run 'ei-brian cache clear' and try again.") from error
     finally:

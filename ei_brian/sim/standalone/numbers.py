@@ -40,7 +40,8 @@ def numbers_of(
             arrays[f"{population.name}.keep"] = np.array([keep[population.name]], dtype=np.int32)
     for projection in spec.projections:
         if layout == "synapses":
-            arrays[f"{projection.name}.w"] = _synaptic(spec, projection, dtype)
+            if projection.n_synapses:
+                arrays[f"{projection.name}.w"] = _synaptic(spec, projection, dtype)
         else:
             arrays.update(_tables(spec, projection, dtype, noise))
     arrays.update(_events(stimulus, dtype))

@@ -91,7 +91,7 @@ def plan_of(
     layout : {"shared", "synapses"}
         Who propagates: rows of one table here, or Brian2's Synapses.
     synapse_counts : mapping of projection name to int
-        For plain Synapses: how many there are in one trial.
+        For plain Synapses: how many there are in one trial, of the projections that have any.
     score : (population, state) or None
         What is kept of each trial at its end.
     dialect : Dialect
@@ -109,7 +109,7 @@ def plan_of(
     source = SOURCE.format(
         header=dialect.header, run=dialect.run, real=_kind(structure, dtype, dialect), batch=batch,
         n_inputs=len(structure.inputs), setup=_setup(structure, shared, synapse_counts, score, dialect, in_order),
-        start="  run.start();" if shared else _start_of_synapses(structure, batch, dialect),
+        start="  run.start();" if shared else _start_of_synapses(structure, batch, dialect, synapse_counts),
         propagate="\n".join([*functions, *spikes.values()]), end="" if shared else _end_of_synapses(structure, dialect),
     )  # fmt: skip
     called = ("ei_start", *propagate.values(), *competitions.values(), "ei_end")
@@ -207,7 +207,7 @@ def _setup_synapses(counts: Mapping[str, int], dialect: Dialect) -> list[str]:
     return [f'  run.set_synapses("{name}", {dialect.weights(name)}, {count});' for name, count in counts.items()]
 
 
-def _start_of_synapses(structure: Structure, batch: int, dialect: Dialect) -> str:
+def _start_of_synapses(structure: Structure, batch: int, dialect: Dialect, counts: Mapping[str, int]) -> str:
     """Return what a step starts with where Brian2's Synapses propagate: no spike of the last trial, and the new input."""
     lines = ["  using namespace brian;"]
     if dialect is CUDA:
@@ -215,7 +215,7 @@ def _start_of_synapses(structure: Structure, batch: int, dialect: Dialect) -> st
         lists = {dialect.array(name, "_spikespace"): size * batch for name, size in spiking}
         lines += [f"  if (run.step == 0) for (int32_t* list : {at}) run.forget_spikes(list, {n});" for at, n in lists.items()]
     else:
-        queues = [f"{projection.name}_pre.queue[0]->queue" for projection in structure.projections]
+        queues = [f"{name}_pre.queue[0]->queue" for name in counts]
         lines += [f"  if (run.step == 0) for (auto& slot : {queue}) slot.clear();" for queue in queues]
     lines.append("  run.start();")
     starts = _input_starts(structure.inputs)

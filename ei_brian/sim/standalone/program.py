@@ -29,10 +29,11 @@ from ei_brian.sim.structure import structure_of
 from ei_brian.toolchain.build_cache import BuildCache
 from ei_brian.toolchain.compiler import check_compiler, compiler_command
 
-__all__ = ["batch_size", "compiled", "gpu_batch_size", "program_key", "request_for"]
+__all__ = ["batch_size", "check_batch", "compiled", "gpu_batch_size", "program_key", "request_for"]
 
 STATE_BYTES = 400_000  # of one state of all trials side by side: keeps a handful of states in the second-level cache
 MOST_SYNAPSES = 4_000_000
+MOST_CELLS = 2**31 - 1  # side by side: what an int32 numbers
 GPU_NEURONS = 1 << 22  # of all trials side by side: enough to keep a large GPU busy, a few hundred MB of states
 GPU_TRIALS = 1 << 14
 
@@ -49,6 +50,26 @@ def batch_size(spec: NetworkSpec, layout: str, itemsize: int) -> int:
         synapses = sum(projection.n_synapses for projection in spec.projections)
         most = max(1, min(most, MOST_SYNAPSES // max(synapses, 1), 4_000_000 // neurons_and_inputs))
     return min(256, 1 << (most.bit_length() - 1))
+
+
+def check_batch(spec: NetworkSpec, batch: int, itemsize: int) -> None:
+    """Refuse more trials side by side than a program can number or this machine can hold.
+
+    Raises
+    ------
+    BackendError
+        With what it would take.
+    """
+    cells = batch * max([population.size for population in spec.populations], default=1)
+    states = sum(population.size * len(population.declared_states()) for population in spec.cells)
+    n_bytes = batch * states * itemsize
+    room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if cells >= MOST_CELLS or n_bytes > room:
+        raise BackendError(
+            f"Backend.batch: {batch} trials side by side are {cells} cells of one population and {n_bytes / 2**30:.3g} GiB of "
+            f"states; programs number up to {MOST_CELLS}, and this machine has {room / 2**30:.3g} GiB. Results do not depend on "
+            "the batch: leave it out."
+        )
 
 
 def gpu_batch_size(spec: NetworkSpec, layout: str) -> int:

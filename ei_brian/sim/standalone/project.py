@@ -124,7 +124,7 @@ def build_project(folder: Path) -> None:
 
 def plan_for(request: Request, connectivity: Mapping[str, Projection]) -> Plan:
     """Return the plan of a request."""
-    counts = {name: projection.synapse_table()[0].size for name, projection in connectivity.items()}
+    counts = {name: projection.n_synapses for name, projection in connectivity.items() if projection.n_synapses}
     return plan_of(
         request.structure, request.dtype, request.batch, request.layout, counts, request.score, DIALECTS[request.target],
         request.in_order,
@@ -159,6 +159,8 @@ def network_of(
             groups[name] = _input_group(name, size * request.batch, dt, slots)
             network.add(groups[name])
         for shape in structure.projections:
+            if not connectivity[shape.name].n_synapses:
+                continue
             unit = structure.group(shape.target).states[shape.port]
             size_of = "value" if request.graded and shape.source in dict(structure.inputs) else shape.release
             place = slots.of("propagate", shape.name)
