@@ -35,9 +35,10 @@ INNER = set(
     core/proof.py interop/differences.py interop/layout.py interop/module_run.py interop/operations.py interop/prove.py
     interop/recorder.py interop/returned.py
     interop/graph.py interop/modules.py interop/nir_cells.py interop/script_parts.py interop/state_dict.py:graph_of
-    interop/trace.py learn/cell_steps.py learn/ensemble.py:EnsembleHistory learn/input_variation.py learn/network.py:Layer
+    interop/trace.py learn/ensemble.py:EnsembleHistory learn/input_variation.py learn/network.py:Layer
     learn/engine/engine.py learn/engine/trials.py learn/initial_rate.py:scale_to_rate learn/optimiser.py
-    learn/passes.py:BatchResult learn/passes.py:Evaluation learn/passes.py:EnginePasses.__init__
+    learn/passes.py:BatchResult learn/passes.py:passes_for learn/train.py:train_in_order learn/passes.py:Evaluation
+    learn/passes.py:EnginePasses.__init__
     learn/training_config.py:History measure/balance.py:Balance measure/decision.py:Proportion measure/rates.py:RateSummary
     report/cells.py report/comparison.py report/document.py report/figures/confusion.py report/figures/currents.py
     report/figures/distances.py report/figures/ladder.py report/figures/robustness.py report/figures/traces.py

@@ -105,6 +105,8 @@ class ChargingLatency:
     SpyTorch, tutorial 2 (github.com/fzenke/spytorch).
     """
 
+    each_alone: ClassVar[bool] = True
+
     tau_ms: float = 20.0
     threshold: float = 0.2
 

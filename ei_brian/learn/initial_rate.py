@@ -34,8 +34,9 @@ def set_initial_rate(net: EINetwork, events: torch.Tensor, rate_hz: float, toler
 
 @torch.no_grad()
 def scale_to_rate(
-    net: EINetwork, rate_now_hz: Callable[[], float], rate_hz: float, tolerance: float = 0.1, most: int = 40
-) -> float:
+    net: EINetwork, rate_now_hz: Callable[[], float], rate_hz: float, tolerance: float = 0.1, most: int = 40,
+    least_hz: float = 0.0,
+) -> float:  # fmt: skip
     """Scale the feed-forward weights by one factor, found by bisection, and return the rate that was reached in Hz.
 
     Recurrent weights stay as they were drawn, small: scaling them too makes the rate jump where the loop ignites.
@@ -52,6 +53,8 @@ def scale_to_rate(
         Relative deviation at which the search stops.
     most : int
         Largest number of forward passes.
+    least_hz : float
+        Absolute deviation that is always near enough: such as that of one spike in all of the input.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def scale_to_rate(
         for weights, origin in zip(net.forward_weights, start, strict=True):
             weights.copy_(origin * factor)
         reached = rate_now_hz()
-        if abs(reached - rate_hz) <= tolerance * rate_hz:
+        if abs(reached - rate_hz) <= max(tolerance * rate_hz, least_hz):
             return reached
         low, high = (factor, high) if reached < rate_hz else (low, factor)
     for weights, origin in zip(net.forward_weights, start, strict=True):

@@ -164,7 +164,9 @@ def _labels(trials: Trials) -> Index:
     return trials.labels
 
 
-def passes_for(net: EINetwork, config: TrainingConfig, engine: str | None = None, device: str = "cpu") -> Passes:
+def passes_for(
+    net: EINetwork, config: TrainingConfig, engine: str | None = None, device: str = "cpu", n_threads: int | None = None
+) -> Passes:
     """Return the passes by an engine: ``"compiled"``, ``"torch"``, or None for the first that works, saying so where it is torch.
 
     Raises
@@ -181,7 +183,7 @@ def passes_for(net: EINetwork, config: TrainingConfig, engine: str | None = None
     if engine == "torch" or device != "cpu":
         return TorchPasses(net, config, device)
     try:
-        return EnginePasses(net, config)
+        return EnginePasses(net, config, n_threads)
     except BackendError as error:
         if engine == "compiled":
             raise

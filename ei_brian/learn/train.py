@@ -27,7 +27,7 @@ from ei_brian.learn.optimiser import Optimiser
 from ei_brian.learn.passes import Passes, evaluate, passes_for
 from ei_brian.learn.training_config import History, TrainingConfig
 
-__all__ = ["History", "TrainingConfig", "load_checkpoint", "train"]
+__all__ = ["History", "TrainingConfig", "load_checkpoint", "train", "train_in_order"]
 
 INSTEAD = "give the file that a training keeps as its checkpoint, or delete it to train from the start."
 
@@ -80,9 +80,8 @@ def train(
     _check(net, train_set, config)
     trials, passes = Trials.of(train_set), passes_for(net, config, engine, device)
     run = _Run(net, config, trials.n_trials)
-    if not (checkpoint and run.resume(Path(checkpoint))) and config.initial_rate_hz > 0:
-        first = Trials.of(train_set.select(0, min(trials.n_trials, 256)))
-        scale_to_rate(net, lambda: evaluate(net, first, passes=passes).rate_hz, config.initial_rate_hz)
+    if not (checkpoint and run.resume(Path(checkpoint))):
+        _start_at_rate(net, train_set, config, passes)
     bar = tqdm(total=config.epochs, initial=run.epoch, desc="training", unit="epoch", disable=not progress)
     tested = None if validation is None else Trials.of(validation)
     with bar:
@@ -93,6 +92,32 @@ def train(
             if checkpoint:
                 run.save(Path(checkpoint))
     return run.history
+
+
+def train_in_order(
+    net: EINetwork, train_set: Stimulus, config: TrainingConfig, order_seed: int, *, validation: Stimulus | None = None,
+    engine: str | None = None,
+) -> History:  # fmt: skip
+    """Train a network in place by one thread, with an order of trials that neither its seed nor its noise decides.
+
+    What `train_ensemble` does for each network; order, noise and variation of the input draw from generators of their own.
+    """
+    _check(net, train_set, config)
+    trials, passes = Trials.of(train_set), passes_for(net, config, engine, n_threads=1)
+    run = _Run(net, config, trials.n_trials, tuple(order_seed + stream * 2**32 for stream in range(3)))
+    _start_at_rate(net, train_set, config, passes)
+    tested = None if validation is None else Trials.of(validation)
+    for _ in range(config.epochs):
+        run.one_epoch(trials, passes, None, tested)
+    return run.history
+
+
+def _start_at_rate(net: EINetwork, train_set: Stimulus, config: TrainingConfig, passes: Passes) -> None:
+    if config.initial_rate_hz > 0:
+        first = Trials.of(train_set.select(0, min(train_set.n_trials, 256)))
+        seconds = first.n_trials * first.n_steps * net.dt_ms * 1e-3
+        one_spike_hz = 1 / (seconds * sum(layer.size for layer in net.layers))
+        scale_to_rate(net, lambda: evaluate(net, first, passes=passes).rate_hz, config.initial_rate_hz, least_hz=one_spike_hz)
 
 
 @takes_numbers()
@@ -139,12 +164,14 @@ def _check(net: EINetwork, train_set: Stimulus, config: TrainingConfig) -> None:
 class _Run:
     """Network, optimiser and random numbers in the middle of a training."""
 
-    def __init__(self, net: EINetwork, config: TrainingConfig, n_trials: int) -> None:
+    def __init__(self, net: EINetwork, config: TrainingConfig, n_trials: int, seeds: tuple[int, ...] | None = None) -> None:
         self.net, self.config, self.history, self.epoch = net, config, History(), 0
         size = config.batch_size
         self.n_batches = max(1, n_trials // size) if config.drop_last else -(-n_trials // size)
-        self.generator = torch.Generator().manual_seed(net.seed + 1)
-        self.optimiser = Optimiser(net, config, self.n_batches, self.generator)
+        self.generator = torch.Generator().manual_seed(net.seed + 1 if seeds is None else seeds[0])
+        others = [self.generator] * 2 if seeds is None else [torch.Generator().manual_seed(seed) for seed in seeds[1:]]
+        self.variation = others[1]
+        self.optimiser = Optimiser(net, config, self.n_batches, others[0])
 
     def one_epoch(
         self, trials: Trials, passes: Passes, after_step: Callable[[EINetwork], None] | None, tested: Trials | None
@@ -167,7 +194,7 @@ class _Run:
         config = self.config
         if not config.varies_input:
             return trials, index
-        varied = trials.varied(index, config.input_deletion, config.input_jitter_ms / self.net.dt_ms, self.generator)
+        varied = trials.varied(index, config.input_deletion, config.input_jitter_ms / self.net.dt_ms, self.variation)
         return varied, np.arange(len(index))
 
     def _finish(self, means: npt.NDArray[np.float64], passes: Passes, tested: Trials | None) -> str:

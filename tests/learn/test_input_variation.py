@@ -11,7 +11,6 @@ import torch
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.data.datasets import load_dataset
 from ei_brian.errors import ConfigError, DataError
-from ei_brian.learn.ensemble import train_ensemble
 from ei_brian.learn.input_variation import vary_events
 from ei_brian.learn.network import EINetwork
 from ei_brian.learn.train import TrainingConfig, train
@@ -80,8 +79,5 @@ def test_where_it_cannot_be() -> None:
     currents = Stimulus.from_currents(np.ones((4, 5, 64), np.float32), 1.0, np.arange(4) % 2, 2)
     with pytest.raises(DataError, match=r"input_deletion.*spikes"):
         train(EINetwork(64, 8, 2, 10), currents, config=VARIED, progress=False)
-    spikes = load_dataset("digits", n_steps=30)[1].select(0, 64)
-    with pytest.raises(ConfigError, match=r"input_deletion.*train_ensemble"):
-        train_ensemble([EINetwork(64, 8, 2, 10, readout="mean v")], spikes, [VARIED], order_seed=0)
     with pytest.raises(ConfigError, match=r"training.input_deletion: 1.0"):
         TrainingConfig(input_deletion=1.0)

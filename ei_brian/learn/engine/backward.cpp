@@ -33,14 +33,6 @@ static void add_to_rows(R* rows, int width, const int32_t* ids, int64_t count, c
   }
 }
 
-template <class R> static int spiking(const R* seen, int width, int32_t* ids) {
-  int count = 0;
-  for (int j = 0; j < width; j += LANES<R>)
-    for (unsigned bits = above_threshold<R>(*(const Vector<R>*)(seen + j)); bits; bits &= bits - 1)
-      ids[count++] = j + __builtin_ctz(bits);
-  return count;
-}
-
 // What reaches a layer's spikes in one step of one trial, besides what its targets' gradients bring through products.
 template <class R> struct FromReadout {
   const R *columns, *of_g;
@@ -125,10 +117,10 @@ template <class R>
 void backward(const Engine<R>& e, const Batch& batch, int64_t start, const Block<R>& block, Scratch<R>& s, const R* of_scores,
               const R* of_counts, Gradients<R>& sums) {
   const int n_layers = int(e.layers.size()), T = batch.n_steps, m = block.m, ow = e.out_width;
-  s.v.resize(n_layers), s.g.resize(n_layers), s.z.resize(n_layers), s.ids.resize(n_layers);
+  s.v.resize(n_layers), s.g.resize(n_layers), s.z.resize(n_layers);
   for (int l = 0; l < n_layers; l++) {
     const size_t size = size_t(e.layers[l].width) * m;
-    s.v[l].zeros(size), s.g[l].zeros(size), s.z[l].need(size), s.ids[l].need(e.layers[l].width);
+    s.v[l].zeros(size), s.g[l].zeros(size), s.z[l].need(size);
   }
   R *of_out_v = s.out_v.zeros(size_t(ow) * m), *of_out_g = s.out_g.zeros(size_t(ow) * m);
   std::vector<char> live(n_layers, 0), out_live(m, 0);
@@ -168,8 +160,9 @@ void backward(const Engine<R>& e, const Batch& batch, int64_t start, const Block
         }
         if (!act) continue;
         const R* seen = block.v[l].get() + (size_t(t) * m + i) * layer.width;
-        int32_t* ids = s.ids[l].get();
-        int count = spiking(seen, layer.width, ids);
+        const int32_t* ends = block.fired_end[l].data() + size_t(t) * m + i;
+        const int32_t begin = t == 0 && i == 0 ? 0 : ends[-1], *ids = block.fired[l].data() + begin;
+        int count = *ends - begin;
         if (was_live && layer.shape.recurrent) add_to_rows(sums.loop[l].get(), layer.width, ids, count, of_g);
         FromReadout<R> out{e.out_columns.get(), of_out_g + size_t(i) * ow, e.n_out, layer.width};
         if (last && out_live[i]) add_to_rows(sums.out.get(), ow, ids, count, out.of_g);

@@ -49,6 +49,7 @@ template <class R> static void layout(Engine<R>& e) {
   e.side_by_side = largest == 0 ? 1 : largest <= 384 ? 8 : largest <= 1536 ? 16 : 32;
   const size_t fit = MOST_GRADIENT_BYTES / gradient_bytes(e);
   e.n_groups = fit < 1 ? 1 : fit < MOST_GROUPS ? int(fit) : MOST_GROUPS;
+  e.groups.resize(e.n_groups), e.there.resize(e.n_groups), e.back.resize(e.n_groups), e.own.resize(e.n_groups);
 }
 
 template <class R>
@@ -156,10 +157,9 @@ template <class R> static void run_forward(Engine<R>& e, const Batch& batch, int
   const Plan<R> plan(e, batch.n_trials);
   if (keep && e.kept.size() < size_t(plan.n_blocks)) e.kept.resize(plan.n_blocks);
   spread(plan.n_groups, n_threads, [&](int64_t group) {
-    Scratch<R> scratch;
-    Block<R> own;
+    Scratch<R>& scratch = e.there[group];
     for (int64_t b = plan.first_block(int(group)); b < plan.first_block(int(group) + 1); b++) {
-      Block<R>& block = keep ? e.kept[b] : own;
+      Block<R>& block = keep ? e.kept[b] : e.own[group];
       forward(e, batch, b * plan.m, plan.size(b, batch.n_trials), block, scratch, counts);
       scores_out(e, block, b * plan.m, scores);
     }
@@ -170,7 +170,6 @@ template <class R> static void run_forward(Engine<R>& e, const Batch& batch, int
 template <class R>
 static void run_backward(Engine<R>& e, const Batch& batch, const R* of_scores, const R* of_counts, int n_threads, R* const* gradients) {
   const Plan<R> plan(e, batch.n_trials);
-  if (e.groups.size() < size_t(plan.n_groups)) e.groups.resize(plan.n_groups);
   Array<R> spaced;
   if (of_counts) {
     size_t size = 0;
@@ -182,7 +181,7 @@ static void run_backward(Engine<R>& e, const Batch& batch, const R* of_scores, c
     }
   }
   spread(plan.n_groups, n_threads, [&](int64_t group) {
-    Scratch<R> scratch;
+    Scratch<R>& scratch = e.back[group];
     clear(e, e.groups[group]);
     for (int64_t b = plan.first_block(int(group)); b < plan.first_block(int(group) + 1); b++)
       backward(e, batch, b * plan.m, e.kept[b], scratch, of_scores, spaced.get(), e.groups[group]);
@@ -195,11 +194,10 @@ template <class R>
 static void run_both(Engine<R>& e, const Batch& batch, const int64_t* labels, double scale, int n_threads, R* scores, int32_t* counts,
                      R* const* gradients) {
   const Plan<R> plan(e, batch.n_trials);
-  if (e.groups.size() < size_t(plan.n_groups)) e.groups.resize(plan.n_groups);
   std::vector<R> of_scores(size_t(batch.n_trials) * e.n_out);
   spread(plan.n_groups, n_threads, [&](int64_t group) {
-    Scratch<R> there, back;
-    Block<R> block;
+    Scratch<R>&there = e.there[group], &back = e.back[group];
+    Block<R>& block = e.own[group];
     clear(e, e.groups[group]);
     for (int64_t b = plan.first_block(int(group)); b < plan.first_block(int(group) + 1); b++) {
       const int64_t start = b * plan.m;

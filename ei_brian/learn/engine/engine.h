@@ -107,7 +107,14 @@ template <class R> struct Gradients {
 template <class R> struct Block {  // some trials side by side; axes (step, trial, cell)
   int m = 0;
   std::vector<Array<R>> v;         // membrane at the threshold, of each layer
+  std::vector<std::vector<int32_t>> fired, fired_end;  // of each layer: who spiked, and where the list of (step, trial) ends
   Array<R> out_v, score;           // readout (step, trial, out_width); score (trial, out_width)
+};
+
+template <class R> struct Scratch {
+  std::vector<Array<R>> v, g, z;   // forward: states. Backward: gradients of v, of g, and of the spikes
+  std::vector<Array<int32_t>> ids;
+  Array<R> out_v, out_g;
 };
 
 template <class R> struct Engine {
@@ -119,13 +126,9 @@ template <class R> struct Engine {
   std::vector<Layer<R>> layers;
   Array<R> out_rows, out_columns;  // weights onto the readout by source (n, out_width) and by class (n_out, width)
   std::vector<Gradients<R>> groups;
+  std::vector<Scratch<R>> there, back;  // of each group, kept from batch to batch
+  std::vector<Block<R>> own;
   std::vector<Block<R>> kept;  // of the last forward pass that kept its states
-};
-
-template <class R> struct Scratch {
-  std::vector<Array<R>> v, g, z;   // forward: states. Backward: gradients of v, of g, and of the spikes
-  std::vector<Array<int32_t>> ids;
-  Array<R> out_v, out_g;
 };
 
 template <class R>

@@ -76,10 +76,10 @@ template <class R>
 void forward(const Engine<R>& e, const Batch& batch, int64_t start, int m, Block<R>& block, Scratch<R>& s, int32_t* counts) {
   const int n_layers = int(e.layers.size()), T = batch.n_steps, ow = e.out_width;
   block.m = m;
-  block.v.resize(n_layers), s.v.resize(n_layers), s.g.resize(n_layers), s.ids.resize(n_layers);
+  block.v.resize(n_layers), block.fired.resize(n_layers), block.fired_end.resize(n_layers), s.v.resize(n_layers), s.g.resize(n_layers), s.ids.resize(n_layers);
   for (int l = 0; l < n_layers; l++) {
     const size_t width = size_t(e.layers[l].width);
-    block.v[l].need(width * m * T);
+    block.v[l].need(width * m * T), block.fired[l].clear(), block.fired_end[l].clear();
     s.v[l].zeros(width * m), s.g[l].zeros(width * m), s.ids[l].need(width);
   }
   R* out_v = s.out_v.zeros(size_t(ow) * m);
@@ -98,6 +98,7 @@ void forward(const Engine<R>& e, const Batch& batch, int64_t start, int m, Block
         int32_t* ids = s.ids[l].get();
         const int count = e.cell == SPYTORCH ? advance<R, SPYTORCH>(layer, v, g, seen, ids)
                                              : advance<R, LIF_EXPONENTIAL>(layer, v, g, seen, ids);
+        block.fired[l].insert(block.fired[l].end(), ids, ids + count), block.fired_end[l].push_back(int32_t(block.fired[l].size()));
         if (l == 0) {
           const int64_t first = at[i], stop = batch.first[batch.trials[start + i] + 1];
           int64_t last = first;
