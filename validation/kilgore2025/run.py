@@ -29,6 +29,11 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--protocol", choices=("own", "paper"), default="own", help="the paper's settings, or smaller ones of our own")
+    parser.add_argument("--hours", type=float, default=None, help="paper: stop taking up networks after so long; all of them unless given")
+    parser.add_argument("--shd", type=Path, default=None, help="paper: folder of shd_train.h5 and shd_test.h5")
+    parser.add_argument("--dask", default=None, help="paper: address of a Dask scheduler whose workers reach the folder of results")
+    parser.add_argument("--trainer", choices=("package", "plain"), default="package", help="paper: the package's, or an independent loop")
     parser.add_argument("--quick", action="store_true", help="few networks, under 5 minutes")
     parser.add_argument("--config", type=Path, default=HERE / "config.toml")
     parser.add_argument("--data", default=None, help="file or folder of the images, instead of what the configuration names")
@@ -38,6 +43,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=None, help="instead of those of the configuration")
     parser.add_argument("--training-only", action="store_true", help="leave the noise at test time out")
     options = parser.parse_args()
+    if options.protocol == "paper":
+        from paper.main import paper_study
+
+        paper_study(options, " ".join(sys.argv[1:]))
+        return
     config = Config.read(options.config, options.quick)
     if options.data:
         config = replace(config, data=replace(config.data, name=options.data))

@@ -1,0 +1,42 @@
+"""``run.py --protocol paper``: train what is not trained yet, then write text, figures and tables of all that is."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from pathlib import Path
+
+from paper.exported import prove
+from paper.images import load
+from paper.initial import measure, section
+from paper.networks import Network
+from paper.protocol import FASHION
+from paper.report import write
+from paper.study import VAN_ROSSUM_IMAGES, Sources, Task, chosen, results, run
+
+from ei_brian.learn.engine.trials import Trials
+
+INITIAL_SEEDS = 4
+
+
+def paper_study(options: Namespace, command: str) -> None:
+    """Run the study as the command line says."""
+    folder = options.output or Path("results")
+    sources = Sources(folder.resolve(), options.data or "fashion-mnist", options.shd.resolve() if options.shd else None)
+    tasks = chosen(options.hours, options.shd is not None, options.trainer)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one process a core is cheaper than threads for networks of this size
+    run(tasks, sources, options.workers, options.hours, options.dask)
+    text = report(sources, options.report or folder / "report", command, options.hours, options.shd is not None)
+    print(f"wrote {text}")
+
+
+def report(sources: Sources, folder: Path, command: str, hours: float | None, shd: bool) -> Path:
+    """Write the report of every network that is kept in the folder, whichever trainer made it; return its text."""
+    done: list[tuple[Task, Network]] = []
+    for trainer in ("package", "plain"):
+        for task, row in results(chosen(hours, shd, trainer), sources.folder):
+            done.append((task, Network(task.part, task.setting, row)))
+    train_set, test_set = load(FASHION.name, sources.fashion, None)
+    before = section(measure(Trials.of(train_set), sources.folder, INITIAL_SEEDS, VAN_ROSSUM_IMAGES))
+    proof = prove([task for task, _ in done], sources.folder, test_set)
+    return write([network for _, network in done], folder, command, [before], [proof])
