@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
+
 from paper import published
 from paper.measures import STANDARD
 from paper.networks import PAIRS, Network, grouped
 from paper.protocol import FASHION
 from paper.verdicts import Verdict, equivalence, share_interval, share_verdict, together
-from scipy import stats
 
 ACCURACY_MARGIN, NOISE_MARGIN, DISTANCE_MARGIN = 2.0, 3.0, 0.03
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from paper.protocol import Protocol
 
 from ei_brian.learn.engine.engine import Engine
 from ei_brian.learn.engine.trials import Trials
 from ei_brian.learn.network import EINetwork
 from ei_brian.learn.surrogate import FastSigmoid
+from paper.protocol import Protocol
 
 Floats = npt.NDArray[np.float32]
 Index = npt.NDArray[np.int64]

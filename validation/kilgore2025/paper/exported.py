@@ -7,9 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from paper.comparison import Section
-from paper.engine import network_of
-from paper.study import Task
 
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
@@ -17,6 +14,9 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.interop.spytorch import from_spytorch
 from ei_brian.learn.engine.engine import simulate_engine
 from ei_brian.sim.backend import Backend
+from paper.comparison import Section
+from paper.engine import network_of
+from paper.study import Task
 
 
 def spec_of(task: Task, folder: Path) -> NetworkSpec:

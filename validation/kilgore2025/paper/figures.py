@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy import stats
+
 from paper import published
 from paper.networks import PAIRS, Network, grouped
 from paper.protocol import FASHION
-from scipy import stats
 
 COLOURS = {100: "#000000", 95: "#E69F00", 80: "#0072B2", 50: "#009E73", 75: "#CC79A7", 70: "#D55E00", 90: "#56B4E9"}  # Okabe & Ito 2008
 GREY = "#9aa0a6"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paper.protocol import SHD
-
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.data.datasets import load_dataset
 from ei_brian.data.heidelberg import load_heidelberg
 from ei_brian.errors import ConfigError
+from paper.protocol import SHD
 
 SHD_BIN_MS, SHD_STEPS = 14.0, 100
 

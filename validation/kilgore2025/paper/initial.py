@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ei_brian.learn.engine.trials import Trials
 from paper import published
 from paper.comparison import DISTANCE_MARGIN, Section
 from paper.measures import distances
@@ -15,8 +17,6 @@ from paper.networks import PAIRS
 from paper.protocol import FASHION, Setting
 from paper.training import activity_of, initial_weights
 from paper.verdicts import equivalence, together
-
-from ei_brian.learn.engine.trials import Trials
 
 RATIOS = (50, 80, 95)
 

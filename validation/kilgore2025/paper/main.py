@@ -6,6 +6,7 @@ import os
 from argparse import Namespace
 from pathlib import Path
 
+from ei_brian.learn.engine.trials import Trials
 from paper.exported import prove
 from paper.images import load
 from paper.initial import measure, section
@@ -13,8 +14,6 @@ from paper.networks import Network
 from paper.protocol import FASHION
 from paper.report import write
 from paper.study import VAN_ROSSUM_IMAGES, Sources, Task, chosen, results, run
-
-from ei_brian.learn.engine.trials import Trials
 
 INITIAL_SEEDS = 4
 

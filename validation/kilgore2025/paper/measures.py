@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from paper.engine import Loop
-from paper.protocol import Setting
 
 from ei_brian.learn.engine.trials import Trials
+from paper.engine import Loop
+from paper.protocol import Setting
 
 Floats = npt.NDArray[np.float32]
 STANDARD = float(np.sqrt(-np.expm1(-2.0)))  # from the paper's normalisation to that of Houghton & Kreuz, where a spike is at 1 from silence

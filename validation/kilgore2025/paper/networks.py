@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from paper.protocol import Setting
 
 Floats = npt.NDArray[np.float64]

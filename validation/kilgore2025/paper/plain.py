@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from paper.engine import Evaluation, Floats, Index
-from paper.protocol import Protocol
 
 from ei_brian.learn.engine.trials import Trials
 from ei_brian.toolchain.cache_root import cache_root
 from ei_brian.toolchain.compiler import check_compiler, processor
+from paper.engine import Evaluation, Floats, Index
+from paper.protocol import Protocol
 
 SOURCE = Path(__file__).with_name("loop.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")

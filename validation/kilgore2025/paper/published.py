@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
 from paper.measures import PUBLISHED_BATCHES, TRUE_BATCHES
 from paper.protocol import FASHION
 

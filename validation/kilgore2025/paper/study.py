@@ -14,10 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from paper.images import load
-from paper.measures import distances
-from paper.protocol import FASHION, FASHION_NOISE, SHD, Setting, noise_free, noisy
-from paper.training import Trained, initial_weights, train
 
 from ei_brian.learn.engine.trials import Trials
 from ei_brian.study.condition import Condition, canonical
@@ -27,6 +23,10 @@ from ei_brian.study.pool import Pool
 from ei_brian.study.scheduler import Scheduler
 from ei_brian.study.store import Store
 from ei_brian.study.sweep import sweep
+from paper.images import load
+from paper.measures import distances
+from paper.protocol import FASHION, FASHION_NOISE, SHD, Setting, noise_free, noisy
+from paper.training import Trained, initial_weights, train
 
 TRAINING_VERSION = 1  # goes up when the same setting would train another network
 VAN_ROSSUM_IMAGES = 6000  # training images: these leave a standard error of about 1 % of a mean distance

@@ -8,11 +8,10 @@ from time import process_time
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.learn.engine.trials import Trials
 from paper.engine import Evaluation, Loop
 from paper.plain import PlainLoop
 from paper.protocol import Setting
-
-from ei_brian.learn.engine.trials import Trials
 
 ACTIVITY_IMAGES = 12_000  # training images that spikes are counted on
 Floats = npt.NDArray[np.float32]

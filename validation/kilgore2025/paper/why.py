@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
+
 from paper.comparison import Section
 from paper.networks import Network, grouped
-from scipy import stats
 
 DEAD_SHARE = 97.0  # % of scores: from here on a network is called dead
 SHOWN_EPOCHS = (0, 1, 2, 3, 30)
