@@ -36,6 +36,7 @@ class NetworkSettings:
     readout: str = "max v"
     surrogate: str = "fast_sigmoid"
     surrogate_slope: float = 10.0
+    cell: str = "lif_exponential"
 
     @takes_numbers()
     def build(self, n_in: int, n_out: int, dt_ms: float, seed: int) -> EINetwork:
@@ -45,7 +46,7 @@ class NetworkSettings:
             excitatory_input=self.excitatory_input, tau_mem_exc_ms=self.tau_mem_exc_ms, tau_mem_inh_ms=self.tau_mem_inh_ms,
             tau_mem_out_ms=self.tau_mem_out_ms, tau_syn_exc_ms=self.tau_syn_exc_ms, tau_syn_inh_ms=self.tau_syn_inh_ms,
             tau_syn_out_ms=self.tau_syn_out_ms, readout=self.readout,
-            surrogate=surrogate(self.surrogate, self.surrogate_slope),
+            surrogate=surrogate(self.surrogate, self.surrogate_slope), cell=self.cell,
         )  # fmt: skip
 
 

@@ -36,7 +36,8 @@ def network_from_spec(spec: NetworkSpec) -> EINetwork:
         }
         net = EINetwork(
             spec["input"].size, [layer.n_exc for layer in layers], [layer.n_inh for layer in layers], out.size, spec.dt_ms,
-            recurrent=f"E{first}_E{first}" in names, dale=exc.role == "exc", readout=spec.readout.kind, **times,  # type: ignore[arg-type]
+            recurrent=f"E{first}_E{first}" in names, dale=exc.role == "exc", readout=spec.readout.kind,
+            cell="spytorch" if exc.model == "spytorch_lif" else "lif_exponential", **times,  # type: ignore[arg-type]
         )  # fmt: skip
         _load_weights(net, spec)
     except (KeyError, TypeError, ValueError, SpecError) as error:

@@ -144,9 +144,8 @@ def test_the_number_of_threads_changes_no_bit(seed: int) -> None:
 
 
 def test_spikes_are_those_of_the_exported_network() -> None:
-    for seed in (0, 1, 2, 6):
+    for seed in range(9):
         case = random_case(seed)
-        assert case.net.cell == "lif_exponential"
         recording = simulate(export(case.net.float()), case.stimulus)
         spikes, scores = simulate_engine(case.net, case.stimulus, torch.float64)
         for index, mine in enumerate(spikes):
