@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ei_brian.core.engine import install_engine
 
 if TYPE_CHECKING:
+    from ei_brian.config.shipped import load
     from ei_brian.core.engine import Engine
     from ei_brian.core.noise import Noise
     from ei_brian.core.spec import NetworkSpec
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ei_brian.learn.network import EINetwork
     from ei_brian.learn.train import train
     from ei_brian.sim.backend import Backend
-    from ei_brian.storage import load_spec as load
 
 __all__ = [
     "Backend",
@@ -67,7 +67,7 @@ _WHERE = {
     "from_spikingjelly": "ei_brian.interop.spikingjelly:from_spikingjelly",
     "from_spytorch": "ei_brian.interop.spytorch:from_spytorch",
     "ladder": "ei_brian.core.transform.ladder:ladder",
-    "load": "ei_brian.storage:load_spec",
+    "load": "ei_brian.config.shipped:load",
     "load_dataset": "ei_brian.data.datasets:load_dataset",
     "train": "ei_brian.learn.train:train",
 }

@@ -13,7 +13,7 @@ import pytest
 from tests.doors import doors, marked
 
 PACKAGE = Path(__file__).resolve().parents[1] / "ei_brian"
-SHELL = {"storage", "config", "report", "cli", "errors", "__init__", "__main__"}
+SHELL = {"storage", "exchange", "config", "report", "cli", "errors", "__init__", "__main__"}
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # part: (parts of ei_brian, libraries); the standard library and errors are open to all
     "core": ({"core"}, {"numpy", "scipy", "tqdm"}),
@@ -29,7 +29,8 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "study": ({"study", "core", "measure", "data"}, {"numpy", "scipy", "dask", "distributed", "pandas", "tqdm"}),
 }
 # storage is open to data and interop for its guard: every HDF5 file of a stranger is read through it
-DECLARED = {("core/spec.py", "storage")}  # NetworkSpec.save: a convenience, imported when called
+# NetworkSpec.save and the exports of a recording: conveniences, imported when they are called
+DECLARED = {("core/spec.py", "storage"), ("core/recording.py", "exchange")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import ei_brian
 from ei_brian.config.trained import data_of
 from ei_brian.core.reference import simulate
+from ei_brian.errors import StorageError
 from ei_brian.report.facts import figures_of
 from ei_brian.report.words import percent
 from ei_brian.storage import load_spec
@@ -42,3 +44,12 @@ def test_accuracy_and_rates_are_those_of_the_card(path: Path) -> None:
     assert recording.accuracy == pytest.approx(figures["test_accuracy"], abs=1e-6)  # rounded to six digits
     for name, rate in figures["rates_hz"].items():
         assert recording.rate_hz(name) == pytest.approx(rate, abs=1e-3)  # rounded to three digits
+
+
+def test_a_shipped_model_is_found_by_name_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ei_brian.load("digits_ei80").sha256 == load_spec(MODELS / "digits_ei80.h5").sha256
+    with pytest.raises(StorageError, match="digits_ei80"):
+        ei_brian.load("digits_ei8")
+    with pytest.raises(StorageError):
+        ei_brian.load("digits_ei80.h5")  # a file name is a file

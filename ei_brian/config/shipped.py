@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from os import PathLike
 from pathlib import Path
 
 import ei_brian
-from ei_brian.errors import ConfigError
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.errors import ConfigError, StorageError, unknown_name
+from ei_brian.storage import load_spec
 
-__all__ = ["shipped_file"]
+__all__ = ["load", "shipped_file"]
 
 
 def shipped_file(name: str) -> Path:
@@ -19,10 +22,35 @@ def shipped_file(name: str) -> Path:
     ConfigError
         If it is in none of them.
     """
-    beside, installed = Path(ei_brian.__file__).resolve().parents[1], Path(sys.prefix) / "share" / "ei_brian"
-    places = (Path("models"), beside / "models", installed / "models")
-    for place in places:
+    for place in _places():
         if (place / name).is_file():
             return place / name
-    where = ", ".join(map(str, places))
+    where = ", ".join(map(str, _places()))
     raise ConfigError(f"{name}: not found in {where}; run in a clone of the repository, or install it again.")
+
+
+def load(model: str | PathLike[str]) -> NetworkSpec:
+    """Return the network of a model file, or of a model that comes with the package by its name.
+
+    Parameters
+    ----------
+    model : str or path
+        A file, or a name such as ``"digits_ei80"``. A file of that very name comes first.
+
+    Raises
+    ------
+    StorageError
+        If there is neither; for a name the message has the nearest. See `ei_brian.storage.load_spec` for files.
+    """
+    path = Path(model)
+    if path.exists() or path.name != str(model) or path.suffix:
+        return load_spec(path)
+    names = sorted({file.stem for place in _places() for file in place.glob("*.h5")})
+    if path.name not in names:
+        raise StorageError(unknown_name("load: no file, and model", path.name, names))
+    return load_spec(shipped_file(f"{path.name}.h5"))
+
+
+def _places() -> tuple[Path, ...]:
+    beside, installed = Path(ei_brian.__file__).resolve().parents[1], Path(sys.prefix) / "share" / "ei_brian"
+    return Path("models"), beside / "models", installed / "models"

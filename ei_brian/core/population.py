@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.display import population_text
 from ei_brian.core.models import neuron_model
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.operating_point import OperatingPoint
@@ -100,6 +101,9 @@ class Population:
         object.__setattr__(self, "cell_types", tuple(self.cell_types))
         self._check_receptors(where)
         object.__setattr__(self, "parameters", self._checked_parameters(where))
+
+    def __repr__(self) -> str:
+        return f"Population {population_text(self)}"
 
     def __reduce__(self) -> tuple[type[Population], tuple[object, ...]]:
         """Send a population to another process as its values, which are checked again there."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ei_brian.core.display import projection_text
 from ei_brian.core.plain_numbers import in_unit, measured, plain_number, takes_numbers
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import check_name
@@ -72,6 +73,9 @@ class Projection:
         object.__setattr__(self, "unit", unit)
         object.__setattr__(self, "weights", _checked_weights(weights, where))
         object.__setattr__(self, "delay_steps", _checked_delays(self.delay_steps, self.weights, where))
+
+    def __repr__(self) -> str:
+        return f"Projection {projection_text(self)}"
 
     def in_unit_of(self, port_unit: str) -> Projection:
         """Return the same projection with its weights in the unit of its port, as a network holds it."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.display import html_table, recording_text
 from ei_brian.core.readout import Readout
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import DataError, unknown_name
+
+if TYPE_CHECKING:
+    from ei_brian.core.spec import NetworkSpec
 
 __all__ = ["Recording", "spike_scores"]
 
@@ -58,6 +64,22 @@ class Recording:
     build_seconds: float = 0.0
     run_seconds: float = 0.0
 
+    def __repr__(self) -> str:
+        return recording_text(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(recording_text(self))
+
+    def __getitem__(self, population: str) -> Spikes:
+        """Return the spikes of a population; an unknown name raises `DataError` with the nearest."""
+        if population not in self.spikes:
+            raise DataError(unknown_name("recording: population", population, self.spikes))
+        return self.spikes[population]
+
+    def __len__(self) -> int:
+        """Return the number of trials."""
+        return self.n_trials
+
     @property
     def decisions(self) -> npt.NDArray[np.int64]:
         """The class with the largest score of each trial, shape (trial,); the first of equals."""
@@ -90,6 +112,38 @@ class Recording:
             raise DataError(unknown_name("recording.rate_hz: population", population, self.counts))
         counts = self.counts[population]
         return float(counts.mean() / (self.n_steps * self.dt_ms * 1e-3))
+
+    # the one way from core to the shell beside NetworkSpec.save: exports are imported when they are called
+
+    def to_neo(self, spec: NetworkSpec | None = None) -> Any:
+        """Return a ``neo.Block``; see `ei_brian.exchange.to_neo.to_neo`."""
+        from ei_brian.exchange.to_neo import to_neo
+
+        return to_neo(self, spec)
+
+    def to_pandas(self) -> Any:
+        """Return a table with one row a spike; see `ei_brian.exchange.to_pandas.spikes_table`."""
+        from ei_brian.exchange.to_pandas import spikes_table
+
+        return spikes_table(self)
+
+    def trials_table(self) -> Any:
+        """Return a table with one row a trial; see `ei_brian.exchange.to_pandas.trials_table`."""
+        from ei_brian.exchange.to_pandas import trials_table
+
+        return trials_table(self)
+
+    def to_pynapple(self, trial: int | None = None) -> Any:
+        """Return a ``pynapple.TsGroup``; see `ei_brian.exchange.to_pynapple.to_pynapple`."""
+        from ei_brian.exchange.to_pynapple import to_pynapple
+
+        return to_pynapple(self, trial)
+
+    def to_nwb(self, path: str | PathLike[str], spec: NetworkSpec | None = None) -> Path:
+        """Write an NWB file; see `ei_brian.exchange.to_nwb.to_nwb`."""
+        from ei_brian.exchange.to_nwb import to_nwb
+
+        return to_nwb(self, path, spec)
 
 
 def spike_scores(readout: Readout, spikes: Spikes) -> npt.NDArray[np.float64]:

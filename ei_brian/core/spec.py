@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.display import html_table, spec_text
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plain_text import one_line
 from ei_brian.core.population import Population, check_name
@@ -93,6 +94,12 @@ class NetworkSpec:
             if not isinstance(line, Mapping) or not isinstance(line.get("action"), str):
                 where = f"network {self.name}.provenance[{number}]"
                 raise SpecError(f"{where}: {one_line(line, 80)}; give a mapping with a text 'action'.")
+
+    def __repr__(self) -> str:
+        return spec_text(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(spec_text(self))
 
     def __getitem__(self, name: str) -> Population:
         """Return the population of that name."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.display import spikes_text
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import DataError
 
@@ -89,6 +90,9 @@ class Spikes:
     def n_events(self) -> int:
         """Number of spikes in all trials."""
         return int(self.trial.size)
+
+    def __repr__(self) -> str:
+        return spikes_text(self)
 
     @classmethod
     @takes_numbers()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.display import html_table, stimulus_text
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import MOST_STEPS, Spikes
 from ei_brian.errors import DataError
@@ -72,6 +73,12 @@ class Stimulus:
                 raise DataError(f"stimulus {self.name}.values: {np.sum(~np.isfinite(values))} values are not finite.")
             values.flags.writeable = False
             object.__setattr__(self, "values", values)
+
+    def __repr__(self) -> str:
+        return stimulus_text(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(stimulus_text(self))
 
     @classmethod
     @takes_numbers()
