@@ -56,7 +56,7 @@ def trains(recording: Recording, trial: int) -> Iterator[Train]:
         first, after = np.searchsorted(spikes.trial, [trial, trial + 1])
         steps, units = spikes.step[first:after], spikes.unit[first:after]
         order = np.argsort(units, kind="stable")
-        times = steps[order] * (spikes.dt_ms * 1e-3)
+        times = (steps[order] * (spikes.dt_ms * 1e-3)).astype(np.float64)
         ends = np.searchsorted(units[order], np.arange(spikes.n_units + 1))
         for unit in range(spikes.n_units):
             yield Train(name, unit, times[ends[unit] : ends[unit + 1]])
