@@ -79,6 +79,7 @@ class NetworkSpec:
         _check_unique([projection.name for projection in self.projections], "projection")
         for population in self.populations:
             _check_dt(population, self.dt_ms)
+            _check_receptors(population)
         object.__setattr__(self, "projections", tuple(_in_unit_of_port(projection, self) for projection in self.projections))
         for projection in self.projections:
             _check_projection(projection, self)
@@ -177,6 +178,14 @@ def _check_unique(names: Sequence[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
             raise SpecError(f"network: two {what}s are named {name!r}; give each its own name.")
+
+
+def _check_receptors(population: Population) -> None:
+    if population.role != "input" and population.neuron().input_current and not population.receptors:
+        raise SpecError(
+            f"population {population.name}.receptors: none, but model {population.model!r} takes a current. Give receptors, for "
+            'example (("g", "exponential_current"),), or (("bias", "constant_current"),) for a constant one alone.'
+        )
 
 
 def _check_dt(population: Population, dt_ms: float) -> None:

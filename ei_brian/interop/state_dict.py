@@ -31,6 +31,8 @@ UNREADABLE = (
     MemoryError, StructError,
 )  # fmt: skip  # what zipfile says of files that are not whole
 UNFIT = (KeyError, IndexError, TypeError, ValueError, OverflowError)  # of a layer that lacks an array, or has another shape
+NESTED = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
+WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel and its like, and of torch.compile
 TOP = {"framework", "framework_version", "dt_ms", "input_shape", "name", "readout", "layers"}
 
 
@@ -43,7 +45,8 @@ def from_state_dict(
     Parameters
     ----------
     path : path
-        A file of ``torch.save(module.state_dict(), path)``, or an ``.npz`` of the same arrays.
+        A file of ``torch.save(module.state_dict(), path)``, or an ``.npz`` of the same arrays. A checkpoint may hold more beside
+        it (``{"epoch": 3, "state_dict": …}``); prefixes of DataParallel and ``torch.compile`` are taken off.
     architecture : path or mapping
         A TOML file, or what it holds: ``framework``, ``input_shape``, optional ``dt_ms``, ``name`` and ``readout``, and a list
         ``layers`` in the order of the forward pass; each has a ``name`` (the prefix of its arrays in the state dict), a ``type``
@@ -64,7 +67,7 @@ def from_state_dict(
         For files that cannot be read safely, and descriptions that do not fit them.
     """
     described = read_architecture(architecture) if isinstance(architecture, (str, Path)) else dict(architecture)
-    arrays = read_state_dict(path)
+    arrays = _unwrapped(read_state_dict(path), described)
     try:
         return assemble(graph_of(described, arrays, dt_ms), str(described.get("name", "network")), described.get("readout"))
     except UNFIT as error:
@@ -155,7 +158,7 @@ def _read_torch(file: Path, data: bytes) -> dict[str, Array]:
     if not isinstance(stored, Mapping):
         raise StorageError(f"{file.name}: holds a {type(stored).__name__}; save model.state_dict().")
     arrays = {}
-    for name, tensor in stored.items():
+    for name, tensor in _weights_of(file, stored).items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
             raise StorageError(
                 f"{file.name}: {str(name)[:60]!r} is a {type(tensor).__name__}, not a plain tensor; save model.state_dict()."
@@ -170,6 +173,25 @@ def _read_torch(file: Path, data: bytes) -> dict[str, Array]:
         wide = tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
         arrays[name] = np.array(wide.detach().numpy())
     return arrays
+
+
+def _weights_of(file: Path, stored: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return the state dict of a checkpoint that holds more (epoch, optimizer): the one mapping under a usual name."""
+    found = [name for name in NESTED if isinstance(stored.get(name), Mapping)]
+    if len(found) > 1:
+        raise StorageError(f"{file.name}: holds {' and '.join(found)}; save the one that is meant: model.state_dict().")
+    return stored[found[0]] if found else stored
+
+
+def _unwrapped(arrays: dict[str, Array], described: Mapping[str, Any]) -> dict[str, Array]:
+    """Return arrays without the prefix that a wrapper of torch put before every name, unless the description has it as well."""
+    layers = described.get("layers", [])
+    names = [str(layer.get("name", "")) for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+    while True:
+        prefix = next((one for one in WRAPPERS if arrays and all(name.startswith(one) for name in arrays)), None)
+        if prefix is None or any(f"{name}.".startswith(prefix) for name in names):
+            return arrays
+        arrays = {name.removeprefix(prefix): array for name, array in arrays.items()}
 
 
 def graph_of(described: Mapping[str, Any], arrays: Mapping[str, Array], dt_ms: float | None = None) -> Graph:

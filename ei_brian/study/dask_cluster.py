@@ -26,6 +26,7 @@ __all__ = ["DaskScheduler", "connect", "start_jobs"]
 
 MOST_LOST = 5  # times that a condition may be lost without blame, when all workers die at once
 PATIENCE_S = 60.0
+GATHER_S = 10.0
 AHEAD = 2  # conditions per thread of the cluster that are sent before one is done
 
 
@@ -220,16 +221,20 @@ class DaskScheduler:
 
     def _outcome(self, future: Any) -> Outcome | None:
         """Return what a finished future holds; None where it went down with its worker and is sent again."""
+        to = self.sent_to[future]
         condition = self._taken(future)
         error: object = None
         try:
             if future.status == "finished":
-                outcome: Outcome = future.result()
+                outcome: Outcome = future.result(timeout=GATHER_S)
                 self.alone = "" if self.alone == condition.key else self.alone
                 return outcome
             error = future.exception() if future.status == "error" else None
         except CancelledError:  # the worker that kept the result has died meanwhile
             pass
+        except TimeoutError:  # the same, and the cluster waits for one of those it was sent to
+            self.running[future], self.sent_to[future] = condition, to
+            return None
         if type(error).__name__ in ("NotFit", "ModuleNotFoundError", "AttributeError", "ImportError"):
             self.fit.clear()  # another process at an old address: all are asked again
             error = None
