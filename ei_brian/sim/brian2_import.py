@@ -47,15 +47,17 @@ def load_brian2() -> None:
 def _hooks_kept() -> Iterator[None]:
     """Let nothing that is imported here set a handler of a signal, ``sys.excepthook`` or how warnings are shown."""
     mine, set_handler, hook, shown = get_ident(), signal.signal, sys.excepthook, warnings.showwarning
+    words = sys.argv  # Brian2 writes them down as UTF-8, which not every name of a file is
 
     def guarded(number: int, handler: Any) -> Any:
         return signal.getsignal(number) if get_ident() == mine else set_handler(number, handler)
 
     signal.signal = guarded  # type: ignore[assignment]
+    sys.argv = [word.encode("utf-8", "backslashreplace").decode() for word in words]
     try:
         yield
     finally:
-        signal.signal = set_handler
+        signal.signal, sys.argv = set_handler, words
         sys.excepthook = hook
         if warnings.showwarning is not shown:
             logging.captureWarnings(False)

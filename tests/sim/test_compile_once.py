@@ -178,7 +178,6 @@ def test_other_numbers_run_on_the_same_program(monkeypatch: pytest.MonkeyPatch) 
     backend = Backend("cpp_standalone", batch=BATCH)
     backend.run(spec, spikes_shown(1))
     monkeypatch.setattr(program, "_build", refuse)
-    monkeypatch.setenv("CXX", "false")
     f_i = spec.projections[4]
     rng = np.random.default_rng(3)
     lower = {**spec["F"].parameters, "v_threshold": 0.6 * np.asarray(spec["F"].parameters["v_threshold"])}
