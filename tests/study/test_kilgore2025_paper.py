@@ -166,7 +166,7 @@ def test_a_task_is_found_again_from_its_identity() -> None:
         assert setting_of(task.condition).identity == task.setting.identity
         assert replace(task, trainer="plain").condition.key != task.condition.key
     keys = [task.condition.key for task in chosen(1.0, False)]
-    assert len(set(keys)) == 608 + 1344 + 72
+    assert len(set(keys)) == 608 + 1344 + 54
 
 
 def test_distances_are_the_papers_and_times_a_factor_the_standard_ones() -> None:
@@ -245,7 +245,7 @@ def test_one_command_from_data_to_text_and_taken_up_again(tmp_path: Path) -> Non
     text = (tmp_path / "r" / "report" / "RESULTS.md").read_text()
     assert "| Figure 1c: peak accuracy and initial activity |" in text
     assert "0 of " in text.split("Exported networks: the same spikes everywhere")[1]
-    kept = sorted((tmp_path / "r" / "networks").glob("*.npz"))
+    kept = sorted((tmp_path / "r" / "training" / "networks").glob("*.npz"))
     assert kept
     stamps = {path: path.stat().st_mtime_ns for path in kept}
     subprocess.run([*command[:5], "0.0", *command[6:]], check=True, env=environment, capture_output=True)

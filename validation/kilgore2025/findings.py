@@ -91,7 +91,7 @@ def _paper_reliability(rows: Sequence[Row], success: Success) -> list[str]:
         said.append(
             "- Paper: 50:50 trained only at the lowest activity, and not robustly across seeds. Here 50:50 trained from every "
             f"initial rate up to {BIOLOGY_HZ:g} Hz in {100 * min(fine):.0f} to {100 * max(fine):.0f} % of the seeds: "
-            + ("**does not hold** on this task." if robust else "**holds in part**." if min(fine) > 0.5 else "**holds**.")
+            + ("**other with these settings** (the mean of v as readout, Adam); by the paper's own protocol it holds, see `RESULTS.md` of the runs with `--protocol paper`." if robust else "**holds in part**." if min(fine) > 0.5 else "**holds**.")
         )
     return said
 

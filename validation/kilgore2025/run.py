@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--protocol", choices=("own", "paper"), default="own", help="the paper's settings, or smaller ones of our own")
     parser.add_argument("--hours", type=float, default=None, help="paper: stop taking up networks after so long; all of them unless given")
     parser.add_argument("--shd", type=Path, default=None, help="paper: folder of shd_train.h5 and shd_test.h5")
-    parser.add_argument("--dask", default=None, help="paper: address of a Dask scheduler whose workers reach the folder of results")
+    parser.add_argument("--dask", default=None, help="paper: address of a Dask scheduler; its workers find the data by themselves")
     parser.add_argument("--trainer", choices=("package", "plain"), default="package", help="paper: the package's, or an independent loop")
     parser.add_argument("--quick", action="store_true", help="few networks, under 5 minutes")
     parser.add_argument("--config", type=Path, default=HERE / "config.toml")

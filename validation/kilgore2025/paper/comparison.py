@@ -227,3 +227,21 @@ def figure_5_tests(plain: Sequence[Network]) -> Section:
         ("Kruskal-Wallis over e-e, e-i and i-i after the last epoch, as the paper tests it. Its medians go over all 19 values of w1 std, ours over those that were run: they can be compared only where these are the same.",),
         tuple(rows), "shown, not judged: other values of w1 std",
     )  # fmt: skip
+
+
+def two_trainers(package: Sequence[Network], plain: Sequence[Network]) -> Section | None:
+    """Return networks that both trainers made from the same weights, images and noise; None where there are none."""
+    others = {n.setting: n for n in plain}
+    pairs = [(n, others[n.setting]) for n in package if n.setting in others]
+    if not pairs:
+        return None
+    rows: list[tuple[str, ...]] = [("E:I", "w1 std", "noise", "seed", "accuracy, package (%)", "accuracy, independent loop (%)", "loss of epoch 1, package", "loss of epoch 1, independent")]
+    for a, b in pairs:
+        s = a.setting
+        rows.append((f"{s.ratio}:{100 - s.ratio}", f"{s.w1_std:g}", f"{s.noise_std:g}", str(s.seed), f"{a.reported:.1f}", f"{b.reported:.1f}", f"{a.row['loss'][0]:.4f}", f"{b.row['loss'][0]:.4f}"))
+    difference = [a.reported - b.reported for a, b in pairs]
+    return Section(
+        "Two trainers",
+        ("The package's trainer and an independent loop for this one network (`paper/loop.cpp`) from the same weights, images and noise. Their gradients agree to rounding (tests/study/test_kilgore2025_paper.py); in training, rounding grows to a difference of whole weights within ten steps, so that two runs of one seed are two samples. Where both made a network, the tables above count the package's.",),
+        tuple(rows), f"mean difference {np.mean(difference):+.2f} points over {len(pairs)} networks",
+    )  # fmt: skip

@@ -7,13 +7,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from ei_brian.learn.engine.trials import Trials
+from paper import biology, initial
+from paper.comparison import two_trainers
 from paper.exported import prove
 from paper.images import load
-from paper.initial import measure, section
 from paper.networks import Network
 from paper.protocol import FASHION
 from paper.report import write
-from paper.study import VAN_ROSSUM_IMAGES, Sources, Task, chosen, results, run
+from paper.study import VAN_ROSSUM_IMAGES, Sources, chosen, results, run
 
 INITIAL_SEEDS = 4
 
@@ -31,11 +32,22 @@ def paper_study(options: Namespace, command: str) -> None:
 
 def report(sources: Sources, folder: Path, command: str, hours: float | None, shd: bool) -> Path:
     """Write the report of every network that is kept in the folder, whichever trainer made it; return its text."""
-    done: list[tuple[Task, Network]] = []
-    for trainer in ("package", "plain"):
-        for task, row in results(chosen(hours, shd, trainer), sources.folder):
-            done.append((task, Network(task.part, task.setting, row)))
+    by_trainer = {
+        trainer: [(task, Network(task.part, task.setting, row)) for task, row in results(chosen(hours, shd, trainer), sources.folder)]
+        for trainer in ("package", "plain")
+    }  # fmt: skip
+    seen = {task.setting for task, _ in by_trainer["package"]}
+    done = by_trainer["package"] + [(task, network) for task, network in by_trainer["plain"] if task.setting not in seen]
+    tasks, networks = [task for task, _ in done], [network for _, network in done]
     train_set, test_set = load(FASHION.name, sources.fashion, None)
-    before = section(measure(Trials.of(train_set), sources.folder, INITIAL_SEEDS, VAN_ROSSUM_IMAGES))
-    proof = prove([task for task, _ in done], sources.folder, test_set)
-    return write([network for _, network in done], folder, command, [before], [proof])
+    before = initial.section(initial.measure(Trials.of(train_set), sources.folder, INITIAL_SEEDS, VAN_ROSSUM_IMAGES))
+    shown = [prove(tasks, sources.folder, test_set)]
+    both = two_trainers([n for _, n in by_trainer["package"]], [n for _, n in by_trainer["plain"]])
+    shown += [both] if both else []
+    figures = []
+    detail = biology.measure(biology.candidates(tasks), sources.folder, train_set, test_set, lambda: hours is None)
+    folder.mkdir(parents=True, exist_ok=True)
+    if detail:
+        shown.append(biology.section(detail))
+        figures.append(biology.draw(detail, folder))
+    return write(networks, folder, command, [before], shown, figures)

@@ -90,10 +90,15 @@ class Network:
 
 def grouped(networks: Iterable[Network], key: Callable[[Network], Any]) -> dict[Any, list[Network]]:
     """Return the networks by a key, sorted by it."""
-    found: dict[Any, list[Network]] = {}
-    for network in networks:
-        found.setdefault(key(network), []).append(network)
-    return dict(sorted(found.items()))
+    return dict(sorted(grouped_rows(networks, key).items()))
+
+
+def grouped_rows(rows: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    """Return anything by a key, in the order in which keys are met."""
+    found: dict[Any, list[Any]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
 
 
 def write_tables(networks: list[Network], folder: Path) -> None:

@@ -22,12 +22,13 @@ WHOLE = {"no noise": 608, "noise": 1344}
 
 
 def write(
-    networks: Sequence[Network], folder: Path, command: str, compared_too: Sequence[Section] = (), shown_too: Sequence[Section] = ()
-) -> Path:
+    networks: Sequence[Network], folder: Path, command: str, compared_too: Sequence[Section] = (), shown_too: Sequence[Section] = (),
+    figures_too: Sequence[tuple[str, str]] = (),
+) -> Path:  # fmt: skip
     """Write text, figures and tables of all networks that are done; return the text's file."""
     folder.mkdir(parents=True, exist_ok=True)
     write_tables(list(networks), folder)
-    figures = draw_all(networks, folder)
+    figures = [*draw_all(networks, folder), *figures_too]
     compared = [*comparison.sections(networks), *compared_too]
     reasons = [*why.sections(networks), *shown_too]
     lines = [
