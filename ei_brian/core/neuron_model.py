@@ -13,6 +13,7 @@ from ei_brian.core.competition import MARGIN, WINNER
 from ei_brian.core.operating_point import OperatingPoint, operating_point, resting_states, standing_point
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
+from ei_brian.core.receptor import BACKGROUND, CONDUCTANCE_UNIT
 from ei_brian.core.step_text import check_assignments, check_expression
 from ei_brian.errors import SpecError, unknown_name
 
@@ -164,7 +165,7 @@ class NeuronModel:
         Parameters
         ----------
         parameters : mapping of str to float or array of shape (cell,)
-            Parameters of the model, in its units; defaults where not given.
+            Parameters of the model, in its units; defaults where not given. The parameters of a background conductance count too.
         current : float or array of shape (cell,)
             In the unit of the input current; of a model that holds its own synapses, what arrives at its first port in each step.
         dt_ms : float
@@ -192,6 +193,10 @@ class NeuronModel:
             p.name: plain_number(parameters.get(p.name, p.default), p.unit, f"{self.name}.{p.name}") for p in self.parameters
         }
         unit = self.input_unit if self.input_current else "1"
+        background = [(name, parameters[name]) for name in BACKGROUND if name in parameters and self.input_current]
+        if background:  # of a population; both are there or none
+            units = (CONDUCTANCE_UNIT[self.input_unit], next(s.unit for s in self.states if s.name == self.voltage))
+            known |= {n: plain_number(v, u, f"{self.name}.{n}") for (n, v), u in zip(background, units, strict=True)}
         return known, plain_number(current, unit, f"{self.name}.current")
 
     def initial_at_rest(

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.quantity import FloatArray
+from ei_brian.core.receptor import BACKGROUND
 from ei_brian.core.steady_cells import SteadyCells
 from ei_brian.core.units import unit_scale
 
@@ -31,6 +32,7 @@ SECTIONS = 40  # golden, of a maximum: more are below the rounding of the curve
 REACH = 3.0  # the curve begins this many times the span from start to spike below the spike
 LEAST_SHARE = 0.25  # a threshold nearer to the rest than this share of the way to the unstable fixed point is that of a resonator
 FACTOR_MARGIN = 1e-9
+NEAR = 1e-6  # of a reversal potential to the rest, in the unit of the potential: such a background moves nothing
 Array = FloatArray
 Flags = npt.NDArray[np.bool_]
 
@@ -111,7 +113,8 @@ def operating_point(
 
 def _own(model: NeuronModel, parameters: Mapping[str, npt.ArrayLike]) -> dict[str, npt.ArrayLike]:
     """Return the parameters of the model; where a cell started is no property of it."""
-    return {p.name: p.default if p.kind == "initial" else parameters[p.name] for p in model.parameters}
+    own = {p.name: p.default if p.kind == "initial" else parameters[p.name] for p in model.parameters}
+    return own | {name: parameters[name] for name in BACKGROUND if name in parameters}
 
 
 @lru_cache(maxsize=128)
@@ -152,9 +155,13 @@ def resting_states(
 ) -> dict[str, FloatArray]:
     """Return all states at rest under a constant current, in the units of the model, by the model's own formula or by roots."""
     given = {p.name: np.asarray(parameters[p.name], dtype=np.float64) for p in model.parameters}
+    leak, reversal = (np.asarray(parameters.get(name, 0.0), dtype=np.float64) for name in BACKGROUND)
     if model.rest_formula is not None:
-        return dict(model.rest_formula(given, np.asarray(current, dtype=np.float64)))
-    rows, held, which, shape = distinct(_own(model, given), current)
+        made = dict(model.rest_formula(given, np.asarray(current, dtype=np.float64)))
+        if not np.any((leak != 0) & (np.abs(made[model.voltage] - reversal) > NEAR)):  # no current flows through a background
+            return made
+    background = dict(zip(BACKGROUND, (leak, reversal), strict=True)) if np.any(leak != 0) else {}
+    rows, held, which, shape = distinct(_own(model, {**given, **background}), current)
     curves = _Curves(SteadyCells(model, rows, dt_ms))
     states = curves.at_rest(held * curves.cells.current_unit)
     return {

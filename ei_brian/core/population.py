@@ -16,7 +16,7 @@ from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.operating_point import OperatingPoint
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.core.quantity import FloatArray, Parameter, State
-from ei_brian.core.receptor import Receptor, receptor
+from ei_brian.core.receptor import WITHOUT_PORT, Receptor, receptor
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["ROLES", "Population", "check_name"]
@@ -187,7 +187,7 @@ class Population:
         """States that projections may end on."""
         if self.role == "input":
             return ()
-        return self.neuron().ports + tuple(port for port, kind in self.receptors if kind != "constant_current")
+        return self.neuron().ports + tuple(port for port, kind in self.receptors if kind not in WITHOUT_PORT)
 
     @property
     def spiking(self) -> bool:

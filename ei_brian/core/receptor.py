@@ -11,7 +11,7 @@ from ei_brian.core.quantity import Coefficient, Parameter, State
 from ei_brian.core.units import base_unit
 from ei_brian.errors import SpecError, unknown_name
 
-__all__ = ["CONDUCTANCES", "RECEPTORS", "Receptor", "receptor"]
+__all__ = ["BACKGROUND", "CONDUCTANCES", "CONDUCTANCE_UNIT", "RECEPTORS", "WITHOUT_PORT", "Receptor", "receptor"]
 
 CONDUCTANCE_UNIT = {"pA": "nS", "mV/ms": "1/ms", "1": "1"}
 
@@ -133,6 +133,28 @@ def _constant_current(port: str, unit: str) -> Receptor:
     )
 
 
+def _background_conductance(port: str, unit: str) -> Receptor:
+    """Return a conductance that nothing changes, as balanced background input opens in vivo; one for a population."""
+    conductance, reversal = BACKGROUND
+    return Receptor(
+        port=port,
+        kind="background_conductance",
+        equations="",
+        current=f"{conductance}*({reversal} - v)",
+        update="",
+        parameters=(
+            Parameter(conductance, CONDUCTANCE_UNIT[unit], 0.0, "background conductance (fitted by calibration)", low=0.0),
+            Parameter(reversal, "1" if unit == "1" else "mV", -70.0, "reversal potential of the background", kind="potential"),
+        ),
+        states=(),
+        coefficients=(),
+        reference=IN_VIVO,
+    )
+
+
+BACKGROUND = ("g_background", "E_background")  # its parameters; operating points take them into account
+WITHOUT_PORT = ("constant_current", "background_conductance")  # kinds that nothing arrives at
+IN_VIVO = "Destexhe, Rudolph & Paré 2003, Nat. Rev. Neurosci. 4:739, doi 10.1038/nrn1198"
 DESTEXHE = "Destexhe, Mainen & Sejnowski 1998, in: Methods in Neuronal Modeling, 2nd ed., MIT Press, ch. 1"
 KOPSICK = (
     "Izhikevich, Gally & Edelman 2004, Cereb. Cortex 14:933 (magnesium block); decay and reversal as in Kopsick et al. 2022, "
@@ -143,6 +165,7 @@ CONDUCTANCES = {"AMPA": "exc", "NMDA": "exc", "GABA_A": "inh", "GABA_B": "inh"}
 RECEPTORS: dict[str, Callable[[str, str], Receptor]] = {
     "exponential_current": _exponential_current,
     "constant_current": _constant_current,
+    "background_conductance": _background_conductance,
     "AMPA": _conductance("AMPA", 5.0, 0.0, DESTEXHE),
     "NMDA": _nmda,
     "GABA_A": _conductance("GABA_A", 10.0, -70.0, DESTEXHE),

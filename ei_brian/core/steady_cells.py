@@ -12,6 +12,7 @@ import numpy as np
 
 from ei_brian.core.competition import MARGIN, WINNER
 from ei_brian.core.quantity import FloatArray
+from ei_brian.core.receptor import BACKGROUND, CONDUCTANCE_UNIT
 from ei_brian.core.step_functions import program_functions
 from ei_brian.core.units import unit_scale
 
@@ -51,6 +52,9 @@ class SteadyCells:
         self.port = model.ports[0] if not model.input_current else ""
         self.current_unit = unit_scale(model.input_unit) if model.input_current else self.units[self.port]
         self.probe: Any = self.current_unit  # a current that is tried
+        conductance, reversal = (parameters.get(name, np.zeros((1, 1))) for name in BACKGROUND)
+        self.leak = conductance * (unit_scale(CONDUCTANCE_UNIT[model.input_unit]) if model.input_current else 0.0)
+        self.leak_reversal = reversal * self.units[self.v]
         text = "\n".join(line for line in (model.update, model.update_end) if line)
         self.code = compile(text, f"{model.name}.update", "exec")
 
@@ -66,7 +70,7 @@ class SteadyCells:
         """Return the states after one (sub-)step under a current, or under what arrives in each step."""
         values: Values = self.constants | dict(states)
         if self.model.input_current:
-            values[self.model.input_current] = current
+            values[self.model.input_current] = current + self.leak * (self.leak_reversal - states[self.v])
         else:
             values[self.port] = values[self.port] + current
         with np.errstate(all="ignore"):

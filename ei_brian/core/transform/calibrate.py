@@ -16,6 +16,8 @@ from ei_brian.core.transform.calibration_state import CalibrationState
 from ei_brian.core.transform.charges import match_charges
 from ei_brian.core.transform.closed_loop import close_loop
 from ei_brian.core.transform.forced_fit import fit_forced
+from ei_brian.core.transform.holding import bounded
+from ei_brian.core.transform.knobs import knobs_of
 from ei_brian.core.transform.nearest import Nearest, shortfalls
 from ei_brian.core.transform.open_loop import fit_open_loop
 from ei_brian.core.transform.pipe import pipeable
@@ -87,6 +89,7 @@ def calibrate(
     computes = engine or default_engine()
     part, factor = _evenly(calibration_set, how.most_trials), _factor(original, spec)
     fine, targets = part.refined(factor), targets_of(original, part, factor, how.filter_ms)
+    spec = _within_physiology(spec) if how.physiology else spec
     before = replace(compare(spec, fine, targets, computes), recording=None)
     if progress:
         print(f"before: {before.words()}")
@@ -106,6 +109,10 @@ def calibrate(
     )  # fmt: skip
     _check_reached(made, before, found.seen, how)
     return made
+
+
+def _within_physiology(spec: NetworkSpec) -> NetworkSpec:
+    return replace(spec, populations=tuple(bounded(p) if knobs_of(p) is not None else p for p in spec.populations))
 
 
 def _charged(

@@ -100,6 +100,10 @@ class CalibrationSettings:
     least_r2 : float
         Share of the variance of the output over time (of what the readout cells do) that must be explained, where the network has
         no decision: below 0.5 more than half of the trained output is lost.
+    physiology : bool
+        Whether swapped cells stay within the bounds of their type: holding currents such that they rest where its sources say,
+        and below the current that makes them fire by themselves; what the trained drive asks beyond becomes a background
+        conductance, at most that of the living brain (`ei_brian.core.models.physiology`). False lets the current go anywhere.
     charges : bool
         Whether each projection is first scaled so that it brings its trained share of the charge into its target population, for
         the trained spikes: makes up for what acts on one projection alone, such as short-term depression.
@@ -119,6 +123,7 @@ class CalibrationSettings:
     rate_tolerance: float = 0.2
     least_agreement: float = 0.5
     least_r2: float = 0.5
+    physiology: bool = True
     charges: bool = False
     search: SearchSettings = field(default_factory=SearchSettings)
 
@@ -135,7 +140,7 @@ class CalibrationSettings:
             value = getattr(self, name)
             if not (_is_number(value) and value <= 1):
                 raise ConfigError(f"calibrate.{name}: {value!r}; allowed are numbers <= 1; -inf asks for nothing.")
-        for name in ("kinetics", "charges"):
+        for name in ("kinetics", "physiology", "charges"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise ConfigError(f"calibrate.{name}: {getattr(self, name)!r}; allowed are True and False.")
 

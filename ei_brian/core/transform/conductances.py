@@ -17,6 +17,7 @@ from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.diversify import populations_of
+from ei_brian.core.transform.holding import synaptic_receptors
 from ei_brian.core.transform.knobs import with_values
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.errors import SpecError, unknown_name
@@ -68,7 +69,7 @@ def to_conductances(
     if population == "none":
         return spec
     named = populations_of(spec, population, "to_conductances")
-    cells = [p for p in named if p.receptors == (("g", "exponential_current"),)]
+    cells = [p for p in named if synaptic_receptors(p) == (("g", "exponential_current"),)]
     if not cells:
         raise SpecError("to_conductances: no population has a synaptic current; diversify the network first.")
     potential = _mean_potential(spec, cells, calibration_set)
@@ -122,7 +123,8 @@ def _conductance_cells(
     last = (INPUT_PORT, "exponential_current") if keeps_current else (BACKGROUND, "constant_current")
     if not keeps_current:
         added[f"offset_{BACKGROUND}"] = old.parameters["offset_g"]
-    receptors = ((EXC_PORT, "AMPA"), (INH_PORT, "GABA_A"), last)
+    background = tuple(pair for pair in old.receptors if pair not in synaptic_receptors(old))
+    receptors = ((EXC_PORT, "AMPA"), (INH_PORT, "GABA_A"), last, *background)
     return with_values(replace(old, receptors=receptors, parameters={**kept, **added}), {})
 
 

@@ -15,6 +15,7 @@ from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import RECEPTORS, mapped_cells
+from ei_brian.core.transform.holding import synaptic_receptors
 from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError
 
@@ -71,7 +72,7 @@ def calibration_curves(spec: NetworkSpec) -> tuple[CalibrationCurve, ...]:
     lines = {line["population"]: line for line in spec.provenance if line["action"] == "diversify"}
     made: list[CalibrationCurve] = []
     for cells in spec.cells:
-        if cells.name in lines and cells.receptors == RECEPTORS:
+        if cells.name in lines and synaptic_receptors(cells) == RECEPTORS:
             line = lines[cells.name]
             made += [_curve(cells, name, line, spec.dt_ms) for name in dict.fromkeys(cells.cell_types)]
     if not made:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +13,7 @@ from ei_brian.core.engine import Engine, default_engine
 from ei_brian.core.models.cell_types import CellType
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
+from ei_brian.core.receptor import BACKGROUND
 from ei_brian.core.transform.replay import filtered
 from ei_brian.core.transform.trained_drive import TrainedDrive, trained_drive
 
@@ -52,8 +53,12 @@ class DriveMap:
 
 
 def current_scale(cells: Population) -> FloatArray:
-    """Return, for each cell, the current that lifts it over the last 10 mV to its rheobase: the unit of the search of maps."""
-    scale = cells.neuron().operating_point(cells.parameters).scale
+    """Return, for each cell without a background, the current that lifts it over the last 10 mV to its rheobase.
+
+    It is the unit of the search of maps.
+    """
+    own = {name: values for name, values in cells.parameters.items() if name not in BACKGROUND}
+    scale = cells.neuron().operating_point(own).scale
     return np.array(np.broadcast_to(scale, (cells.size,)))
 
 
@@ -70,7 +75,7 @@ def mapped_cells(
 
 def fit_map(
     kind: CellType, taus_ms: Sequence[float], dt_ms: float, jumps: Array, target: npt.NDArray[np.bool_],
-    filter_ms: float = 10.0, engine: Engine | None = None,
+    filter_ms: float = 10.0, engine: Engine | None = None, within: Callable[[Population], Population] | None = None,
 ) -> DriveMap:  # fmt: skip
     """Return the gain, offset and synaptic decay whose cells follow the trained ones best on the same drive.
 
@@ -93,9 +98,11 @@ def fit_map(
         Time constant of the distance between spike trains.
     engine : Engine, optional
         Who computes.
+    within : callable, optional
+        Puts cells into the bounds of their type; ``offset`` is what is asked of it.
     """
     scale = float(current_scale(mapped_cells(kind.model, 1, "mixed", kind.parameters))[0])
-    fit = _Fit(kind, dt_ms, jumps, filtered(target, filter_ms, dt_ms), filter_ms, engine or default_engine())
+    fit = _Fit(kind, dt_ms, jumps, filtered(target, filter_ms, dt_ms), filter_ms, engine or default_engine(), within)
     power = max(float(np.square(fit.wanted).sum()), 1e-12)
     best = (np.inf, 0.0, 0.0, 0.0, taus_ms[0])
     log_gain, offset = (axis.ravel() for axis in np.meshgrid(np.log(COARSE_GAINS), COARSE_OFFSETS))
@@ -122,12 +129,14 @@ class _Fit:
     wanted: Array
     filter_ms: float
     engine: Engine
+    within: Callable[[Population], Population] | None
 
     def errors(self, gain: Array, offset: Array, tau_ms: float) -> tuple[Array, Array]:
         """Return squared distance and mean rate in Hz of each candidate."""
         n_trials, n_steps, n_cells = self.jumps.shape
         drive: dict[str, npt.ArrayLike] = {"gain_g": np.repeat(gain, n_cells), "offset_g": np.repeat(offset, n_cells)}
         cells = mapped_cells(self.kind.model, gain.size * n_cells, "mixed", {**self.kind.parameters, **drive, "tau_g": tau_ms})
+        cells = cells if self.within is None else self.within(cells)
         distance, count = self.engine.distances(cells, self.dt_ms, {"g": self.jumps}, self.wanted, self.filter_ms)
         shape = (gain.size, n_cells)
         rate: Array = count.reshape(shape).sum(axis=1) / (n_trials * n_steps * n_cells * self.dt_ms * 1e-3)

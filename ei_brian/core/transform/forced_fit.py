@@ -16,6 +16,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import SearchSettings
 from ei_brian.core.transform.forced import forced_jumps
+from ei_brian.core.transform.holding import hold_limits
 from ei_brian.core.transform.knobs import knobs_of, turned, with_population
 from ei_brian.core.transform.targets import Targets
 from ei_brian.core.transform.turning import better_cells, cell_errors
@@ -99,7 +100,7 @@ def _best_common(
     moves = list(product(*([axis] * (len(knobs.gains) + bool(knobs.offset)))))
     table, n_trials = np.array(moves) * width, min(search.type_trials, next(iter(jumps.values())).shape[0])
     many = _copies(cells, chosen, len(moves))
-    all_knobs = replace(knobs, scale=np.tile(knobs.scale, len(moves)))
+    all_knobs = replace(knobs, scale=np.tile(knobs.scale, len(moves)), limits=hold_limits(many) if knobs.limits else None)
     gains = {gain: np.repeat(table[:, index], chosen.size) for index, gain in enumerate(knobs.gains)}
     tried = turned(many, all_knobs, gains, np.repeat(table[:, -1], chosen.size) if knobs.offset else 0.0)
     part = {port: values[:n_trials][:, :, chosen] for port, values in jumps.items()}

@@ -10,19 +10,28 @@ import numpy.typing as npt
 
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
+from ei_brian.core.receptor import BACKGROUND
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import current_scale
+from ei_brian.core.transform.holding import HoldLimits, held, hold_limits, is_bounded, wanted_current
 
 __all__ = ["Knobs", "knobs_of", "scaled_projections", "turned", "with_population", "with_values"]
 
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """Names of the gain parameters and of the constant current of a population, and the current's scale for each cell."""
+    """Names of the gain parameters and of the constant current of a population; scale and bounds of the current of each cell."""
 
     gains: tuple[str, ...]
     offset: str
     scale: FloatArray
+    limits: HoldLimits | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that are turned."""
+        offset = (self.offset,) if self.offset else ()
+        return (*self.gains, *offset, *(BACKGROUND if self.limits is not None else ()))
 
 
 def knobs_of(population: Population) -> Knobs | None:
@@ -35,7 +44,8 @@ def knobs_of(population: Population) -> Knobs | None:
     gains, offset = tuple(kinds.get("gain", ())), next(iter(kinds.get("constant current", ())), "")
     if not gains:
         return None
-    return Knobs(gains, offset, current_scale(population))
+    limits = hold_limits(population) if offset and is_bounded(population) else None
+    return Knobs(gains, offset, current_scale(population), limits)
 
 
 def with_values(population: Population, changes: Mapping[str, npt.ArrayLike]) -> Population:
@@ -46,12 +56,19 @@ def with_values(population: Population, changes: Mapping[str, npt.ArrayLike]) ->
 def turned(
     population: Population, knobs: Knobs, log_gains: Mapping[str, npt.ArrayLike], offset: npt.ArrayLike = 0.0
 ) -> Population:
-    """Return the population with its gains multiplied by ``exp(log_gains)`` and ``offset`` scales added to its current."""
+    """Return the population with its gains multiplied by ``exp(log_gains)`` and ``offset`` scales added to its current.
+
+    Where its current has bounds, what goes beyond them becomes background conductance, as far as that goes.
+    """
     changes: dict[str, npt.ArrayLike] = {
         name: np.asarray(population.parameters[name]) * np.exp(np.asarray(change)) for name, change in log_gains.items()
     }
     if knobs.offset:
-        changes[knobs.offset] = np.asarray(population.parameters[knobs.offset]) + np.asarray(offset) * knobs.scale
+        step = np.asarray(offset) * knobs.scale
+        if knobs.limits is None:
+            changes[knobs.offset] = np.asarray(population.parameters[knobs.offset]) + step
+        else:
+            changes |= held(wanted_current(population, knobs.offset, knobs.limits) + step, knobs.offset, knobs.limits)
     return with_values(population, changes)
 
 

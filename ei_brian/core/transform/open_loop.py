@@ -16,6 +16,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import CalibrationSettings
 from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, fit_map
+from ei_brian.core.transform.holding import bounded, held, hold_limits, is_bounded, synaptic_receptors
 from ei_brian.core.transform.knobs import with_population, with_values
 from ei_brian.core.transform.replay import jumps_of
 
@@ -54,7 +55,8 @@ def fit_open_loop(
         target = np.asarray(recording.spikes[cells.name].dense(), dtype=bool)[:, :, chosen]
         tau = float(tau_syn[mine].mean())
         taus = tuple(tau * factor for factor in search.synaptic_decays) if settings.kinetics else (tau,)
-        fit = fit_map(cell_type(name), taus, spec.dt_ms, jumps, target, settings.filter_ms, engine)
+        within = bounded if is_bounded(cells) else None
+        fit = fit_map(cell_type(name), taus, spec.dt_ms, jumps, target, settings.filter_ms, engine, within)
         made = with_population(made, _with_map(made[cells.name], mine, fit))
         maps.setdefault(cells.name, {})[name] = {key: float(getattr(fit, key)) for key in DriveMap.__dataclass_fields__}
     return made, maps
@@ -65,15 +67,17 @@ def _without_map(spec: NetworkSpec, trained: NetworkSpec) -> list[Population]:
     fitted = {name for line in spec.provenance if line["action"] == "calibrate" for name in line["open_loop"]}
     return [
         p for p in spec.cells
-        if p.receptors == RECEPTORS and p.name not in fitted and p.cell_types
+        if synaptic_receptors(p) == RECEPTORS and p.name not in fitted and p.cell_types
         and trained[p.name].model == "lif_exponential" and trained.dt_ms == spec.dt_ms
     ]  # fmt: skip
 
 
 def _with_map(cells: Population, mine: npt.NDArray[np.integer[Any]], fit: DriveMap) -> Population:
-    changes = {}
-    for name, value in (("gain_g", fit.gain), ("offset_g", fit.offset), ("tau_g", fit.tau_ms)):
+    changes: dict[str, npt.ArrayLike] = {"gain_g": fit.gain, "offset_g": fit.offset, "tau_g": fit.tau_ms}
+    if is_bounded(cells):
+        changes |= held(fit.offset, "offset_g", hold_limits(cells))
+    for name, value in changes.items():
         values = np.array(np.broadcast_to(np.asarray(cells.parameters[name]), (cells.size,)))
-        values[mine] = value
+        values[mine] = np.broadcast_to(np.asarray(value), (cells.size,))[mine]
         changes[name] = values
     return with_values(cells, changes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from ei_brian.core.engine import Engine
 from ei_brian.core.population import Population
 from ei_brian.core.transform.calibration_settings import SearchSettings
-from ei_brian.core.transform.knobs import Knobs, turned
+from ei_brian.core.transform.knobs import Knobs, turned, with_values
 from ei_brian.core.transform.targets import Targets
 
 __all__ = ["better_cells", "cell_errors"]
@@ -49,10 +48,10 @@ def better_cells(
     errors = np.array([cell_errors(choice, targets, jumps, wanted, counts, search, engine) for choice in choices])
     best = np.argmin(errors, axis=0)
     changes = {}
-    for name in (*knobs.gains, *([knobs.offset] if knobs.offset else [])):
+    for name in knobs.names:
         table = np.array([np.broadcast_to(np.asarray(choice.parameters[name]), (cells.size,)) for choice in choices])
         changes[name] = table[best, np.arange(cells.size)]
-    return replace(cells, parameters={**cells.parameters, **changes})
+    return with_values(cells, changes)
 
 
 def _moves(knobs: Knobs, shrink: float, search: SearchSettings) -> list[tuple[dict[str, float], float]]:
