@@ -13,6 +13,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import CalibrationSettings
 from ei_brian.core.transform.calibration_state import CalibrationState
+from ei_brian.core.transform.cell_stand import stand_table, where_cells_stand
 from ei_brian.core.transform.charges import match_charges
 from ei_brian.core.transform.closed_loop import close_loop
 from ei_brian.core.transform.forced_fit import fit_forced
@@ -88,7 +89,7 @@ def calibrate(
     original = trained if trained is not None else trained_network(spec)
     computes = engine or default_engine()
     part, factor = _evenly(calibration_set, how.most_trials), _factor(original, spec)
-    fine, targets = part.refined(factor), targets_of(original, part, factor, how.filter_ms)
+    fine, targets = part.refined(factor), targets_of(original, part, factor, how.filter_ms, computes)
     spec = _within_physiology(spec) if how.physiology else spec
     before = replace(compare(spec, fine, targets, computes), recording=None)
     if progress:
@@ -100,12 +101,13 @@ def calibrate(
     state = CalibrationState(checkpoint, start, part, (repr(how),))
     found = close_loop(start, fine, targets, how, state, computes, progress)
     if progress:
-        print(f"after:  {found.seen.words()}")
+        print(f"after:  {found.seen.words()}\n{stand_table(where_cells_stand(found.spec))}")
+    stands = where_cells_stand(found.spec)
     made = found.spec.with_provenance(
         "calibrate", calibration_set=calibration_set.name, calibration_sha256=calibration_set.sha256,
         calibration_trials=list(hashes), open_loop=maps, closed_loop=found.history, charge_factors=charges,
         before=before.as_data(), result=found.seen.as_data(), settings=asdict(how), trained_sha256=original.sha256,
-        shortfalls=list(shortfalls(found.seen, how)),
+        shortfalls=list(shortfalls(found.seen, how)), cells=[each.as_data() for each in stands],
     )  # fmt: skip
     _check_reached(made, before, found.seen, how)
     return made

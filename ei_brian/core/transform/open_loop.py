@@ -11,7 +11,6 @@ from tqdm import tqdm
 from ei_brian.core.engine import Engine
 from ei_brian.core.models.cell_types import cell_type
 from ei_brian.core.population import Population
-from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import CalibrationSettings
@@ -43,9 +42,11 @@ def fit_open_loop(
         Show a bar.
     """
     swapped = _without_map(spec, trained)
-    recording = simulate(trained, stimulus, traces=[(p.name, "g") for p in swapped])
+    recording = engine.simulate(trained, stimulus, [(p.name, "g") for p in swapped]) if swapped else None
     made, maps = spec, dict[str, dict[str, Any]]()
     jobs = [(cells, name) for cells in swapped for name in sorted(set(cells.cell_types))]
+    if recording is None:
+        return made, maps
     for cells, name in tqdm(jobs, desc="calibrating types", unit="type", disable=not progress):
         old, search = trained[cells.name], settings.search
         mine = np.flatnonzero(np.array(cells.cell_types) == name)

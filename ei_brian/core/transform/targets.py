@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from ei_brian.core.engine import Engine, default_engine
 from ei_brian.core.recording import Recording
-from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import SearchSettings
@@ -110,10 +109,10 @@ class Comparison:
 
 
 def targets_of(
-    trained: NetworkSpec, stimulus: Stimulus, factor: int, filter_ms: float
+    trained: NetworkSpec, stimulus: Stimulus, factor: int, filter_ms: float, engine: Engine | None = None
 ) -> Targets:
     """Return the activity of the trained network; ``factor`` is how much finer the grid of the other network is."""
-    recording = simulate(trained, stimulus, traces=_silent_outputs(trained))
+    recording = (engine or default_engine()).simulate(trained, stimulus, _silent_outputs(trained))
     spikes = {}
     for name, train in recording.spikes.items():
         fine = np.zeros((train.n_trials, train.n_steps * factor, train.n_units), dtype=bool)
