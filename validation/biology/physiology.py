@@ -6,7 +6,7 @@
     python validation/biology/physiology.py --table           # only the tables of what was measured
 
 Both sides are calibrated by the same settings on the same calibration sets, and measured on the test sets. One JSON file per data
-set and coding, ``measured/physiology_<data>_<coding>.json``, replaced after each network; a second call goes on with what is missing.
+set and coding, ``measured/physiology_<data>_<coding>.json``, replaced after each network; a second call goes on from there.
 """
 
 from __future__ import annotations
