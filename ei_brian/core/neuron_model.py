@@ -194,7 +194,7 @@ class NeuronModel:
         }
         unit = self.input_unit if self.input_current else "1"
         background = [(name, parameters[name]) for name in BACKGROUND if name in parameters and self.input_current]
-        if background:  # of a population; both are there or none
+        if len(background) == len(BACKGROUND):
             units = (CONDUCTANCE_UNIT[self.input_unit], next(s.unit for s in self.states if s.name == self.voltage))
             known |= {n: plain_number(v, u, f"{self.name}.{n}") for (n, v), u in zip(background, units, strict=True)}
         return known, plain_number(current, unit, f"{self.name}.current")

@@ -152,7 +152,7 @@ def _background_conductance(port: str, unit: str) -> Receptor:
     )
 
 
-BACKGROUND = ("g_background", "E_background")  # its parameters; operating points take them into account
+BACKGROUND = ("tonic_conductance", "tonic_reversal")  # its parameters; operating points take them into account
 WITHOUT_PORT = ("constant_current", "background_conductance")  # kinds that nothing arrives at
 IN_VIVO = "Destexhe, Rudolph & Paré 2003, Nat. Rev. Neurosci. 4:739, doi 10.1038/nrn1198"
 DESTEXHE = "Destexhe, Mainen & Sejnowski 1998, in: Methods in Neuronal Modeling, 2nd ed., MIT Press, ch. 1"

@@ -73,7 +73,7 @@ def test_a_wanted_current_becomes_current_and_background_of_the_same_effect(name
     reached = np.clip(wanted, limits.low - limits.most * limits.swing, limits.high)
     assert wanted_current(got, "offset_g", limits) == pytest.approx(reached, rel=1e-9, abs=1e-9)
     if wanted < limits.low:  # what a cell needs to be held at its threshold has grown by what was asked for
-        at_threshold = np.asarray(got.parameters["g_background"]) * limits.swing
+        at_threshold = np.asarray(got.parameters["tonic_conductance"]) * limits.swing
         assert np.asarray(got.parameters["offset_g"]) - at_threshold == pytest.approx(reached, rel=1e-9, abs=1e-9)
 
 
