@@ -46,6 +46,8 @@ INNER = set(
     report/style.py report/validation.py:Validation report/words.py study/claim.py study/comparison.py study/condition.py
     study/dask_cluster.py study/outcome.py study/pool.py study/scheduler.py study/statistics.py:Interval
     study/statistics.py:PairedTest study/store.py study/sweep.py:Summary
+    core/models/step_errors.py core/neuron_model.py:NeuronModel.solver core/spec.py:NetworkSpec.sha256_of_steps
+    core/step_error.py:resting_cells core/step_error.py:spike_times core/step_error.py:compared
     measure/irregularity.py:fano_factor
     """.split()  # fano_factor's groups are labels of any kind
 )

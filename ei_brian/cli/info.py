@@ -47,7 +47,8 @@ def _population(facts: Mapping[str, Any]) -> str:
     rate = "" if facts["rate_hz"] is None else f"   {facts['rate_hz']:.1f} Hz on its test set"
     types = ", ".join(f"{count} {name}" for name, count in facts["cell_types"].items())
     model = " ".join(part for part in (facts["model"], f"({types})" if types else "") if part)
-    return f"{facts['name']:<8} {facts['size']:>6} cells   {facts['role']:<8} {model}{rate}"
+    error = f"\n{'':<11}{facts['step_error']}" if facts["step_error"] else ""
+    return f"{facts['name']:<8} {facts['size']:>6} cells   {facts['role']:<8} {model}{rate}{error}"
 
 
 def _projection(facts: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +18,31 @@ from ei_brian.core.receptor import BACKGROUND, CONDUCTANCE_UNIT
 from ei_brian.core.step_text import check_assignments, check_expression
 from ei_brian.errors import SpecError, unknown_name
 
-__all__ = ["NeuronModel", "substeps"]
+__all__ = ["CROSSED", "DUE", "NeuronModel", "latched", "substeps"]
+
+DUE = "spikes_due"  # state: spikes that a cell has fired and not yet sent
+CROSSED = "crossed_now"  # 1 in the cells that crossed their threshold in the present sub-step, else 0
+_ASSIGNED = re.compile(r"(\w+)\s*=\s*(.+)")
 
 
 def substeps(dt_ms: float, longest_ms: float) -> int:
     """Return the smallest number of equal parts of ``dt_ms`` none of which is longer than ``longest_ms``."""
     return max(1, math.ceil(dt_ms / longest_ms - 1e-9))
+
+
+def latched(threshold: str, reset: str, states: Set[str]) -> str:
+    """Return threshold and reset as assignments: the reset acts on the cells that crossed, and their spike is kept.
+
+    ``x = y`` of a state becomes ``x = (1 - crossed_now)*x + crossed_now*(y)``, which is exactly ``y`` or exactly ``x`` for finite
+    numbers; what is no state is only a step on the way and is assigned as it is.
+    """
+    lines = [f"{CROSSED} = int({threshold})"]
+    for line in reset.splitlines():
+        match = _ASSIGNED.fullmatch(line.strip())
+        if match:
+            name, value = match[1], match[2]
+            lines.append(f"{name} = (1 - {CROSSED})*{name} + {CROSSED}*({value})" if name in states else line.strip())
+    return "\n".join([*lines, f"{DUE} = {DUE} + {CROSSED}"])
 
 
 @takes_numbers()
@@ -42,13 +62,14 @@ class NeuronModel:
         What one time step computes: assignments, one a line, run top to bottom on numbers in SI units. Every simulator runs
         this very text, operation by operation, so that all give the same bits. It holds names, ``+ - * /``, comparisons,
         whole numbers, ``int(condition)``, ``clip(x, low, high)`` and ``exponential(x)``, and no other literal or function.
-        With a finite ``longest_step_ms`` it is the text of one sub-step; see `update_at`.
+        With a finite ``longest_step_ms`` it is the text of one sub-step; see `update_parts`.
     method : str
         How ``update`` follows from ``equations``: ``"exact propagator"``, ``"forward Euler"``, ``"recurrence"`` …
     threshold : str
         Condition of a spike; empty for a neuron that never spikes.
     reset : str
-        Assignments at a spike.
+        Assignments at a spike. In a model of sub-steps, threshold and reset are looked at after each of them: the reset may use
+        what ``update`` has set, and the spike leaves the cell at the end of the time step; see `update_parts`.
     parameters, states, coefficients : tuple
         The numbers in ``update``, ``threshold`` and ``reset``.
     ports : tuple of str
@@ -65,9 +86,16 @@ class NeuronModel:
         Where it differs from the source, and why.
     longest_step_ms : float
         Longest sub-step: a time step is cut into the fewest equal parts not longer than this, and ``update`` is run once
-        for each. ``inf``: one.
+        for each. ``inf``: none, the text is that of a whole time step.
     update_end : str
         Assignments once per time step, after the sub-steps.
+    input_conductance : str
+        Name of the total synaptic conductance in ``update_conductance``.
+    update_conductance : str
+        The text of a sub-step where synapses are conductances: their current is ``input_current - input_conductance*v``. Empty:
+        ``update`` serves, with the current at the potential of the sub-step's start, which is stable only for small conductances.
+    version : int
+        Of the step: raised when it computes other spikes than before, so that a network says what it was made with.
     voltage : str
         State that stands for the membrane potential.
     threshold_parameter : str
@@ -116,6 +144,9 @@ class NeuronModel:
     rest_formula: Callable[[Mapping[str, FloatArray], FloatArray], Mapping[str, FloatArray]] | None = None
     longest_step_ms: float = float("inf")
     update_end: str = ""
+    input_conductance: str = ""
+    update_conductance: str = ""
+    version: int = 1
     margin: str = ""
 
     def __post_init__(self) -> None:
@@ -124,8 +155,11 @@ class NeuronModel:
         names = constants | {state.name for state in self.states} | ({MARGIN, WINNER} if self.margin else set())
         current = {self.input_current} - {""}
         known = check_assignments(self.update, names | current, constants, f"{where}.update")
+        if self.update_conductance:
+            also = names | current | ({self.input_conductance} - {""})
+            known &= check_assignments(self.update_conductance, also, constants, f"{where}.update_conductance")
         check_assignments(self.update_end, known, constants, f"{where}.update_end")
-        check_assignments(self.reset, names, constants, f"{where}.reset")
+        check_assignments(self.reset, known if self.substepped else names, constants, f"{where}.reset")
         self._check_declared(where, known)
         if self.margin:
             check_expression(self.margin, known, f"{where}.margin", condition=False)
@@ -144,14 +178,52 @@ class NeuronModel:
         if self.noise_where:
             check_expression(self.noise_where, known, f"{where}.noise_where", condition=False)
 
+    @property
+    def substepped(self) -> bool:
+        """Whether a time step is made of sub-steps, each with its own threshold and reset."""
+        return math.isfinite(self.longest_step_ms)
+
     def substeps(self, dt_ms: float) -> int:
         """Return how many sub-steps a time step of ``dt_ms`` is made of."""
         return substeps(dt_ms, self.longest_step_ms)
 
-    def update_parts(self, dt_ms: float) -> list[str]:
-        """Return the texts of a time step of ``dt_ms``: one for each sub-step, and one for what follows them."""
-        parts = [self.update] * self.substeps(dt_ms)
+    def solver(self, dt_ms: float) -> str:
+        """Return in words how a time step of ``dt_ms`` is solved."""
+        if not self.substepped:
+            return f"{self.method}, dt = {dt_ms:g} ms"
+        n = self.substeps(dt_ms)
+        return f"{self.method}: {n} of {dt_ms / n:g} ms in a time step of {dt_ms:g} ms"
+
+    def update_parts(self, dt_ms: float, conductances: bool = False) -> list[str]:
+        """Return the texts of a time step of ``dt_ms``: one for each sub-step, and one for what follows them.
+
+        After each sub-step of a spiking model the threshold is looked at and the cells above it are reset, so that a spike that
+        rises and falls between two time steps is neither lost nor late. Such a cell sends one spike at the end of the time step.
+        Of more crossings in one step, one more is kept and sent at the end of the next: no cell sends more than one spike per
+        step, and rates above that are cut there. The state ``spikes_due`` counts what is still to be sent.
+        """
+        step = self.update_conductance if conductances and self.update_conductance else self.update
+        states = {state.name for state in self.states}
+        part = f"{step}\n{latched(self.threshold, self.reset, states)}" if self.latches else step
+        parts = [part] * self.substeps(dt_ms)
+        if self.latches:
+            parts[0] = f"{DUE} = clip({DUE} - 1, 0, 1)\n{parts[0]}"
         return [*parts, self.update_end] if self.update_end else parts
+
+    @property
+    def latches(self) -> bool:
+        """Whether spikes are found within the time step and kept to its end in the state ``spikes_due``."""
+        return self.substepped and bool(self.threshold)
+
+    @property
+    def step_threshold(self) -> str:
+        """Condition, at the end of a time step, that a spike is sent."""
+        return f"{DUE} > 0" if self.latches else self.threshold
+
+    @property
+    def step_reset(self) -> str:
+        """Assignments at a spike that is sent; empty where each sub-step has its own."""
+        return "" if self.latches else self.reset
 
     def update_at(self, dt_ms: float) -> str:
         """Return the text of a whole time step of ``dt_ms``."""

@@ -34,8 +34,8 @@ class TsodyksMarkram:
 
     References
     ----------
-    Tsodyks, Pawelzik & Markram 1998, Neural Comput. 10:821; Mongillo, Barak & Tsodyks 2008, Science 319:1543 (supplement),
-    doi 10.1126/science.1150769.
+    Tsodyks, Pawelzik & Markram 1998, Neural Comput. 10:821, doi 10.1162/089976698300017502: u falls to 0 between spikes. (In
+    Mongillo, Barak & Tsodyks 2008, Science 319:1543, u relaxes to U instead.)
     """
 
     utilization: float

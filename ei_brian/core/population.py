@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from ei_brian.core.display import population_text
 from ei_brian.core.models import neuron_model
+from ei_brian.core.models.sub_steps import stepped_for
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.operating_point import OperatingPoint
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.core.quantity import FloatArray, Parameter, State
-from ei_brian.core.receptor import WITHOUT_PORT, Receptor, receptor
+from ei_brian.core.receptor import CONDUCTANCES, WITHOUT_PORT, Receptor, receptor
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["ROLES", "Population", "check_name"]
@@ -159,8 +160,9 @@ class Population:
         return replace(self, parameters=kept)
 
     def neuron(self) -> NeuronModel:
-        """Return the neuron model; an input population has none and raises `SpecError`."""
-        return neuron_model(self.model, f"population {self.name}")
+        """Return the neuron model with the sub-steps of these cells; an input population has none and raises `SpecError`."""
+        conductances = any(kind in CONDUCTANCES for _, kind in self.receptors)
+        return stepped_for(neuron_model(self.model, f"population {self.name}"), self.cell_types, conductances)
 
     def receptor_models(self) -> tuple[Receptor, ...]:
         """Return the receptors with their ports filled in."""

@@ -6,12 +6,13 @@ The reference stepper and every Brian2 backend run the texts of this one type, s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ei_brian.core.competition import MARGIN, WINNER
+from ei_brian.core.neuron_model import DUE, NeuronModel
 from ei_brian.core.noise.draw import Draw, check_streams
 from ei_brian.core.noise.dynamic import SENT, inject
 from ei_brian.core.noise.noise import Noise
@@ -22,6 +23,7 @@ from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.quantity import FloatArray, Quantity
 from ei_brian.core.readout import LOWEST_SCORE
+from ei_brian.core.receptor import Receptor
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.units import base_unit, unit_scale
 from ei_brian.errors import SpecError
@@ -51,7 +53,8 @@ class Program:
         Assignments of the update phase. The current of the receptors is computed first, from their states at the start of
         the step; the cell is stepped; then the receptors.
     threshold, reset : str
-        Condition and assignments of a spike; empty without.
+        Condition and assignments of a spike at the end of a step; empty without. Cells that are stepped in sub-steps are reset
+        within ``update``.
     at_spike : str
         Assignments for the neurons that spiked, right after the threshold: presynaptic plasticity.
     score_update : str
@@ -143,9 +146,11 @@ def compose(spec: NetworkSpec, population: Population, noise: Noise | None = Non
     if model.margin:
         update.append(f"{MARGIN} = {model.margin}")
         states |= {MARGIN: Quantity("1", np.asarray(0.0)), WINNER: Quantity("1", np.asarray(0.0))}
+    if model.latches:
+        states[DUE] = Quantity("1", np.asarray(0.0))
     score = _add_score(spec, population, states, constants)
     return Program(
-        population.name, population.size, "\n".join(equations), "\n".join(update), model.threshold, model.reset,
+        population.name, population.size, "\n".join(equations), "\n".join(update), model.step_threshold, model.step_reset,
         "\n".join(at_spike), score, states | added.states, constants | added.constants, tuple(added.draws),
         bool(model.margin),
     )  # fmt: skip
@@ -163,12 +168,7 @@ def _dynamics(population: Population, dt_ms: float) -> tuple[list[str], list[str
     update, equations = [], [model.equations]
     if model.input_current:
         current = " + ".join(receptor.current for receptor in receptors) or "0*" + model.states[0].name
-        now = f"{model.input_current}_now"
-        parts = [re.sub(rf"\b{model.input_current}\b", now, part) for part in model.update_parts(dt_ms)]
-        if not re.search(rf"\b{model.voltage}\b", current):  # held through all sub-steps
-            update += [f"{now} = {current}", *parts]
-        else:  # conductances: the current follows the potential from sub-step to sub-step
-            update += [line for part in parts for line in (f"{now} = {current}", part)]
+        update += _driven(model, receptors, dt_ms)
         equations.append(f"{model.input_current} = {current} : {base_unit(model.input_unit)}")
     else:
         update.append(model.update_at(dt_ms))
@@ -176,6 +176,36 @@ def _dynamics(population: Population, dt_ms: float) -> tuple[list[str], list[str
         update += [receptor.update] if receptor.update else []
         equations += [receptor.equations] if receptor.equations else []
     return equations, update
+
+
+def _driven(model: NeuronModel, receptors: Sequence[Receptor], dt_ms: float) -> list[str]:
+    """Return the lines of a time step of a cell whose input are the currents, and the conductances, of receptors.
+
+    They are averages over the time step and the same in all its sub-steps, but for what depends on the potential: the magnesium
+    block, and all conductances of a model that has no text for them.
+    """
+    conductances = [receptor.conductance for receptor in receptors if receptor.conductance]
+    implicit = bool(conductances and model.update_conductance)
+    if implicit:
+        inputs = {
+            model.input_current: " + ".join(receptor.drive for receptor in receptors),
+            model.input_conductance: " + ".join(conductances),
+        }
+    else:
+        inputs = {model.input_current: " + ".join(_explicit(receptor, model) for receptor in receptors)}
+    inputs = {name: text or "0*" + model.states[0].name for name, text in inputs.items()}
+    parts = model.update_parts(dt_ms, implicit)
+    for name in inputs:
+        parts = [re.sub(rf"\b{name}\b", f"{name}_now", part) for part in parts]
+    lines = [f"{name}_now = {text}" for name, text in inputs.items()]
+    if any(re.search(rf"\b{model.voltage}\b", text) for text in inputs.values()):
+        return [line for part in parts for line in (*lines, part)]
+    return [*lines, *parts]
+
+
+def _explicit(receptor: Receptor, model: NeuronModel) -> str:
+    """Return the mean current of a receptor in a step, at the potential where the sub-step starts."""
+    return f"({receptor.drive} - {receptor.conductance}*{model.voltage})" if receptor.conductance else receptor.drive
 
 
 def _add_score(
@@ -199,11 +229,12 @@ def _constants(spec: NetworkSpec, population: Population) -> dict[str, Quantity]
         parameter.name: Quantity(parameter.unit, parameters[parameter.name] * unit_scale(parameter.unit))
         for parameter in population.declared_parameters()
     }
-    coefficients = population.neuron().coefficients
+    model = population.neuron()
+    coefficients = [(coefficient, spec.dt_ms / model.substeps(spec.dt_ms)) for coefficient in model.coefficients]
     for receptor in population.receptor_models():
-        coefficients += receptor.coefficients
-    for coefficient in coefficients:
-        value = np.asarray(coefficient.value(parameters, spec.dt_ms), dtype=np.float64)
+        coefficients += [(coefficient, spec.dt_ms) for coefficient in receptor.coefficients]
+    for coefficient, step_ms in coefficients:
+        value = np.asarray(coefficient.value(parameters, step_ms), dtype=np.float64)
         constants[coefficient.name] = Quantity(coefficient.unit, value * unit_scale(coefficient.unit))
     return constants
 

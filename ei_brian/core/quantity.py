@@ -96,8 +96,8 @@ class State:
 class Coefficient:
     """A number computed once from the parameters and the time step, so that no simulator computes it differently.
 
-    ``value(parameters, dt_ms)`` takes the parameters in their declared units (arrays of float64) and returns the
-    coefficient in ``unit``.
+    ``value(parameters, dt_ms)`` takes the parameters in their declared units (arrays of float64) and the time step, which is the
+    sub-step for coefficients of a neuron model that has sub-steps, and returns the coefficient in ``unit``.
     """
 
     name: str

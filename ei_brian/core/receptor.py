@@ -30,6 +30,10 @@ class Receptor:
         Brian2 equations, for reading and for the dimension check.
     current : str
         Expression of the current into the cell.
+    drive : str
+        Expression, in a step, of the current at a membrane potential of 0, averaged over the step.
+    conductance : str
+        Expression, in a step, of the conductance, averaged over the step; empty for a current.
     update : str
         One step of the receptor's states, run after that of the cell.
     parameters, states, coefficients : tuple
@@ -42,6 +46,8 @@ class Receptor:
     kind: str
     equations: str
     current: str
+    drive: str
+    conductance: str
     update: str
     parameters: tuple[Parameter, ...]
     states: tuple[State, ...]
@@ -54,6 +60,14 @@ def _decay(port: str) -> Coefficient:
     return Coefficient(f"decay_{port}", "1", f"exp(-dt/{tau})", lambda p, dt_ms: np.exp(-dt_ms / p[tau]))
 
 
+def _mean(port: str) -> Coefficient:
+    """Return the mean of a decaying state over a step, as a share of its start: one spike brings its whole charge at any dt."""
+    tau = f"tau_{port}"
+    return Coefficient(
+        f"mean_{port}", "1", f"mean of exp(-t/{tau}) over a step", lambda p, dt_ms: -np.expm1(-dt_ms / p[tau]) * p[tau] / dt_ms
+    )
+
+
 def _tau(port: str, default: float) -> Parameter:
     return Parameter(f"tau_{port}", "ms", default, f"decay time constant of {port}", low=0.0, open_low=True, kind="time constant")
 
@@ -64,6 +78,8 @@ def _exponential_current(port: str, unit: str) -> Receptor:
         kind="exponential_current",
         equations=f"d{port}/dt = -{port}/tau_{port} : 1",
         current=f"(gain_{port}*{port} + offset_{port})",
+        drive=f"(gain_{port}*mean_{port}*{port} + offset_{port})",
+        conductance="",
         update=f"{port} = {port}*decay_{port}",
         parameters=(
             _tau(port, 5.0),
@@ -71,7 +87,7 @@ def _exponential_current(port: str, unit: str) -> Receptor:
             Parameter(f"offset_{port}", unit, 0.0, "constant current (fitted by calibration)", kind="constant current"),
         ),
         states=(State(port, "1", "trained synaptic drive"),),
-        coefficients=(_decay(port),),
+        coefficients=(_decay(port), _mean(port)),
         reference="Rotter & Diesmann 1999, Biol. Cybern. 81:381, doi 10.1007/s004220050570",
     )
 
@@ -88,6 +104,8 @@ def _conductance(kind: str, tau_ms: float, reversal_mv: float, reference: str) -
             kind=kind,
             equations=f"d{port}/dt = -{port}/tau_{port} : {base_unit(conductance)}",
             current=f"gain_{port}*{port}*(E_{port} - v)",
+            drive=f"gain_{port}*mean_{port}*{port}*E_{port}",
+            conductance=f"gain_{port}*mean_{port}*{port}",
             update=f"{port} = {port}*decay_{port}",
             parameters=(
                 _tau(port, tau_ms),
@@ -95,7 +113,7 @@ def _conductance(kind: str, tau_ms: float, reversal_mv: float, reference: str) -
                 _gain(port),
             ),
             states=(State(port, conductance, f"{kind} conductance"),),
-            coefficients=(_decay(port),),
+            coefficients=(_decay(port), _mean(port)),
             reference=reference,
         )
 
@@ -107,9 +125,12 @@ def _nmda(port: str, unit: str) -> Receptor:
     made = _conductance("NMDA", 150.0, 0.0, KOPSICK)(port, unit)
     volt = "1" if unit == "1" else "mV"
     block = f"((v - mg_shift_{port})/mg_slope_{port})"
+    open_now = f"({block}*{block}/(1 + {block}*{block}))"
     return replace(
         made,
-        current=f"gain_{port}*{port}*({block}*{block}/(1 + {block}*{block}))*(E_{port} - v)",
+        current=f"gain_{port}*{port}*{open_now}*(E_{port} - v)",
+        drive=f"gain_{port}*mean_{port}*{port}*{open_now}*E_{port}",
+        conductance=f"gain_{port}*mean_{port}*{port}*{open_now}",
         parameters=(
             *made.parameters,
             Parameter(f"mg_shift_{port}", volt, -80.0, "potential at which the magnesium block is complete", kind="potential"),
@@ -125,6 +146,8 @@ def _constant_current(port: str, unit: str) -> Receptor:
         kind="constant_current",
         equations="",
         current=f"offset_{port}",
+        drive=f"offset_{port}",
+        conductance="",
         update="",
         parameters=(Parameter(f"offset_{port}", unit, 0.0, "constant current (fitted by calibration)", kind="constant current"),),
         states=(),
@@ -160,6 +183,7 @@ KOPSICK = (
     "Izhikevich, Gally & Edelman 2004, Cereb. Cortex 14:933 (magnesium block); decay and reversal as in Kopsick et al. 2022, "
     "doi 10.1007/s12559-021-09954-2"
 )
+GABA_A = f"form: {DESTEXHE}; the decay of 10 ms and the reversal of -70 mV are round values, not of that source"
 CONDUCTANCES = {"AMPA": "exc", "NMDA": "exc", "GABA_A": "inh", "GABA_B": "inh"}
 
 RECEPTORS: dict[str, Callable[[str, str], Receptor]] = {
@@ -168,7 +192,7 @@ RECEPTORS: dict[str, Callable[[str, str], Receptor]] = {
     "background_conductance": _background_conductance,
     "AMPA": _conductance("AMPA", 5.0, 0.0, DESTEXHE),
     "NMDA": _nmda,
-    "GABA_A": _conductance("GABA_A", 10.0, -70.0, DESTEXHE),
+    "GABA_A": _conductance("GABA_A", 10.0, -70.0, GABA_A),
     "GABA_B": _conductance("GABA_B", 150.0, -90.0, KOPSICK),
 }
 

@@ -157,7 +157,11 @@ class NetworkSpec:
     @property
     def sha256(self) -> str:
         """Hash of all that decides the spikes: structure, numbers, order of events, readout. Names count, provenance does not."""
-        digest = hashlib.sha256(json.dumps(_skeleton(self), sort_keys=True).encode())
+        return self.sha256_of_steps({p.model: p.neuron().version for p in self.cells})
+
+    def sha256_of_steps(self, versions: Mapping[str, int]) -> str:
+        """Return the hash that the network has, or had, where these are the versions of its models' steps (1: not given)."""
+        digest = hashlib.sha256(json.dumps(_skeleton(self, versions), sort_keys=True).encode())
         for array in _arrays(self):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -261,8 +265,10 @@ def _check_readout(spec: NetworkSpec) -> None:
         )
 
 
-def _skeleton(spec: NetworkSpec) -> dict[str, Any]:
+def _skeleton(spec: NetworkSpec, versions: Mapping[str, int]) -> dict[str, Any]:
+    steps = {name: version for name, version in versions.items() if version > 1}
     return {
+        **({"steps": steps} if steps else {}),
         "schema": SCHEMA_VERSION,
         "dt_ms": spec.dt_ms.hex(),
         "populations": [

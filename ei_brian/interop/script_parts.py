@@ -214,5 +214,5 @@ def synapses_text(spec: NetworkSpec, projection: Projection, places: Places, num
             lines.append(f"{name}.delay = {projection.max_delay} * dt")
     if plastic:
         rule = projection.plasticity
-        lines.insert(0, _comment(f"{key}: short-term plasticity ({rule}), Mongillo et al. 2008, doi 10.1126/science.1150769"))
+        lines.insert(0, _comment(f"{key}: short-term plasticity ({rule}), Tsodyks et al. 1998, Neural Comput. 10:821"))
     return "\n".join(line for line in lines if line)

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from ei_brian.core.competition import MARGIN, WINNER
+from ei_brian.core.neuron_model import CROSSED, DUE
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.program import Program, compose, release_name
@@ -35,6 +36,7 @@ from ei_brian.learn.texts import GateUpstroke, SpikeOf, torch_functions
 __all__ = ["SpecActivity", "SpecNetwork", "simulate_spec_torch"]
 
 TRAINABLE = ("readout", "all")
+REACHED = "reached_now"  # the potential at the end of a step, or before the reset of its first spike
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +241,18 @@ class _Cells:
         for name, quantity in program.states.items():
             self.values[name] = torch.tensor(quantity.si, dtype=dtype).broadcast_to(shape).clone()
         self.functions = torch_functions(dtype)
-        self.update_code = compile(program.update, "update", "exec")
+        update = program.update if not cells.neuron().latches else _watched(program.update, self.voltage_name)
+        self.update_code = compile(update, "update", "exec")
+        self.functions["below"] = self._below
         soft, width, self.gated = _soft_threshold(cells, dt_ms)
         self.soft, self.width = torch.tensor(soft, dtype=dtype), torch.tensor(width, dtype=dtype)
         self.fired: torch.Tensor | None = None
         unit = next((state.unit for state in cells.declared_states() if state.name == self.voltage_name), "1")
         self.scale = unit_scale(unit)
+
+    def _below(self, v: torch.Tensor) -> torch.Tensor:
+        gated: torch.Tensor = GateUpstroke.apply(v, self.soft)  # type: ignore[no-untyped-call]
+        return gated
 
     def voltage(self) -> torch.Tensor:
         """Return the membrane potential in the declared unit."""
@@ -255,7 +263,7 @@ class _Cells:
         """Run the update phase."""
         if self.gated:
             v = self.values[self.voltage_name]
-            self.values[self.voltage_name] = GateUpstroke.apply(v, self.soft)  # type: ignore[no-untyped-call]
+            self.values[self.voltage_name] = self._below(v)
         exec(self.update_code, self.functions, self.values)  # noqa: S102 - text of our own catalogue, never of a file
 
     def threshold(self) -> torch.Tensor:
@@ -264,7 +272,7 @@ class _Cells:
             margin = self.values[MARGIN]
             self.values[WINNER] = torch.zeros_like(margin).scatter(1, margin.argmax(dim=1, keepdim=True), 1.0)
         fired = eval(self.program.threshold, self.functions, self.values)  # noqa: S307
-        v = self.values[self.voltage_name]
+        v = self.values.get(REACHED, self.values[self.voltage_name])
         self.fired = fired.broadcast_to(v.shape)
         z: torch.Tensor = SpikeOf.apply((v - self.soft) / self.width, self.fired, self.spike)  # type: ignore[no-untyped-call]
         if self.program.competes:
@@ -290,6 +298,22 @@ class _Cells:
         for name, old in before.items():
             if self.values[name] is not old:
                 self.values[name] = torch.where(self.fired, self.values[name], old)
+
+
+def _watched(update: str, voltage: str) -> str:
+    """Return the update of a cell that is reset in sub-steps, such that gradients take the ways that they take at whole steps.
+
+    The potential that a cell reached in its step is kept from before its reset, for the surrogate of the spike; and the gradient
+    through an upstroke is cut at the start of every sub-step.
+    """
+    lines = [f"{REACHED} = {voltage}", f"sent_now = 0*{voltage}"]
+    for line in update.splitlines():
+        if line.startswith(f"{CROSSED} = "):
+            lines.append(f"{REACHED} = sent_now*{REACHED} + (1 - sent_now)*{voltage}")
+        lines.append(line)
+        if line == f"{DUE} = {DUE} + {CROSSED}":
+            lines += [f"sent_now = clip(sent_now + {CROSSED}, 0, 1)", f"{voltage} = below({voltage})"]
+    return "\n".join(lines)
 
 
 def _soft_threshold(cells: Population, dt_ms: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], bool]:

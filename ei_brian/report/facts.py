@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.models.step_errors import step_error_words
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
@@ -58,6 +59,7 @@ def population_facts(spec: NetworkSpec, population: Population) -> dict[str, Any
         "model": population.model,
         "receptors": [f"{port}: {kind}" for port, kind in population.receptors],
         "cell_types": dict(Counter(population.cell_types).most_common()),
+        "step_error": step_error_words(population.cell_types, spec.dt_ms),
         "rate_hz": rates.get(population.name),
         "parameters": {name: _summary(values) for name, values in population.parameters.items()},
     }
@@ -94,7 +96,7 @@ def network_facts(spec: NetworkSpec) -> dict[str, Any]:
         units = {parameter.name: parameter.unit for parameter in population.declared_parameters()}
         models[model.name] = {
             "title": model.title, "equations": list(model.dynamics), "threshold": model.threshold,
-            "reset": model.reset.splitlines(), "method": model.method, "reference": model.reference,
+            "reset": model.reset.splitlines(), "method": model.solver(spec.dt_ms), "reference": model.reference,
             "deviations": model.deviations, "units": units,
         }  # fmt: skip
     return {

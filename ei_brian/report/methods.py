@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import Any
 
 import ei_brian
+from ei_brian.core.models.step_errors import step_error_words
 from ei_brian.core.noise.kinds import NOISE_KINDS
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.report.validation import Validation
@@ -113,6 +114,8 @@ def equations_text(spec: NetworkSpec) -> str:
         if model.threshold:
             reset = f"    reset: {'; '.join(model.reset.splitlines())}" if model.reset else ""
             lines.append(f"spike: {model.threshold}{reset}")
-        lines.append(f"solved by {model.method}, dt = {spec.dt_ms:g} ms")
+        lines.append(f"solved by {model.solver(spec.dt_ms)}")
+        error = step_error_words(population.cell_types, spec.dt_ms)
+        lines += [error] if error else []
         parts.setdefault("\n".join(lines), []).append(population.name)
     return "\n\n".join(f"# {', '.join(names)}\n{text}" for text, names in parts.items())

@@ -21,6 +21,7 @@ from ei_brian.core.spec import SCHEMA_VERSION, NetworkSpec
 from ei_brian.errors import SpecError, StorageError
 from ei_brian.storage.container import Arrays, Content, read_content, write_content
 from ei_brian.storage.header_fields import entries, entry, only
+from ei_brian.storage.older_steps import migrated
 
 __all__ = ["load_spec", "save_spec"]
 
@@ -61,7 +62,9 @@ def save_spec(spec: NetworkSpec, path: str | PathLike[str]) -> None:
 def load_spec(path: str | PathLike[str]) -> NetworkSpec:
     """Return the network of a model file.
 
-    The file may come from a stranger: it holds names and numbers only, and everything is checked before it is used.
+    The file may come from a stranger: it holds names and numbers only, and everything is checked before it is used. A network
+    that was made with earlier steps of its cells is brought to the present ones (`older_steps.migrated`), and says so in its
+    provenance.
 
     Raises
     ------
@@ -74,6 +77,8 @@ def load_spec(path: str | PathLike[str]) -> NetworkSpec:
     except (SpecError, StorageError) as error:
         raise StorageError(f"{path}: {error}") from error
     stored = entry(content.header, "sha256", str, str(path))
+    if spec.sha256 != stored and spec.sha256_of_steps({}) == stored:
+        return migrated(spec)
     if spec.sha256 != stored:
         raise StorageError(
             f"{path}: the network has hash {spec.sha256[:12]}…, its file says {stored[:12]!r}…. It was changed after it was "

@@ -127,7 +127,7 @@ class TestAdaptiveExponential:
 
     def test_tonic(self) -> None:
         gaps = self.gaps("AdEx tonic")
-        assert np.ptp(gaps[10:]) <= 0.1 + 1e-9  # one step of the grid
+        assert np.ptp(gaps[10:]) <= 0.2 + 1e-9  # one step of the grid, and one for the phase of the peak within a step
 
     def test_adapting_and_accelerating(self) -> None:
         assert np.all(np.diff(self.gaps("AdEx adapting")[:6]) > 0)
@@ -179,8 +179,9 @@ def test_magnesium_block_of_nmda() -> None:
     spec = NetworkSpec((Population("input", 1, "input"), cells), (synapse,), 0.1)
     stimulus = Stimulus(Spikes(np.array([0]), np.array([0]), np.array([0]), 1, 3, 1, 0.1))
     v = simulate(spec, stimulus, traces=[("A", "v")]).traces[("A", "v")][0, :, 0]
-    wanted = 10.0 * 0.5 * 20.0 * 0.1 / 1e6  # nS * half * mV * ms / pF, in mV
-    assert v[1] - v[0] == pytest.approx(wanted, rel=1e-4)  # the resting current of k is 1e-5 of it
+    mean = 150.0 / 0.1 * -np.expm1(-0.1 / 150.0)  # of the decaying conductance over the step
+    wanted = 10.0 * mean * 0.5 * 20.0 * 0.1 / 1e6  # nS * half * mV * ms / pF, in mV
+    assert v[1] - v[0] == pytest.approx(wanted, rel=1e-5)  # the resting current of k is 1e-6 of it
 
 
 def test_unknown_types_are_refused_with_the_nearest() -> None:

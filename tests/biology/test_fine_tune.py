@@ -76,8 +76,8 @@ def test_fine_tuning_lowers_the_loss_and_exports_exactly(spec: NetworkSpec) -> N
 
 def test_a_training_that_diverges_returns_no_network(spec: NetworkSpec) -> None:
     made = diversify(spec, "cortex FS", "all", seed=1)
-    with pytest.raises(CalibrationError, match=r"the loss rose from .* to .*Lower the learning rate \(now 3 "):
-        fine_tune(made, some_input(96, 2), FineTuning(epochs=4, batch_size=16, learning_rate=3.0))
+    with pytest.raises(CalibrationError, match=r"the loss rose from .* to .*Lower the learning rate \(now 50 "):
+        fine_tune(made, some_input(96, 2), FineTuning(epochs=4, batch_size=16, learning_rate=50.0))
 
 
 def test_a_training_after_which_cells_fire_thrice_as_much_returns_no_network(spec: NetworkSpec) -> None:

@@ -96,7 +96,10 @@ def test_conductances_carry_the_same_current_at_the_mean_potential(swapped: Netw
 
 
 def test_inputs_may_stay_currents(swapped: NetworkSpec) -> None:
-    """Only synapses between cells become conductances; what the input does to a cell alone is as before, to the bit."""
+    """Only synapses between cells become conductances; what the input does to a cell alone is as before.
+
+    Cells with conductances have finer sub-steps, so a spike may fall into the time step beside it.
+    """
     made = to_conductances(swapped, inputs="current")
     assert made.projection("input_E") == swapped.projection("input_E")
     assert made["E"].receptors[-1] == ("g", "exponential_current")
@@ -109,7 +112,11 @@ def test_inputs_may_stay_currents(swapped: NetworkSpec) -> None:
         quiet = tuple(p if keep else replace(p, weights=0 * np.asarray(p.weights)) for p, keep in pairs)
         return replace(spec, projections=quiet)
 
-    assert simulate(alone(made), stimulus).spikes["E"].equals(simulate(alone(swapped), stimulus).spikes["E"])
+    after, before = (simulate(alone(spec), stimulus).spikes["E"] for spec in (made, swapped))
+    moved = np.abs(np.cumsum(after.dense(np.int64), axis=1) - np.cumsum(before.dense(np.int64), axis=1))
+    assert before.n_events > 200
+    assert moved.max() <= 1
+    assert moved.sum() <= 0.05 * before.n_events
     oracle, recording = simulate(made, stimulus), Backend("numpy", layout="synapses").run(made, stimulus)
     assert oracle.spikes["E"].n_events > 10
     assert recording.spikes["E"].equals(oracle.spikes["E"])

@@ -7,12 +7,25 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import special
 
-from ei_brian.core.neuron_model import NeuronModel, substeps
+from ei_brian.core.models.implicit_midpoint import LATE, LIMITS, H, stepped
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
 
 __all__ = ["ADEX", "NAUD_TYPES"]
 
-LONGEST_STEP_MS = 0.1
+LONGEST_STEP_MS = 0.1  # see sub_steps.py
+
+BEGIN = (
+    "lag_now = a*(v - E_L) - w\n"
+    "coupling_now = alpha*h_now\n"
+    "steep_now = g_L*exponential((v - v_T)/slope)\n"
+    "rate_now = (g_L*(E_L - v) + slope*steep_now - w - coupling_now*lag_now + I)*per_C\n"
+    "bend_now = (steep_now - g_L - coupling_now*a)*per_C/2\n"
+    "upstroke_now = h_now*steep_now*per_C"
+)
+DRIFT = "alpha*(2*lag_now + a*change_now)"
+UPSTROKE = {"slow": "w", "blown": "upstroke_now >= 1", "time": "h_now/clip(upstroke_now, 1, most)"}
+
 
 
 def _at_rest(p: Mapping[str, FloatArray], current: FloatArray) -> dict[str, FloatArray]:
@@ -40,14 +53,17 @@ ADEX = NeuronModel(
         "dv/dt = (g_L*(E_L - v) + g_L*slope*exp((v - v_T)/slope) - w + I)/C : volt\n"
         "dw/dt = (a*(v - E_L) - w)/tau_w : amp"
     ),
-    update=(
-        "v = clip(v + h*(g_L*(E_L - v) + g_L*slope*exponential((v - v_T)/slope) - w + I)/C, v_floor, v_peak)\n"
-        "w = w + h*(a*(v - E_L) - w)/tau_w"
-    ),
+    update=stepped(BEGIN, DRIFT, **UPSTROKE),
+    update_conductance=stepped(BEGIN, DRIFT, conductance="G*per_C", **UPSTROKE),
+    input_conductance="G",
     longest_step_ms=LONGEST_STEP_MS,
-    method="forward Euler, v then w, in sub-steps of at most 0.1 ms",
+    method=(
+        "linearly implicit midpoint rule (Rosenbrock, order 2), in sub-steps; an upstroke alone, "
+        "C*dv/dt = g_L*slope*exp((v - v_T)/slope), leaves all bounds after C/g_L*exp(-(v - v_T)/slope), the time of the spike"
+    ),
     threshold="v >= v_peak",
-    reset="v = v_reset\nw = w + b",
+    reset="late = h_now - time_now\nw = w - late*drift_now + b\nv = v_reset",
+    version=2,
     parameters=(
         Parameter("C", "pF", 281.0, "membrane capacitance", low=0.0, open_low=True, kind="time constant"),
         Parameter("g_L", "nS", 30.0, "leak conductance", low=0.0, open_low=True),
@@ -63,19 +79,19 @@ ADEX = NeuronModel(
         Parameter("v_init", "mV", -70.6, "membrane potential at the start", kind="initial"),
         Parameter("w_init", "pA", 0.0, "adaptation current at the start", kind="initial"),
     ),
-    states=(State("v", "mV", "membrane potential", "v_init"), State("w", "pA", "adaptation current", "w_init")),
+    states=(State("v", "mV", "membrane potential", "v_init"), State("w", "pA", "adaptation current", "w_init"), LATE),
     coefficients=(
-        Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS)),
+        H,
+        Coefficient("alpha", "1/ms", "half of 1/tau_w, implicitly", lambda p, dt_ms: 1 / (2 * p["tau_w"] + dt_ms)),
+        Coefficient("per_C", "1/pF", "1/C", lambda p, dt_ms: 1 / p["C"]),
+        *LIMITS,
     ),
     ports=("v",),
     input_current="I",
     input_unit="pA",
     max_dt_ms=1.0,
     reference="Brette & Gerstner 2005, J. Neurophysiol. 94:3637, eqs. 1-2 and table 1, doi 10.1152/jn.00686.2005",
-    deviations=(
-        "A spike is cut at 20 mV (Brette & Gerstner: 20 mV; Naud et al.: 0 mV, given in those types) and v is held there from "
-        "the sub-step in which it arrives to the end of the time step."
-    ),
+    deviations="A spike is cut at 20 mV (Brette & Gerstner: 20 mV; Naud et al.: 0 mV, given in those types).",
     threshold_parameter="v_T",
     rest_formula=_at_rest,
 )

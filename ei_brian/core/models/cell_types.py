@@ -46,9 +46,10 @@ class CellType:
 
 KOPSICK = (
     "Kopsick et al. 2022, Cogn. Comput., doi 10.1007/s12559-021-09954-2; Venkadesh et al. 2019 (Hippocampome.org), "
-    "as in the CARLsim configuration of that group"
+    "as in the CARLsim configuration of that group; LMR-targeting and Trilaminar, not among that paper's eight types, by "
+    "Hippocampome.org alone"
 )
-IZHIKEVICH_2007_FIGURES = "Izhikevich 2007, Dynamical Systems in Neuroscience, MIT Press, figs. 8.12, 8.16, 8.19"
+IZHIKEVICH_2007_FIGURES = "Izhikevich 2007, Dynamical Systems in Neuroscience, MIT Press, figs. 8.12 (RS), 8.19 (IB), 8.23 (CH)"
 NAUD = "Naud, Marcille, Clopath & Gerstner 2008, Biol. Cybern. 99:335, table 1, doi 10.1007/s00422-008-0264-7"
 EXCITATORY = (
     "RS", "IB", "CH", "TC", "RZ", "RS2007", "IB2007", "CH2007", "Pyramidal", "Traub-Miles", *adex.NAUD_TYPES,

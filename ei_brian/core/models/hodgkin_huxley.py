@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from ei_brian.core.neuron_model import NeuronModel, substeps
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Coefficient, Parameter, State
 
 __all__ = ["TRAUB_MILES", "WANG_BUZSAKI"]
 
-LONGEST_STEP_MS = 0.05
+LONGEST_STEP_MS = 0.1  # see sub_steps.py
 SINGULAR = "1e-6 mV are added to v where a rate has the form x/(1 - exp(-x)), which is 0/0 at one point."
 ONCE_PER_SPIKE = (
     "A spike is counted when v exceeds v_spike; the next one only after v fell below v_rearm. Nothing is reset."
 )
 
-H = Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS))
+METHOD = "exponential steps of gates and v, the gates half a sub-step ahead (order 2), in sub-steps"
+H = Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms)
 
 
 def _numbers(unit: str, **values: float) -> tuple[Parameter, ...]:
@@ -81,13 +82,48 @@ WB_M = (
 )
 
 
-def _membrane(m: str) -> str:
-    """Return one step of v by the exponential Euler method: stable however large the sodium conductance is."""
+def _falling(shift: str, width: str, factor: str) -> str:
+    """Return ``factor * x/(exp(x) - 1)`` per ms with ``x = (v + shift)/width``: a rate that falls with v."""
+    x = f"((v + {shift} + tiny)/{width})"
+    return f"{factor}*{x}/(exponential({x}) - 1)/one_ms"
+
+
+REARM = "armed = clip(armed + int(v < v_rearm), 0, 1)"
+
+
+def _membrane(m: str, conductance: str, result: str = "v", length: str = "h") -> str:
+    """Return one step of v by the exponential Euler method: stable however large a conductance is."""
     return (
-        f"sodium_now = g_Na*{m}*{m}*{m}*h_gate\npotassium_now = g_K*n*n*n*n\ntotal_now = sodium_now + potassium_now + g_L\n"
+        f"sodium_now = g_Na*{m}*{m}*{m}*h_gate\npotassium_now = g_K*n*n*n*n\n"
+        f"total_now = sodium_now + potassium_now + g_L{conductance}\n"
         "v_now = (sodium_now*E_Na + potassium_now*E_K + g_L*E_L + I)/total_now\n"
-        "v = v_now + (v - v_now)*exponential(-h*total_now/C)"
+        f"{result} = v_now + (v - v_now)*exponential(-{length}*total_now/C)"
     )
+
+
+def _wang_buzsaki(conductance: str = "") -> str:
+    """Return a sub-step: gates, which lie half a sub-step ahead of v, then v with the sodium activation of its midpoint."""
+    return "\n".join((
+        _gate("h_gate", _falling_exponential("h", "a_h"), _sigmoid("bh", "one"), "phi"),
+        _gate("n", _linoid("shift_n", "width_n", "a_n"), _falling_exponential("bn", "b_n"), "phi"),
+        _activation("v"), _membrane("m_now", conductance, "v_half_now", "h/2"),
+        _activation("v_half_now"), _membrane("m_now", conductance), REARM,
+    ))  # fmt: skip
+
+
+def _activation(v: str) -> str:
+    """Return the sodium activation of Wang & Buzsaki, always at its steady state, at a potential."""
+    return WB_M.replace("(v + ", f"({v} + ")
+
+
+def _traub_miles(conductance: str = "") -> str:
+    """Return a sub-step: gates, which lie half a sub-step ahead of v, then v."""
+    return "\n".join((
+        _gate("m", _linoid("shift_m", "width_m", "a_m"), _falling("shift_bm", "width_bm", "b_m")),
+        _gate("h_gate", _falling_exponential("h", "a_h"), _sigmoid("bh", "four")),
+        _gate("n", _linoid("shift_n", "width_n", "a_n"), _falling_exponential("bn", "b_n")),
+        _membrane("m", conductance), REARM,
+    ))  # fmt: skip
 
 
 WANG_BUZSAKI = NeuronModel(
@@ -103,17 +139,12 @@ WANG_BUZSAKI = NeuronModel(
         "dn/dt = phi*(a_n*((v + shift_n)/width_n)/(1 - exp(-(v + shift_n)/width_n))/one_ms*(1 - n)"
         " - b_n*exp(-(v + shift_bn)/width_bn)/one_ms*n) : 1"
     ),
-    update=(
-        "\n".join((
-            WB_M,
-            _gate("h_gate", _falling_exponential("h", "a_h"), _sigmoid("bh", "one"), "phi"),
-            _gate("n", _linoid("shift_n", "width_n", "a_n"), _falling_exponential("bn", "b_n"), "phi"),
-            _membrane("m_now"),
-        ))
-    ),
-    update_end="armed = clip(armed + int(v < v_rearm), 0, 1)",
+    update=_wang_buzsaki(),
+    update_conductance=_wang_buzsaki(" + G"),
+    input_conductance="G",
     longest_step_ms=LONGEST_STEP_MS,
-    method="exponential Euler, gates then v, in sub-steps of at most 0.05 ms",
+    version=2,
+    method=METHOD,
     threshold="armed*int(v > v_spike) > 0",
     reset="armed = 0*armed",
     parameters=(
@@ -133,12 +164,6 @@ WANG_BUZSAKI = NeuronModel(
 )  # fmt: skip
 
 
-def _falling(shift: str, width: str, factor: str) -> str:
-    """Return ``factor * x/(exp(x) - 1)`` per ms with ``x = (v + shift)/width``: a rate that falls with v."""
-    x = f"((v + {shift} + tiny)/{width})"
-    return f"{factor}*{x}/(exponential({x}) - 1)/one_ms"
-
-
 TRAUB_MILES = NeuronModel(
     name="traub_miles",
     title="hippocampal pyramidal cell, sodium and delayed-rectifier potassium (Traub & Miles)",
@@ -151,17 +176,12 @@ TRAUB_MILES = NeuronModel(
         "dn/dt = a_n*((v + shift_n)/width_n)/(1 - exp(-(v + shift_n)/width_n))/one_ms*(1 - n)"
         " - b_n*exp(-(v + shift_bn)/width_bn)/one_ms*n : 1"
     ),
-    update=(
-        "\n".join((
-            _gate("m", _linoid("shift_m", "width_m", "a_m"), _falling("shift_bm", "width_bm", "b_m")),
-            _gate("h_gate", _falling_exponential("h", "a_h"), _sigmoid("bh", "four")),
-            _gate("n", _linoid("shift_n", "width_n", "a_n"), _falling_exponential("bn", "b_n")),
-            _membrane("m"),
-        ))
-    ),
-    update_end="armed = clip(armed + int(v < v_rearm), 0, 1)",
+    update=_traub_miles(),
+    update_conductance=_traub_miles(" + G"),
+    input_conductance="G",
     longest_step_ms=LONGEST_STEP_MS,
-    method="exponential Euler, gates then v, in sub-steps of at most 0.05 ms",
+    version=2,
+    method=METHOD,
     threshold="armed*int(v > v_spike) > 0",
     reset="armed = 0*armed",
     parameters=(

@@ -6,12 +6,22 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ei_brian.core.neuron_model import NeuronModel, substeps
+from ei_brian.core.models.implicit_midpoint import LATE, LIMITS, H, stepped
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
 
 __all__ = ["CA3_TYPES", "CORTICAL_TYPES", "IZHIKEVICH_2007"]
 
-LONGEST_STEP_MS = 0.25
+LONGEST_STEP_MS = 0.1  # see sub_steps.py
+
+BEGIN = (
+    "lag_now = b*(v - v_r) - u\n"
+    "coupling_now = alpha*h_now\n"
+    "rate_now = (k*(v - v_r)*(v - v_t) - u - coupling_now*lag_now + I)*per_C\n"
+    "bend_now = (k*(v - v_middle) - coupling_now*b/2)*per_C"
+)
+DRIFT = "alpha*(2*lag_now + b*change_now)"
+
 
 
 def _at_rest(p: Mapping[str, FloatArray], current: FloatArray) -> dict[str, FloatArray]:
@@ -28,11 +38,14 @@ IZHIKEVICH_2007 = NeuronModel(
         "dv/dt = (k*(v - v_r)*(v - v_t) - u + I)/C : volt\n"
         "du/dt = a*(b*(v - v_r) - u) : amp"
     ),
-    update="v = clip(v + h*(k*(v - v_r)*(v - v_t) - u + I)/C, v_floor, v_peak)\nu = u + h*(a*(b*(v - v_r) - u))",
+    update=stepped(BEGIN, DRIFT),
+    update_conductance=stepped(BEGIN, DRIFT, conductance="G*per_C"),
+    input_conductance="G",
     longest_step_ms=LONGEST_STEP_MS,
-    method="forward Euler, v then u, in sub-steps of at most 0.25 ms",
+    method="linearly implicit midpoint rule (Kahan's method, order 2), in sub-steps",
     threshold="v >= v_peak",
-    reset="v = c\nu = u + d",
+    reset="late = h_now - time_now\nu = u - late*drift_now + d\nv = c",
+    version=2,
     parameters=(
         Parameter("C", "pF", 100.0, "membrane capacitance", low=0.0, open_low=True, kind="time constant"),
         Parameter("k", "nS/mV", 0.7, "curvature of the current-voltage relation", low=0.0, open_low=True),
@@ -50,24 +63,26 @@ IZHIKEVICH_2007 = NeuronModel(
     states=(
         State("v", "mV", "membrane potential", "v_init"),
         State("u", "pA", "recovery current", "u_init"),
+        LATE,
     ),
     coefficients=(
-        Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms / substeps(dt_ms, LONGEST_STEP_MS)),
+        H,
+        Coefficient("alpha", "1/ms", "half of a, implicitly", lambda p, dt_ms: p["a"] / (2 + p["a"] * dt_ms)),
+        Coefficient("per_C", "1/pF", "1/C", lambda p, dt_ms: 1 / p["C"]),
+        Coefficient("v_middle", "mV", "between v_r and v_t", lambda p, dt_ms: (p["v_r"] + p["v_t"]) / 2),
+        *LIMITS,
     ),
     ports=("v",),
     input_current="I",
     input_unit="pA",
     max_dt_ms=1.0,
     reference="Izhikevich 2007, Dynamical Systems in Neuroscience, MIT Press, ch. 8, eqs. 8.5-8.6",
-    deviations=(
-        "v is held at v_peak from the sub-step in which it reaches it to the end of the time step, where it is reset; it is "
-        "never below v_floor, which only an inhibition far outside the physiological range reaches."
-    ),
+    deviations="v is never below v_floor, which only an inhibition far outside the physiological range reaches.",
     threshold_parameter="v_t",
     rest_formula=_at_rest,
 )
 
-CORTICAL_TYPES: dict[str, dict[str, float]] = {  # Izhikevich 2007, figs. 8.12, 8.16 and 8.19
+CORTICAL_TYPES: dict[str, dict[str, float]] = {  # Izhikevich 2007, figs. 8.12, 8.19 and 8.23
     "RS2007": {"C": 100.0, "k": 0.7, "v_r": -60.0, "v_t": -40.0, "a": 0.03, "b": -2.0, "v_peak": 35.0, "c": -50.0, "d": 100.0},
     "IB2007": {"C": 150.0, "k": 1.2, "v_r": -75.0, "v_t": -45.0, "a": 0.01, "b": 5.0, "v_peak": 50.0, "c": -56.0, "d": 130.0},
     "CH2007": {"C": 50.0, "k": 1.5, "v_r": -60.0, "v_t": -40.0, "a": 0.03, "b": 1.0, "v_peak": 25.0, "c": -40.0, "d": 150.0},

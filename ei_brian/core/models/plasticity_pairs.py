@@ -48,8 +48,9 @@ CORTICAL_TYPES: Mapping[str, str] = {"FS": "F2", "LTS": "F1"}
 def pair_plasticity(source: str, target: str) -> TsodyksMarkram | None:
     """Return the plasticity from one cell type to another; None where no publication of the catalogue has it.
 
-    A CA3 interneuron onto a cell for which no pair was measured has its plasticity onto pyramidal cells; a cortical
-    interneuron has the class of its type.
+    The table holds pairs with pyramidal cells and a few others; its source has plasticity for 68 pairs of interneurons as well,
+    59 of which are not in it. An interneuron of CA3 onto a cell whose pair is not in it has its plasticity onto pyramidal cells
+    instead; a cortical interneuron has the class of its type.
     """
     if (source, target) in CA3_PAIRS:
         return CA3_PAIRS[source, target]

@@ -44,7 +44,10 @@ GERSTNER = "Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, ch. 8, d
 DESTEXHE = "Destexhe, Rudolph, Fellous & Sejnowski 2001, Neuroscience 107:13, doi 10.1016/S0306-4522(01)00344-X"
 ROCHA = "de la Rocha, Doiron, Shea-Brown, Josic & Reyes 2007, Nature 448:802, doi 10.1038/nature06028"
 BRUNEL = "Brunel 2000, J. Comput. Neurosci. 8:183, doi 10.1023/A:1008925309027"
-CONDUCTION = "Cox, Denk, Tank & Svoboda 2000, PNAS 97:9724, doi 10.1073/pnas.170278697"
+CONDUCTION = (
+    "Cox, Denk, Tank & Svoboda 2000, PNAS 97:9724, doi 10.1073/pnas.170278697 (which found conduction into axons reliable: this "
+    "noise is a stress beyond what was measured there)"
+)
 KATZ = "del Castillo & Katz 1954, J. Physiol. 124:560, doi 10.1113/jphysiol.1954.sp005129"
 STEIN = "Stein, Gossen & Jones 2005, Nat. Rev. Neurosci. 6:389, doi 10.1038/nrn1668"
 MAINEN = "Mainen & Sejnowski 1995, Science 268:1503, doi 10.1126/science.7770778"

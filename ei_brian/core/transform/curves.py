@@ -101,7 +101,7 @@ def _curve(cells: Population, name: str, line: Mapping[str, Any], dt_ms: float) 
 
 def _mapped(kind: CellType, values: Mapping[str, float]) -> Population:
     parameters = {**kind.parameters, "gain_g": values["gain"], "offset_g": values["offset"], "tau_g": values["tau_ms"]}
-    return mapped_cells(kind.model, DRIVES.size, "mixed", parameters)
+    return mapped_cells(kind.model, DRIVES.size, "mixed", parameters, cell_types=(kind.name,) * DRIVES.size)
 
 
 def _jumps(tau_syn_ms: float, dt_ms: float) -> Array:

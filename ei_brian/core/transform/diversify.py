@@ -10,6 +10,7 @@ import numpy as np
 
 from ei_brian.core.models import neuron_model
 from ei_brian.core.models.cell_types import cell_type
+from ei_brian.core.models.step_errors import step_error_words
 from ei_brian.core.noise.seed import checked_seed
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
@@ -83,7 +84,7 @@ def diversify(
         made = replace(made, populations=populations, projections=projections).with_provenance(
             "diversify", population=target.name, mix=shares, jitter=jitter, seed=seed, from_model=target.model,
             trained={name: np.asarray(values).tolist() for name, values in target.parameters.items()}, first_map=maps,
-            **({"ports": ports} if ports else {}),
+            **({"ports": ports} if ports else {}), step_error=step_error_words(shares, spec.dt_ms),
         )  # fmt: skip
     return made
 

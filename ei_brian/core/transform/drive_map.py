@@ -135,7 +135,9 @@ class _Fit:
         """Return squared distance and mean rate in Hz of each candidate."""
         n_trials, n_steps, n_cells = self.jumps.shape
         drive: dict[str, npt.ArrayLike] = {"gain_g": np.repeat(gain, n_cells), "offset_g": np.repeat(offset, n_cells)}
-        cells = mapped_cells(self.kind.model, gain.size * n_cells, "mixed", {**self.kind.parameters, **drive, "tau_g": tau_ms})
+        parameters = {**self.kind.parameters, **drive, "tau_g": tau_ms}
+        types = (self.kind.name,) * (gain.size * n_cells)  # which decide the sub-steps
+        cells = mapped_cells(self.kind.model, gain.size * n_cells, "mixed", parameters, cell_types=types)
         cells = cells if self.within is None else self.within(cells)
         distance, count = self.engine.distances(cells, self.dt_ms, {"g": self.jumps}, self.wanted, self.filter_ms)
         shape = (gain.size, n_cells)

@@ -134,5 +134,5 @@ def bias_current(cells: Population, gain: npt.ArrayLike, tau_ms: npt.ArrayLike, 
     for parameter in cells.neuron().parameters:
         if parameter.kind == "constant current":
             bias = bias + np.asarray(cells.parameters[parameter.name], dtype=np.float64)
-    held: FloatArray = np.asarray(gain) * bias / (1.0 - np.exp(-dt_ms / np.asarray(tau_ms, dtype=np.float64)))
+    held: FloatArray = np.asarray(gain) * bias * np.asarray(tau_ms, dtype=np.float64) / dt_ms  # charge of one, once per step
     return held
