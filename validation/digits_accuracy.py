@@ -7,8 +7,8 @@ cross-validation among the training images, not on the test set. About a minute 
 
     python validation/digits_accuracy.py
 
-``digits_accuracy.csv`` was trained by torch's own loop, as the models in ``models/`` were. The same five seeds by the compiled engine,
-which is the default since, stand in ``digits_accuracy_compiled.csv``:
+``digits_accuracy.csv`` was trained by torch's own loop, as the models in ``models/`` were. The same five seeds by the compiled
+engine, which is the default since, stand in ``digits_accuracy_compiled.csv``:
 
     python validation/digits_accuracy.py --results validation/digits_accuracy_compiled.csv
 """

@@ -161,7 +161,7 @@ class Population:
 
     def neuron(self) -> NeuronModel:
         """Return the neuron model with the sub-steps of these cells; an input population has none and raises `SpecError`."""
-        conductances = any(kind in CONDUCTANCES for _, kind in self.receptors)
+        conductances = any(kind in CONDUCTANCES or kind == "background_conductance" for _, kind in self.receptors)
         return stepped_for(neuron_model(self.model, f"population {self.name}"), self.cell_types, conductances)
 
     def receptor_models(self) -> tuple[Receptor, ...]:

@@ -164,6 +164,8 @@ def _background_conductance(port: str, unit: str) -> Receptor:
         kind="background_conductance",
         equations="",
         current=f"{conductance}*({reversal} - v)",
+        drive=f"{conductance}*{reversal}",
+        conductance=conductance,
         update="",
         parameters=(
             Parameter(conductance, CONDUCTANCE_UNIT[unit], 0.0, "background conductance (fitted by calibration)", low=0.0),
