@@ -95,18 +95,14 @@ class EnginePasses:
         config, labels = self.config, torch.from_numpy(_labels(trials)[index])
         seconds = trials.n_steps * self.net.dt_ms * 1e-3
         self.engine.load()
-        if not config.limits_rates:
-            loss, outcome = self.engine.cross_entropy(trials, index, config.score_scale)
-            return _result(loss, outcome.scores, labels, _mean_counts(outcome.counts), seconds)
-        outcome = self.engine.forward(trials, index, keep=True)
-        scores, mean_counts = outcome.scores.requires_grad_(), _mean_counts(outcome.counts).requires_grad_()
-        cost = functional.cross_entropy(config.score_scale * scores, labels) + penalty(mean_counts, config, seconds)
-        cost.backward()  # type: ignore[no-untyped-call]
-        if scores.grad is None or mean_counts.grad is None:
-            raise ConfigError("training: the loss depends on nothing that the network does.")
-        of_counts = mean_counts.grad / len(index)
-        self.engine.backward(scores.grad, of_counts if bool(of_counts.any()) else None)
-        return _result(cost.item(), scores.detach(), labels, mean_counts.detach(), seconds)
+        cost, of_counts = 0.0, None
+        if config.limits_rates:  # a pass forward for the rates alone costs less than keeping the states of the whole batch
+            mean_counts = _mean_counts(self.engine.forward(trials, index).counts).requires_grad_()
+            rates_cost = penalty(mean_counts, config, seconds)
+            (of_means,) = torch.autograd.grad(rates_cost, mean_counts)
+            cost, of_counts = rates_cost.item(), of_means / len(index) if bool(of_means.any()) else None
+        loss, outcome = self.engine.cross_entropy(trials, index, config.score_scale, of_counts)
+        return _result(loss + cost, outcome.scores, labels, _mean_counts(outcome.counts), seconds)
 
     def activity(self, trials: Trials, index: Index) -> tuple[torch.Tensor, npt.NDArray[np.int32]]:
         """Return scores (trial, class) and spike counts (trial, cell)."""

@@ -91,10 +91,10 @@ def by_engine(case: Case, n_threads: int = 1) -> tuple[list[torch.Tensor], list[
     return [p.grad.clone() for p in case.net.parameters() if p.grad is not None], spikes
 
 
-def by_one_pass(case: Case, n_threads: int = 1) -> list[torch.Tensor]:
+def by_one_pass(case: Case, n_threads: int = 1, *, with_counts: bool = False) -> list[torch.Tensor]:
     engine, trials = Engine(case.net, case.net.readout_weights.dtype, n_threads), Trials.of(case.stimulus)
     engine.load()
-    engine.cross_entropy(trials, np.arange(trials.n_trials), SCALE)
+    engine.cross_entropy(trials, np.arange(trials.n_trials), SCALE, case.of_counts if with_counts else None)
     return [p.grad.clone() for p in case.net.parameters() if p.grad is not None]
 
 
@@ -112,6 +112,7 @@ def test_gradients_and_spikes_are_those_of_torch_in_float64(seed: int) -> None:
     mine, spikes = by_engine(case)
     assert all(np.array_equal(one, other) for one, other in zip(spikes, fired, strict=True))
     assert_equal_gradients(mine, expected, 1e-10)  # sums in another order, over some 40 steps
+    assert_equal_gradients(by_one_pass(case, with_counts=True), expected, 1e-10)
     assert_equal_gradients(by_one_pass(case), by_torch(case, with_counts=False)[0], 1e-10)
 
 

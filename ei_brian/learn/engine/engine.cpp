@@ -166,20 +166,25 @@ template <class R> static void run_forward(Engine<R>& e, const Batch& batch, int
   });
 }
 
+// The gradients of the spike counts (cell), each layer on vector boundaries; empty for null.
+template <class R> static Array<R> with_gaps(const Engine<R>& e, const R* of_counts) {
+  Array<R> spaced;
+  if (!of_counts) return spaced;
+  size_t size = 0;
+  for (const Layer<R>& layer : e.layers) size += layer.width;
+  R* to = spaced.zeros(size);
+  for (const Layer<R>& layer : e.layers) {
+    std::memcpy(to, of_counts, layer.shape.n * sizeof(R));
+    to += layer.width, of_counts += layer.shape.n;
+  }
+  return spaced;
+}
+
 // Gradients of the weights from those of the scores (trial, class) and of the batch's spike counts (cell), which may be null.
 template <class R>
 static void run_backward(Engine<R>& e, const Batch& batch, const R* of_scores, const R* of_counts, int n_threads, R* const* gradients) {
   const Plan<R> plan(e, batch.n_trials);
-  Array<R> spaced;
-  if (of_counts) {
-    size_t size = 0;
-    for (const Layer<R>& layer : e.layers) size += layer.width;
-    R* to = spaced.zeros(size);
-    for (const Layer<R>& layer : e.layers) {
-      std::memcpy(to, of_counts, layer.shape.n * sizeof(R));
-      to += layer.width, of_counts += layer.shape.n;
-    }
-  }
+  const Array<R> spaced = with_gaps(e, of_counts);
   spread(plan.n_groups, n_threads, [&](int64_t group) {
     Scratch<R>& scratch = e.back[group];
     clear(e, e.groups[group]);
@@ -189,11 +194,12 @@ static void run_backward(Engine<R>& e, const Batch& batch, const R* of_scores, c
   gather_all(e, plan.n_groups, n_threads, gradients);
 }
 
-// Both passes, block by block, for the cross-entropy alone: the states of a block never leave the cache.
+// Both passes, block by block, for the cross-entropy and a given gradient of the counts: the states of a block never leave the cache.
 template <class R>
-static void run_both(Engine<R>& e, const Batch& batch, const int64_t* labels, double scale, int n_threads, R* scores, int32_t* counts,
-                     R* const* gradients) {
+static void run_both(Engine<R>& e, const Batch& batch, const int64_t* labels, double scale, const R* of_counts, int n_threads, R* scores,
+                     int32_t* counts, R* const* gradients) {
   const Plan<R> plan(e, batch.n_trials);
+  const Array<R> spaced = with_gaps(e, of_counts);
   std::vector<R> of_scores(size_t(batch.n_trials) * e.n_out);
   spread(plan.n_groups, n_threads, [&](int64_t group) {
     Scratch<R>&there = e.there[group], &back = e.back[group];
@@ -206,7 +212,7 @@ static void run_both(Engine<R>& e, const Batch& batch, const int64_t* labels, do
       for (int64_t i = start; i < start + block.m; i++)
         of_cross_entropy(scores + i * e.n_out, e.n_out, int(labels[batch.trials[i]]), scale, 1.0 / double(batch.n_trials),
                          of_scores.data() + i * e.n_out);
-      backward<R>(e, batch, start, block, back, of_scores.data(), nullptr, e.groups[group]);
+      backward<R>(e, batch, start, block, back, of_scores.data(), spaced.get(), e.groups[group]);
     }
   });
   gather_all(e, plan.n_groups, n_threads, gradients);
@@ -243,9 +249,9 @@ template <class R> static void spikes_of(const Engine<R>& e, int layer, int64_t 
                                      R* const* gradients) {                                                                          \
     ei::run_backward(*static_cast<ei::Engine<R>*>(e), *batch, of_scores, of_counts, n_threads, gradients);                           \
   }                                                                                                                                   \
-  extern "C" void ei_both_##NAME(void* e, const ei::Batch* batch, const int64_t* labels, double scale, int n_threads, R* scores,     \
-                                 int32_t* counts, R* const* gradients) {                                                             \
-    ei::run_both(*static_cast<ei::Engine<R>*>(e), *batch, labels, scale, n_threads, scores, counts, gradients);                      \
+  extern "C" void ei_both_##NAME(void* e, const ei::Batch* batch, const int64_t* labels, double scale, const R* of_counts,           \
+                                 int n_threads, R* scores, int32_t* counts, R* const* gradients) {                                   \
+    ei::run_both(*static_cast<ei::Engine<R>*>(e), *batch, labels, scale, of_counts, n_threads, scores, counts, gradients);           \
   }                                                                                                                                   \
   extern "C" void ei_spikes_##NAME(void* e, int layer, int64_t n_trials, int n_steps, uint8_t* to) {                                 \
     ei::spikes_of(*static_cast<ei::Engine<R>*>(e), layer, n_trials, n_steps, to);                                                    \

@@ -162,15 +162,29 @@ class Engine:
         )  # fmt: skip
         self._assign(gradients)
 
-    def cross_entropy(self, trials: Trials, index: Index, scale: float) -> tuple[float, Outcome]:
-        """Return the mean cross-entropy of ``softmax(scale*scores)`` and set the gradient of every weight, in one pass."""
+    def cross_entropy(
+        self, trials: Trials, index: Index, scale: float, of_counts: torch.Tensor | None = None
+    ) -> tuple[float, Outcome]:
+        """Return the mean cross-entropy of ``softmax(scale*scores)`` and set the gradient of every weight, in one pass.
+
+        Parameters
+        ----------
+        trials, index
+            See `forward`.
+        scale : float
+            Of the scores.
+        of_counts : tensor, shape (cell,), optional
+            Gradient of each cell's spike count by what else is in the loss; see `backward`.
+        """
         labels = trials.labels
         if labels is None:
             raise DataError("the stimulus has no labels; training needs them.")
+        counts = None if of_counts is None else of_counts.to(self.dtype).contiguous()
         outcome, gradients, view = self._room(index), self._gradients(), trials.view(index)
         self._function("both")(
-            self._handle, ctypes.byref(view), labels.ctypes.data_as(_P), ctypes.c_double(scale), self.n_threads,
-            _pointer(outcome.scores), outcome.counts.ctypes.data_as(_P), _pointers(gradients),
+            self._handle, ctypes.byref(view), labels.ctypes.data_as(_P), ctypes.c_double(scale),
+            None if counts is None else _pointer(counts), self.n_threads, _pointer(outcome.scores),
+            outcome.counts.ctypes.data_as(_P), _pointers(gradients),
         )  # fmt: skip
         self._assign(gradients)
         loss = nn.functional.cross_entropy(scale * outcome.scores, torch.from_numpy(labels[index]))
