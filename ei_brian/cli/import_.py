@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
+FROM = (
+    "Who wrote it. State dicts: snntorch, norse, spikingjelly (weights as (out, in), layers in the order of the description, "
+    "each seeing the spikes of the one before in the same step), torch (own loop; says its axes). NIR: these, or norse-1.0 "
+    "(before 1.1), sinabs, rockpool, lava, nengo, nir (constants as they stand)."
+)
+
+
 def command(
     file: Annotated[Path, typer.Argument(help="A .nir file, or a state dict of torch.save (.pt) or numpy (.npz).")],
-    source: Annotated[str, typer.Option("--from", help="Who wrote it: snntorch, norse, spikingjelly, torch (own loop), nir.")],
+    source: Annotated[str, typer.Option("--from", help=FROM)],
     output: Output,
     architecture: Annotated[Path | None, typer.Option(help="The layers (TOML), for a state dict.")] = None,
     dt_ms: Annotated[float | None, typer.Option(help="Time step in ms, where the file does not hold it.")] = None,
@@ -30,6 +37,10 @@ def command(
     split: Annotated[
         bool, typer.Option("--split-by-sign", help="Give each neuron of both signs an excitatory and an inhibitory copy.")
     ] = False,
+    expected: Annotated[
+        Path | None, typer.Option("--expect", help="An .npz: input, and under each population's name the spikes it must give.")
+    ] = None,
+    axes: Annotated[str, typer.Option(help="Order of axes in --expect: trial,step,unit or step,trial,unit.")] = "trial,step,unit",
     as_json: AsJson = False,
 ) -> None:
     """Read a trained network of snnTorch, Norse, SpikingJelly or NIR and write a model file that fires the same spikes."""
@@ -42,6 +53,10 @@ def command(
         file, source, architecture=architecture, dt_ms=dt_ms, reset=reset, reset_delay=reset_delay, method=method, name=name,
         readout=readout,
     )  # fmt: skip
+    if expected is not None:
+        from ei_brian.interop.expected import expect
+
+        spec = expect(spec, expected, axes)
     spec = split_by_sign(spec) if split else spec
     save_spec(spec, output)
     facts = _facts(spec, str(output), source)
@@ -50,6 +65,8 @@ def command(
         return
     sizes = ", ".join(f"{key} {size}" for key, size in facts["populations"].items())
     show(f"wrote {output}: {sizes}; {facts['synapses']} synapses, dt {spec.dt_ms:g} ms, from {facts['from']}")
+    show(f"assumed: {facts['assumed']}" if facts["assumed"] else "constants by the convention of the writer")
+    show(f"proof: {spec.proven}" + ("" if spec.proof else "; give --expect FILE.npz, or ei-brian check-import later"))
     for remark in facts["remarks"]:
         show(f"not exact: {remark}")
     show(f"\nDale's law\n{dale_report(spec)}")
@@ -57,9 +74,12 @@ def command(
 
 def _facts(spec: NetworkSpec, written: str, source: str) -> dict[str, Any]:
     """Return what the verb says about the network, as plain values."""
+    from ei_brian.interop.known_fields import ASSUMED
+
     imported = next((line for line in spec.provenance if line.get("action") == "import"), {})
     return {
         "model": written, "sha256": spec.sha256, "from": imported.get("framework", source),
         "populations": {population.name: population.size for population in spec.populations},
         "synapses": sum(projection.n_synapses for projection in spec.projections), "remarks": imported.get("remarks", []),
+        "assumed": ASSUMED.get(source, ""), "proven": spec.proven,
     }  # fmt: skip

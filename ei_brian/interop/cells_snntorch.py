@@ -93,8 +93,6 @@ def _reset(where: str, node: Node) -> str:
 def _late(where: str, node: Node, reset: str) -> str:
     if bool(node.options.get("reset_delay", True)) or reset == "none":
         return ""
-    if node.kind == "RSynaptic":
-        raise DataError(f"{where}.reset_delay: snnTorch 1.0.0 fails with reset_delay=False in RSynaptic; leave it at True.")
     return "_at_once"
 
 

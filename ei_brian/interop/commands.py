@@ -9,7 +9,8 @@ from ei_brian.errors import ConfigError, unknown_name
 
 __all__ = ["SOURCES", "import_file"]
 
-SOURCES = ("snntorch", "norse", "spikingjelly", "torch", "nir")
+NIR_WRITERS = ("norse-1.0", "sinabs", "rockpool", "lava", "nengo", "spyx")
+SOURCES = ("snntorch", "norse", "spikingjelly", "torch", "nir", *NIR_WRITERS)
 
 
 def import_file(
@@ -22,7 +23,7 @@ def import_file(
     ----------
     path : Path
         A ``.nir`` file, or a state dict (``.pt``, ``.npz``).
-    source : {"snntorch", "norse", "spikingjelly", "torch", "nir"}
+    source : {"snntorch", "norse", "spikingjelly", "torch", "nir", "norse-1.0", "sinabs", "rockpool", "lava", "nengo"}
         Who wrote it; ``torch`` for a loop of one's own, whose cells are named after models of the catalogue; ``nir`` takes
         the constants of a NIR file for what they say.
     architecture : Path, optional
@@ -58,8 +59,8 @@ def _state_dict(
 ) -> NetworkSpec:  # fmt: skip
     from ei_brian.interop.state_dict import from_state_dict, read_architecture
 
-    if source == "nir":
-        raise ConfigError(f"--from nir: {path.name} does not end in .nir; name the framework of a state dict.")
+    if source == "nir" or source in NIR_WRITERS:
+        raise ConfigError(f"--from {source}: {path.name} does not end in .nir; name the framework of a state dict.")
     if architecture is None:
         raise ConfigError(
             f"--architecture: {path.name} holds numbers only; describe the layers in a TOML file: framework, input_shape, "

@@ -57,6 +57,11 @@ def _check_synapses(where: str, count: int) -> None:
 
 def _linear(where: str, node: Node, shape: Shape) -> Affine:
     weight = node.arrays["weight"]
+    if weight.ndim == 2 and shape[-1] == weight.shape[0] != weight.shape[1]:
+        raise DataError(
+            f"{where}: weight of shape {weight.shape} for an input of {shape[-1]}; it lies (in, out). Transpose it, or for "
+            "framework 'torch' say axes = 'in, out' in the description of the layer."
+        )
     if weight.ndim != 2 or shape[-1] != weight.shape[1]:
         raise DataError(
             f"{where}: weight of shape {weight.shape} for an input of shape {shape}; the last axis must have its width."
@@ -100,7 +105,8 @@ def _convolution(where: str, node: Node, shape: Shape) -> Affine:
     padding = _padding(where, node, kernel, dilation)
     if len(shape) != n + 1 or groups < 1 or shape[0] != weight.shape[1] * groups or weight.shape[0] % groups:
         raise DataError(
-            f"{where}: weight of shape {weight.shape} in {groups} groups for an input of shape {shape}; channels differ."
+            f"{where}: weight of shape {weight.shape} in {groups} groups for an input of shape {shape}; channels differ. The "
+            "input of one step and trial has the axes (channel, …): see input_shape, and what the layers before give."
         )
     windows = [_windows(where, *axis) for axis in zip(shape[1:], kernel, stride, dilation, padding, strict=True)]
     space = tuple(axis.shape[0] for axis in windows)

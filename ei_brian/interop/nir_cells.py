@@ -1,13 +1,16 @@
 """NIR neurons in terms of the catalogue, by the convention of the framework that wrote them.
 
 A file holds time constants without a time step, and neither the kind of reset nor the order of a step. snnTorch writes every
-constant as if a step were 0.1 ms; SpikingJelly as multiples of the step given to its export; Norse multiplies by the step twice.
+constant as if a step were 0.1 ms; SpikingJelly as multiples of the step given to its export; Norse 1.1 multiplies by the step
+twice, and before it wrote seconds. sinabs counts in steps, and adds the input of a step as it is; rockpool writes seconds, and a
+resistance that makes the input decay with the membrane once; lava's decays are those of forward Euler; nengo's neurons are solved
+exactly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,9 @@ from ei_brian.interop.nir_file import RawNode
 __all__ = ["NIR_CELLS", "WRITERS", "Convention", "nir_cell"]
 
 SNNTORCH_STEP = 1e-4
-WRITERS = ("snntorch", "norse", "spikingjelly")
+SLOWEST = 1e-4  # share of the way to rest per step: a membrane of 10,000 steps is no trained cell
+WRITERS = ("snntorch", "norse", "norse-1.0", "spikingjelly", "sinabs", "rockpool", "lava", "nengo", "spyx")
+DEFAULT_RESET = {"sinabs": "subtract", "rockpool": "subtract", "lava": "zero", "nengo": "zero"}
 RESETS = ("zero", "subtract")
 METHODS = ("euler", "exact")
 NEEDED = {
@@ -69,15 +74,73 @@ def nir_cell(name: str, node: RawNode, convention: Convention) -> Cell:
     for key in ("tau", "tau_mem", "tau_syn"):
         if key in p and np.any(p[key] <= 0):
             raise DataError(f"{where}.{key}: down to {p[key].min():g} s; time constants are above 0.")
+    if convention.writer == "spyx":
+        raise DataError(
+            f"{where}: spyx writes its weights as (in, out) and unscaled, and lets a spike follow the membrane of the step "
+            "before; none of it stands in the file. Save its parameters as .npz and describe them (from_state_dict, framework = "
+            "'torch', axes = 'in, out')."
+        )
+    if convention.reset is None and convention.writer in DEFAULT_RESET:
+        convention = replace(convention, reset=DEFAULT_RESET[convention.writer])
     if "v_threshold" in p and convention.reset is None and convention.writer in (None, "snntorch"):
         raise DataError(f"{where}: NIR does not say how a spike resets the membrane; give reset='zero' or reset='subtract'.")
     if convention.writer == "snntorch":
         return _snntorch(where, node.kind, p, convention)
-    if convention.writer == "norse":
+    if convention.writer in ("norse", "norse-1.0"):
         return _norse(where, node.kind, p, convention)
     if convention.writer == "spikingjelly":
         return _spikingjelly(where, node.kind, p, convention)
+    if convention.writer == "sinabs":
+        return _sinabs(where, node.kind, p, convention)
+    if convention.writer == "rockpool":
+        return _rockpool(where, node.kind, p, convention)
+    if convention.writer == "nengo":
+        convention = replace(convention, method="exact")
     return _physical(where, node.kind, p, convention)
+
+
+SEVERAL = (
+    "{writer} lets a cell fire several times in a step where its membrane is several thresholds high; here it fires once, and "
+    "keeps "
+    "what is left",
+)
+
+
+def _sinabs(where: str, kind: str, p: Mapping[str, Any], convention: Convention) -> Cell:
+    """Return sinabs' IAF and LIF: time constants in steps, the input of a step added as it is, a spike at the threshold "
+    "itself."""
+    if kind not in ("IF", "LIF") or np.any(p["r"] != 1) or np.any(p.get("v_leak", np.zeros(())) != 0):
+        raise DataError(f"{where}: not as sinabs writes it (IF or LIF with r = 1 and v_leak = 0); it is another writer's file.")
+    soft = convention.reset == "subtract"
+    parameters = {"v_threshold": p["v_threshold"]} | ({} if soft else {"v_reset": p.get("v_reset", np.zeros(()))})
+    name, remarks = ("soft" if soft else "hard"), tuple(text.format(writer="sinabs") for text in SEVERAL) if soft else ()
+    if kind == "IF":
+        return Cell(f"spikingjelly_if_{name}", parameters, remarks=remarks)
+    tau = np.maximum(-1 / np.expm1(-1 / p["tau"]), 1.0)  # 1 - 1/tau is exp(-1/tau of sinabs)
+    return Cell(f"spikingjelly_lif_{name}_whole_input", parameters | {"tau": tau}, remarks=remarks)
+
+
+def _rockpool(where: str, kind: str, p: Mapping[str, Any], convention: Convention) -> Cell:
+    """Return rockpool's LIF: what a step brings decays in that step with the rest, by exp(-dt/tau)."""
+    if kind not in ("LIF", "CubaLIF"):
+        raise DataError(f"{where}: rockpool writes no such node; leave writer out.")
+    tau = p["tau" if kind == "LIF" else "tau_mem"]
+    decay = np.exp(-convention.dt / tau)
+    if np.any(np.abs(p["r"] * convention.dt / (tau * decay) - 1) > 1e-3):
+        step = float(np.ravel(tau / (1 + p["r"]))[0]) * 1e3
+        raise DataError(
+            f"{where}: r is not tau/dt exp(-dt/tau) for dt_ms = {convention.dt_ms:g}; rockpool's r fits a step of about "
+            f"{step:.3g} ms."
+        )
+    parameters = {"rate_mem": 1 - decay, "v_leak": p["v_leak"], "v_threshold": p["v_threshold"]}
+    if convention.reset == "zero":
+        parameters["v_reset"] = p.get("v_reset", np.zeros(()))
+    remarks = tuple(text.format(writer="rockpool") for text in SEVERAL) if convention.reset == "subtract" else ()
+    if kind == "LIF":
+        return Cell(f"nir_lif_{convention.reset}", parameters | {"resistance": decay / (1 - decay)}, remarks=remarks)
+    decay_syn = np.exp(-convention.dt / p["tau_syn"])  # g = decay*(g + drive) there; decay*drive here, and g decays afterwards
+    own = {"rate_syn": 1 - decay_syn, "jump": decay_syn, "resistance": 1 / (1 - decay)}
+    return Cell(f"nir_cuba_lif_{convention.reset}", parameters | own, remarks=remarks)
 
 
 def _physical(where: str, kind: str, p: Mapping[str, Any], convention: Convention) -> Cell:
@@ -139,8 +202,22 @@ def _snntorch(where: str, kind: str, p: Mapping[str, Any], convention: Conventio
     return Cell(f"snntorch_synaptic_{convention.reset}{late}", parameters)
 
 
-def _norse(where: str, kind: str, p: Mapping[str, Any], convention: Convention) -> Cell:
+def _norse_rate(where: str, tau: Any, convention: Convention) -> Any:
+    """Return the share per step: of Norse 1.1, which writes dt/tau_mem_inv, or of older ones, which wrote 1/tau_mem_inv."""
     dt = convention.dt
+    if convention.writer == "norse-1.0":
+        return _single(dt / tau)
+    rate = _single(dt * dt / tau)
+    if np.any(rate < SLOWEST):
+        raise DataError(
+            f"{where}: read as Norse 1.1 writes it, a step of {convention.dt_ms:g} ms would take the membrane "
+            f"{float(rate.min()):.1g} of the way to rest; in seconds, as older versions wrote it, "
+            f"{float((dt / tau).min()):.2g}. Give writer='norse-1.0' (--from norse-1.0), or the dt_ms of the export."
+        )
+    return rate
+
+
+def _norse(where: str, kind: str, p: Mapping[str, Any], convention: Convention) -> Cell:
     common = {"v_leak": p.get("v_leak", np.zeros(()))}
     if convention.reset == "subtract" and kind != "LIF":
         raise DataError(f"{where}: Norse resets {kind} to a value; reset='subtract' fits LIFBoxCell (LIF) alone.")
@@ -149,7 +226,7 @@ def _norse(where: str, kind: str, p: Mapping[str, Any], convention: Convention) 
         if convention.reset != "subtract":
             common["v_reset"] = p.get("v_reset", np.zeros(()))
     if kind == "CubaLIF":
-        rates = {f"rate_{key}": _single(dt * dt / p[f"tau_{key}"]) for key in ("mem", "syn")}
+        rates = {f"rate_{key}": _norse_rate(where, p[f"tau_{key}"], convention) for key in ("mem", "syn")}
         return Cell("norse_lif", common | rates)
     if kind == "IF":
         return Cell("norse_iaf", {key: value for key, value in common.items() if key != "v_leak"})
@@ -157,12 +234,14 @@ def _norse(where: str, kind: str, p: Mapping[str, Any], convention: Convention) 
     name = {"LIF": box, "LI": "norse_li_box"}.get(kind)
     if name is None:
         raise DataError(f"{where}: Norse writes no such node; leave writer out.")
-    return Cell(name, common | {"rate_mem": _single(dt * dt / p["tau"])})
+    return Cell(name, common | {"rate_mem": _norse_rate(where, p["tau"], convention)})
 
 
 def _spikingjelly(where: str, kind: str, p: Mapping[str, Any], convention: Convention) -> Cell:
     if convention.reset == "subtract":
         raise DataError(f"{where}: SpikingJelly writes hard resets only; leave reset out, or read the module.")
+    if "v_reset" not in p:
+        raise DataError(f"{where}.v_reset: missing, and SpikingJelly always writes it; it is another writer's file (sinabs?).")
     parameters = {"v_threshold": p["v_threshold"], "v_reset": p["v_reset"]} if kind in ("LIF", "IF") else {}
     if kind == "IF" and np.allclose(p["r"] * convention.dt, 1, rtol=1e-6, atol=0):
         return Cell("spikingjelly_if_hard", parameters)

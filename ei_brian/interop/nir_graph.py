@@ -18,6 +18,7 @@ from ei_brian.interop.linear import LINEAR_KINDS
 from ei_brian.interop.nir_cells import NIR_CELLS, Convention, check_convention, nir_cell
 from ei_brian.interop.nir_file import RawGraph, RawNode, read_nir
 from ei_brian.interop.nir_own import is_own, read_own
+from ei_brian.interop.silent import unreachable
 
 __all__ = ["from_nir"]
 
@@ -43,7 +44,7 @@ def from_nir(
         Time step in ms; for a file of SpikingJelly or Norse the step that its export was given.
     reset : {"zero", "subtract"}
         What a spike does to the membrane.
-    writer : {"snntorch", "norse", "spikingjelly"}, optional
+    writer : {"snntorch", "norse", "norse-1.0", "spikingjelly", "sinabs", "rockpool", "lava", "nengo"}, optional
         The framework that wrote the file, whose convention for time constants and whose order within a step are then used.
         Without it, constants are what they say, in seconds, and spikes reach the next layer within the step.
     reset_delay : bool
@@ -60,8 +61,8 @@ def from_nir(
     StorageError
         For a file that is damaged or holds what a NIR file does not hold.
     DataError
-        For nodes that cannot be read, loops over several layers without a delay, and choices that decide the spikes and were
-        not made.
+        For nodes that cannot be read, layers that could never fire, loops over several layers without a delay, and choices that
+        decide the spikes and were not made.
     """
     raw = read_nir(path)
     if is_own(raw):
@@ -73,6 +74,14 @@ def from_nir(
     check_convention(convention)
     with _whole_nodes(path):
         made = assemble(_graph(raw, convention), name, readout)
+    silent = unreachable(made)
+    if silent:
+        raise DataError(
+            f"{Path(path).name}: read in this way, {', '.join(silent[:4])} could not reach threshold with "
+            f"every source firing in every step; another writer's constants mean other things (writer = {writer!r}, dt_ms = "
+            f"{dt_ms:g}). Files of sinabs have r = 1 and IF (writer='sinabs'), of older Norse seconds (writer='norse-1.0'), of "
+            "snnTorch steps of 0.1 ms (writer='snntorch')."
+        )
     chosen = {"writer": writer, "reset": reset, "reset_delay": reset_delay, "method": method}
     return made.with_provenance("choices for the NIR file", **chosen)
 

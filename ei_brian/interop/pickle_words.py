@@ -41,8 +41,9 @@ def check_words(where: str, pickled: bytes) -> None:
     except (ValueError, IndexError, KeyError, OverflowError, StructError) as error:
         reason = str(error)[:160] or type(error).__name__
         raise StorageError(
-            f"{where}: its pickle is not that of a state dict ({reason}). It must hold a state dict and nothing else: "
-            "torch.save(model.state_dict(), …)."
+            f"{where}: its pickle is not that of a state dict ({reason}). It must hold a state dict and nothing else: a file "
+            "of a whole module can run any code when it is opened. Where its classes are at hand and trusted: model = "
+            "torch.load(path, weights_only=False); torch.save(model.state_dict(), 'weights.pt')."
         ) from error
 
 

@@ -19,6 +19,7 @@ from ei_brian.errors import ConfigError, DataError, StorageError, unknown_name
 from ei_brian.interop.assemble import assemble
 from ei_brian.interop.frameworks import CELLS, cell_kinds, cell_of
 from ei_brian.interop.graph import Array, Graph, Node, chain, check_finite
+from ei_brian.interop.known_fields import check_arrays, check_options, oriented
 from ei_brian.interop.pickle_words import check_words
 from ei_brian.storage.whole_file import read_bytes
 
@@ -33,7 +34,7 @@ UNREADABLE = (
 UNFIT = (KeyError, IndexError, TypeError, ValueError, OverflowError)  # of a layer that lacks an array, or has another shape
 NESTED = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
 WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel and its like, and of torch.compile
-TOP = {"framework", "framework_version", "dt_ms", "input_shape", "name", "readout", "layers"}
+TOP = {"framework", "framework_version", "dt_ms", "input_shape", "name", "readout", "layers", "ignore"}
 
 
 @takes_numbers()
@@ -52,7 +53,9 @@ def from_state_dict(
         ``layers`` in the order of the forward pass; each has a ``name`` (the prefix of its arrays in the state dict), a ``type``
         (its class; for ``framework = "torch"``, a loop of your own, the model of the catalogue that the cell is) and those
         arguments of its constructor that the state dict does not hold, with the framework's defaults.
-        ``inputs`` names the layers that feed it, the one before it unless given.
+        ``inputs`` names the layers that feed it, the one before it unless given. ``ignore`` lists arrays of the file that play
+        no part. For ``framework = "torch"`` a layer says ``axes = "in, out"`` where its weights lie so, and must say which of the
+        two where they are square.
     dt_ms : float, optional
         Time step in ms; that of the architecture, or 1, unless given.
 
@@ -161,7 +164,8 @@ def _read_torch(file: Path, data: bytes) -> dict[str, Array]:
     for name, tensor in _weights_of(file, stored).items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
             raise StorageError(
-                f"{file.name}: {str(name)[:60]!r} is a {type(tensor).__name__}, not a plain tensor; save model.state_dict()."
+                f"{file.name}: {str(name)[:60]!r} is a {type(tensor).__name__}, not a plain tensor; save model.state_dict() (in "
+                "a checkpoint it is looked for under 'state_dict', 'model_state_dict' or 'model')."
             )
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise StorageError(
@@ -213,16 +217,29 @@ def graph_of(described: Mapping[str, Any], arrays: Mapping[str, Array], dt_ms: f
     shape = tuple(described.get("input_shape", ()))
     if not shape or not all(isinstance(item, int) and item > 0 for item in shape):
         raise ConfigError(f"architecture.input_shape: {list(shape)}; give whole numbers, for example [1, 28, 28].")
+    arrays = _without_ignored(described, arrays)
     check_finite("state dict", arrays)
     nodes, edges, used = _layers(name, described, arrays)
     left = sorted(set(arrays) - used)
     if left:
         raise DataError(
-            f"state dict: {', '.join(left[:6])} belong to no layer of the description; name all layers that hold numbers."
+            f"state dict: {', '.join(left[:6])} belong to no layer of the description. An array NAME.weight or NAME.bias (or "
+            "NAME alone, a bare matrix) belongs to the layer NAME: describe that layer, rename the array, or name it in ignore "
+            "= [...] if it plays no part."
         )
     version = described.get("framework_version", "")
     step = dt_ms if dt_ms is not None else float(described.get("dt_ms", _dt_ms(nodes)))
     return Graph(nodes, edges, shape, step, f"{name} {version}".strip() + " state dict")
+
+
+def _without_ignored(described: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    ignored = described.get("ignore", [])
+    if not isinstance(ignored, list) or not all(isinstance(item, str) for item in ignored):
+        raise ConfigError("architecture.ignore: give a list of names of arrays.")
+    for item in ignored:
+        if item not in arrays:
+            raise ConfigError(unknown_name("architecture.ignore", item, arrays))
+    return {name: array for name, array in arrays.items() if name not in ignored}
 
 
 def _dt_ms(nodes: Mapping[str, Node]) -> float:
@@ -246,8 +263,15 @@ def _layers(
         options = {key: value for key, value in layer.items() if key not in ("name", "type", "inputs")}
         own = {key.removeprefix(item + "."): value for key, value in arrays.items() if key.startswith(item + ".")}
         used |= {f"{item}.{key}" for key in own}
-        node = Node(str(layer["type"]), options, own)
-        if node.kind in cell_kinds(name):
+        if item in arrays and "weight" not in own:  # a bare matrix under the name of the layer
+            own, used = {"weight": arrays[item], **own}, used | {item}
+        kind = str(layer["type"])
+        is_cell = kind in cell_kinds(name)
+        options, own = oriented(name, item, kind, options, own)
+        check_options(name, item, kind, options, is_cell)
+        check_arrays(name, item, kind, own, is_cell)
+        node = Node(kind, options, own)
+        if is_cell:
             node = Node(node.kind, options, own, cell_of(name, item, node))
         nodes[item] = node
         if "inputs" in layer:

@@ -31,7 +31,7 @@ LIF = {"type": "LIF", "tau": np.full(3, 0.01), "r": np.ones(3), "v_leak": np.zer
 
 def nodes() -> Nodes:
     return {
-        "in": {"type": "Input", "shape": np.array([3])}, "w": {"type": "Linear", "weight": np.eye(3)}, "cell": dict(LIF),
+        "in": {"type": "Input", "shape": np.array([3])}, "w": {"type": "Linear", "weight": 2 * np.eye(3)}, "cell": dict(LIF),
         "out": {"type": "Output", "shape": np.array([3])},
     }  # fmt: skip
 

@@ -34,7 +34,7 @@ def test_a_loop_of_ones_own(tmp_path: Path) -> None:
         z = (v > 0.25).double()
         v = v - z * 0.25
         kept.append(z)
-    cell = {"name": "cell", "type": "nir_lif_subtract", "rate_mem": RATE, "v_threshold": 0.25}
+    cell = {"name": "cell", "type": "nir_lif_subtract", "rate_mem": RATE, "v_threshold": 0.25, "axes": "out, in"}
     described = {"framework": "torch", "input_shape": [12], "layers": [{"name": "fc", "type": "Linear"}, cell]}
     spec = from_state_dict(tmp_path / "net.pt", described)
     wanted = torch.stack(kept, dim=1).numpy()

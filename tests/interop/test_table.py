@@ -84,14 +84,15 @@ def table() -> str:
         "", f"## NIR {SUPPORTED['nir']}", "",
         f"Read: Input, Output, {', '.join(NIR_CELLS)}, Linear, Affine, Scale, Conv1d, Conv2d, Flatten, SumPool2d, AvgPool2d, "
         "Delay, graphs within graphs, loops of a layer onto itself. Exact with the convention of a writer (snnTorch, "
-        "Norse, SpikingJelly) and for our own files; without one, constants are what they say, and the step is forward Euler or "
-        "exact for constant input. Loops over several layers are read where a Delay of at least one step closes them; refused "
+        "Norse, SpikingJelly, sinabs, rockpool, lava, nengo) and for our own files; without one, constants are what they say, and "
+        "the step is forward Euler or exact for constant input. Loops over several layers are read where a Delay of at least one step closes them; refused "
         "without.",
         "", f"Written: {', '.join(f'`{name}`' for name in sorted(NIR_MODELS))}.", "",
     ]  # fmt: skip
     return "\n".join(lines)
 
 
+PROVEN = "its module, run beside the network on import"
 START, END = "<!-- frameworks: made by tests/interop/test_table.py -->", "<!-- end of frameworks -->"
 REFUSED_IN_SHORT = {
     "snntorch": "`inhibition` of layers that are not flat, graded spikes, quantised states, LSTM and parallel cells",
@@ -102,7 +103,9 @@ REFUSED_IN_SHORT = {
 
 def summary() -> str:
     """Return the table of the README."""
-    lines = [START, "", "| framework | exact | approximate | refused by name |", "| --- | --- | --- | --- |"]
+    lines = [
+        START, "", "| framework | exact | approximate | refused by name | proven by |", "| --- | --- | --- | --- | --- |",
+    ]  # fmt: skip
     for framework, title in TITLES.items():
         approximate = {
             kind for kind in cell_kinds(framework)
@@ -111,11 +114,11 @@ def summary() -> str:
         }  # fmt: skip
         exact = ", ".join(kind for kind in cell_kinds(framework) if kind not in approximate)
         near = ", ".join(kind for kind in cell_kinds(framework) if kind in approximate) or "none"
-        lines.append(f"| {title} {SUPPORTED[framework]} | {exact} | {near} | {REFUSED_IN_SHORT[framework]} |")
+        lines.append(f"| {title} {SUPPORTED[framework]} | {exact} | {near} | {REFUSED_IN_SHORT[framework]} | {PROVEN} |")
     lines.append(
-        f"| NIR {SUPPORTED['nir']} | files of `to_nir`; files of snnTorch, Norse and SpikingJelly by their convention | physical "
-        "constants, by forward Euler or exact steps | loops over several layers without a delay, "
-        "unknown nodes |"
+        f"| NIR {SUPPORTED['nir']} | files of `to_nir`; files of snnTorch, Norse, SpikingJelly, rockpool, lava and sinabs by "
+        "their convention | physical constants, by forward Euler or exact steps; several spikes in a step | loops over several layers "
+        "without a delay, unknown nodes, spyx | saved spikes (`check-import --expect`) |"
     )
     return "\n".join([*lines, "", END])
 

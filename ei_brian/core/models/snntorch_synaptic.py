@@ -90,6 +90,6 @@ def _alpha(reset: str) -> NeuronModel:
 
 SNNTORCH_SYNAPTIC = (
     *(_synaptic(reset, recurrent) for recurrent in (False, True) for reset in RESETS),
-    *(_synaptic(reset, False, at_once=True) for reset in RESETS[:2]),
+    *(_synaptic(reset, recurrent, at_once=True) for recurrent in (False, True) for reset in RESETS[:2]),
     *(_alpha(reset) for reset in RESETS),
 )

@@ -1,0 +1,119 @@
+"""Shapes of public networks through the importers: ``python -m validation.interop.public_networks`` writes public_networks.md.
+
+Each is imported with its proof and, independently of it, run once more by `check_import` on other input. *Exact*: the proof holds
+and no spike differs on the other input. *Refused*: an error of this package that names the layer. *Wrong*: accepted, and spikes
+differ. *Confusing*: an error of another kind. Wrong and confusing must be 0.
+"""
+
+from __future__ import annotations
+
+import resource
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import torch
+
+import ei_brian as ei
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import EIBrianError
+from validation.interop.public_shapes import Entry, networks
+
+__all__ = ["Outcome", "outcome", "table"]
+
+FILE = Path(__file__).with_name("public_networks.md")
+READ = {"snnTorch": ei.from_snntorch, "Norse": ei.from_norse, "SpikingJelly": ei.from_spikingjelly}
+TRIALS, STEPS = 3, 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One row: exact, approximate, refused, wrong or confusing."""
+
+    entry: Entry
+    result: str
+    spikes: int
+    other_spikes: int
+    seconds: float
+    size: str
+    words: str
+
+
+def outcome(entry: Entry) -> Outcome:
+    """Import a network, and check it on input that its proof did not see."""
+    framework, _, _, make, sample = entry
+    torch.manual_seed(0)
+    model, started = make(), process_time()
+    try:
+        spec = READ[framework](model, torch.zeros(sample))
+    except EIBrianError as error:
+        return Outcome(entry, "refused", 0, 0, process_time() - started, "", str(error))
+    except Exception as error:  # whatever it is, it is the finding
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return Outcome(entry, "confusing", 0, 0, process_time() - started, "", f"{type(error).__name__}: {error}")
+    seconds = process_time() - started
+    if spec.proof is None:
+        raise AssertionError("an import without a proof")
+    report = ei.check_import(spec, model, _other_input(spec))
+    other = sum(part.spikes for part in report.layers)
+    remarks = any(line.get("remarks") for line in spec.provenance)
+    result = "approximate" if remarks else "exact" if report.exact else "wrong"
+    size = f"{sum(cell.size for cell in spec.cells)} cells, {sum(item.n_synapses for item in spec.projections)} synapses"
+    silent = f"never spiked: {', '.join(spec.proof.silent)}" if spec.proof.silent else ""
+    return Outcome(entry, result, spec.proof.n_spikes, other, seconds, size, silent)
+
+
+def _other_input(spec: NetworkSpec) -> Stimulus:
+    layout = next(line for line in spec.provenance if line["action"] == "layout of the module")
+    steps = layout["n_steps"] or STEPS
+    values = np.random.default_rng(7).normal(0.5, 1.0, (TRIALS, 1 if layout["takes"] == "static" else steps, spec.n_inputs)) * 2
+    return Stimulus.from_currents(np.broadcast_to(values, (TRIALS, steps, spec.n_inputs)), spec.dt_ms)
+
+
+def table(rows: list[Outcome]) -> str:
+    """Return the page."""
+    count = {name: sum(row.result == name for row in rows) for name in ("exact", "approximate", "refused", "wrong", "confusing")}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    lines = [
+        "# Public networks through the importers",
+        "",
+        "Made by `python -m validation.interop.public_networks` from re-implementations of our own: shapes and options",
+        "as the sources describe them, small sizes, random weights with a gain. Every import is proven: the module runs beside",
+        "the network, and spikes, membranes and returned values are compared. *On other input*: spikes of a second one, on",
+        "input that the proof did not see. Time is processor time of the import with its proof.",
+        "",
+        f"{len(rows)} networks: " + ", ".join(f"**{n} {name}**" for name, n in count.items()) + f". Peak memory {peak} MB.",
+        "",
+        "| framework | network | source | size | result | spikes compared | on other input | s |",
+        "| --- | --- | --- | --- | --- | ---: | ---: | ---: |",
+    ]
+    for row in rows:
+        framework, network, source, _, _ = row.entry
+        words = f" ({row.words})" if row.words and row.result != "refused" else ""
+        lines.append(
+            f"| {framework} | {network} | {source} | {row.size} | {row.result}{words} | {row.spikes or ''} | "
+            f"{row.other_spikes or ''} | {row.seconds:.2f} |"
+        )
+    lines += ["", "## What is said where a network is refused", ""]
+    lines += [f"- {row.entry[1]}: {row.words}" for row in rows if row.result == "refused"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Write the page; the exit code says whether any network was wrong or confusing."""
+    warnings.filterwarnings("ignore")
+    rows = [outcome(entry) for entry in networks()]
+    FILE.write_text(table(rows), encoding="utf-8")
+    bad = [row for row in rows if row.result in ("wrong", "confusing")]
+    for row in bad:
+        print(f"{row.result}: {row.entry[1]}: {row.words}")
+    print(f"wrote {FILE.name}: {len(rows)} networks, {len(bad)} wrong or confusing")
+    return int(bool(bad))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
