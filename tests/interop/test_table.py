@@ -84,9 +84,9 @@ def table() -> str:
         "", f"## NIR {SUPPORTED['nir']}", "",
         f"Read: Input, Output, {', '.join(NIR_CELLS)}, Linear, Affine, Scale, Conv1d, Conv2d, Flatten, SumPool2d, AvgPool2d, "
         "Delay, graphs within graphs, loops of a layer onto itself. Exact with the convention of a writer (snnTorch, "
-        "Norse, SpikingJelly, sinabs, rockpool, lava, nengo) and for our own files; without one, constants are what they say, and "
-        "the step is forward Euler or exact for constant input. Loops over several layers are read where a Delay of at least one step closes them; refused "
-        "without.",
+        "Norse, SpikingJelly, sinabs, rockpool, lava, nengo) and for our own files; without one, constants are what they say, "
+        "and the step is forward Euler or exact for constant input. Loops over several layers are read where a Delay of at "
+        "least one step closes them; refused without.",
         "", f"Written: {', '.join(f'`{name}`' for name in sorted(NIR_MODELS))}.", "",
     ]  # fmt: skip
     return "\n".join(lines)
@@ -117,8 +117,8 @@ def summary() -> str:
         lines.append(f"| {title} {SUPPORTED[framework]} | {exact} | {near} | {REFUSED_IN_SHORT[framework]} | {PROVEN} |")
     lines.append(
         f"| NIR {SUPPORTED['nir']} | files of `to_nir`; files of snnTorch, Norse, SpikingJelly, rockpool, lava and sinabs by "
-        "their convention | physical constants, by forward Euler or exact steps; several spikes in a step | loops over several layers "
-        "without a delay, unknown nodes, spyx | saved spikes (`check-import --expect`) |"
+        "their convention | physical constants, by forward Euler or exact steps; several spikes in a step | loops over "
+        "several layers without a delay, unknown nodes, spyx | saved spikes (`check-import --expect`) |"
     )
     return "\n".join([*lines, "", END])
 
