@@ -181,12 +181,12 @@ def test_declarations_and_kinds_of_noise_convert_by_their_own_unit() -> None:
     assert State("v", "mV", "m", -70 * mV).initial == -70.0
     assert CellType("x", "exc", "adex", {"C": 281 * pF}, "r").parameters["C"] == 281.0
     assert NoiseLevels("delay_jitter_ms", (0.0, 2 * ms)).levels == (0.0, 2.0)
-    assert NoiseLevels("membrane_ou", (0.1,), {"membrane_ou_tau_ms": 5 * ms}).settings == {"membrane_ou_tau_ms": 5.0}
+    assert NoiseLevels("membrane_ou_sd", (0.1,), {"membrane_ou_tau_ms": 5 * ms}).settings == {"membrane_ou_tau_ms": 5.0}
     assert Noise.of("background_exc_hz", 3 * Hz).background_exc_hz == 3.0
     for wrong in (
         lambda: Parameter("tau", "ms", 20 * mV, "m"), lambda: State("v", "mV", "m", 1 * ms),
         lambda: CellType("x", "exc", "adex", {"C": 281 * mV}, "r"), lambda: NoiseLevels("delay_jitter_ms", (2 * mV,)),
-        lambda: NoiseLevels("membrane_ou", (0.1,), {"membrane_ou_tau_ms": 5 * mV}), lambda: Noise.of("spike_failure", 1 * ms),
+        lambda: NoiseLevels("membrane_ou_sd", (0.1,), {"membrane_ou_tau_ms": 5 * mV}), lambda: Noise.of("spike_failure", 1 * ms),
     ):  # fmt: skip
         with pytest.raises(UnitError, match="its unit is"):
             wrong()

@@ -1,4 +1,4 @@
-"""Lists in options: ``FS=0.6,LTS=0.4``, ``0,0.1,0.2`` and ``membrane_white=0.1``."""
+"""Lists in options: ``FS=0.6,LTS=0.4``, ``0,0.1,0.2`` and ``membrane_white_sd=0.1``."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ def parse_noise(text: str) -> Noise | None:
         try:
             levels[name.strip()] = float(level)
         except ValueError as error:
-            raise ConfigError(f"--noise: {part!r} is not KIND=LEVEL; give for example membrane_white=0.1.") from error
+            raise ConfigError(f"--noise: {part!r} is not KIND=LEVEL; give for example membrane_white_sd=0.1.") from error
     return Noise(**levels)

@@ -20,7 +20,7 @@ def command(
     model: ModelFile,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Recording file to write (.h5).")] = None,
     data: DataName = None,
-    noise: Annotated[str, typer.Option(help="KIND=LEVEL,… of ei_brian.Noise, for example membrane_white=0.1.")] = "",
+    noise: Annotated[str, typer.Option(help="KIND=LEVEL,… of ei_brian.Noise, for example membrane_white_sd=0.1.")] = "",
     seed: Seed = 0,
     trials: Trials = 0,
     backend: BackendName = "cpp_standalone",

@@ -23,6 +23,7 @@ from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.step_functions import program_functions
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.synapse_sign import of_sign
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import DataError
 
@@ -36,7 +37,8 @@ UNSEEN = ("background_exc_hz", "background_inh_hz", "spike_failure", "release_fa
 class InputCurrents:
     """Synaptic currents into the neurons of a population at the end of each step, arrays of shape (trial, step, unit).
 
-    ``excitatory`` is the part from excitatory synapses (of sources with role ``exc``, and positive weights of others),
+    ``excitatory`` is the part from excitatory synapses (AMPA and NMDA; of currents, from sources with role ``exc`` and positive
+    weights of sources of both signs),
     ``inhibitory`` that from the rest; both in ``unit``, with their sign. Constant currents are not in them.
     """
 
@@ -157,11 +159,7 @@ def _arrivals(
     """Return what arrives from the synapses of one sign in each step, (trial, step, n_target), in the unit of the port."""
     table: Any = projection.weights
     weights = (table.toarray() if projection.sparse else np.asarray(table)).astype(np.float64)
-    role = spec[projection.source].role
-    if role in ("exc", "inh"):
-        weights = weights if role == sign else np.zeros_like(weights)
-    else:
-        weights = np.where(weights > 0 if sign == "exc" else weights < 0, weights, 0.0)
+    weights = np.where(of_sign(spec, projection, weights, sign), weights, 0.0)
     if not weights.any():
         return None
     raster = _raster(spec, recording, stimulus, projection.source)

@@ -25,6 +25,7 @@ __all__ = ["ROLES", "Population", "check_name"]
 ROLES = ("input", "exc", "inh", "mixed", "readout")
 MAX_NEURONS = 2**31 - 2
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+NOBODY: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
 RESERVED = frozenset(
     "t dt i j N xi x y lastspike not_refractory int rand randn poisson exp log sqrt clip pi e inf spike start end "
     "double float char bool void class struct new delete this template using namespace for while if else do return "
@@ -70,6 +71,8 @@ class Population:
         start (kind ``"initial"``) that of a cell at rest under its constant current.
     cell_types : tuple of str
         The cell type of each neuron, or empty.
+    dead : array of bool, shape (size,), or empty
+        Neurons that never fire and receive no noise. It belongs to a run, not to files: `Noise.cell_death` sets it.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class Population:
     receptors: tuple[tuple[str, str], ...] = ()
     parameters: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
     cell_types: tuple[str, ...] = ()
+    dead: npt.NDArray[np.bool_] = field(default_factory=lambda: NOBODY)
 
     def __post_init__(self) -> None:
         where = f"population {self.name}"
@@ -100,6 +104,11 @@ class Population:
         receptors = tuple((str(port), str(kind)) for port, kind in self.receptors)
         object.__setattr__(self, "receptors", receptors)
         object.__setattr__(self, "cell_types", tuple(self.cell_types))
+        dead = np.array(self.dead, dtype=bool)
+        if dead.shape not in ((0,), (self.size,)):
+            raise SpecError(f"{where}.dead: shape {dead.shape}; give one value for each of {self.size} neurons, or none.")
+        dead.flags.writeable = False
+        object.__setattr__(self, "dead", dead)
         self._check_receptors(where)
         object.__setattr__(self, "parameters", self._checked_parameters(where))
 
@@ -108,7 +117,7 @@ class Population:
 
     def __reduce__(self) -> tuple[type[Population], tuple[object, ...]]:
         """Send a population to another process as its values, which are checked again there."""
-        values = (self.name, self.size, self.role, self.model, self.receptors, dict(self.parameters), self.cell_types)
+        values = (self.name, self.size, self.role, self.model, self.receptors, dict(self.parameters), self.cell_types, self.dead)
         return type(self), values
 
     def _check_receptors(self, where: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from ei_brian.core.competition import MARGIN, WINNER
 from ei_brian.core.neuron_model import DUE, NeuronModel
 from ei_brian.core.noise.draw import Draw, check_streams
-from ei_brian.core.noise.dynamic import SENT, inject
+from ei_brian.core.noise.dynamic import ALIVE, SENT, inject
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.release import release_noise
 from ei_brian.core.noise.static import static_streams
@@ -133,10 +133,12 @@ def compose(spec: NetworkSpec, population: Population, noise: Noise | None = Non
     model = population.neuron()
     constants = _constants(spec, population)
     states = _states(population)
-    added = inject(spec, population, noise)
-    _refuse_clash(population, added.states, states)
     equations, update = _dynamics(population, spec.dt_ms)
-    update = [*added.before, *update, *added.after]
+    if model.latches:
+        states[DUE] = Quantity("1", np.asarray(0.0))
+    added = inject(spec, population, noise, update, constants, states)
+    _refuse_clash(population, added.states, states)
+    update = [*added.before, *added.update, *added.after]
     at_spike: list[str] = []
     for projection in spec.projections:
         if projection.source == population.name and projection.plasticity is not None:
@@ -144,16 +146,25 @@ def compose(spec: NetworkSpec, population: Population, noise: Noise | None = Non
             sent = f"*{SENT}" if SENT in added.states else ""
             _add_plasticity(projection.plasticity, number, sent, spec.dt_ms, update, at_spike, states, constants)
     if model.margin:
-        update.append(f"{MARGIN} = {model.margin}")
+        update.append(f"{MARGIN} = {_margin(population)}")
         states |= {MARGIN: Quantity("1", np.asarray(0.0)), WINNER: Quantity("1", np.asarray(0.0))}
-    if model.latches:
-        states[DUE] = Quantity("1", np.asarray(0.0))
+    threshold = model.step_threshold
+    if len(population.dead) and threshold:
+        threshold = f"{ALIVE}*int({threshold}) > 0"
+        constants[ALIVE] = Quantity("1", 1.0 - population.dead.astype(np.float64))
+        constants[f"{ALIVE}_last"] = Quantity("1", np.asarray(-LOWEST_SCORE))
     score = _add_score(spec, population, states, constants)
     return Program(
-        population.name, population.size, "\n".join(equations), "\n".join(update), model.step_threshold, model.step_reset,
+        population.name, population.size, "\n".join(equations), "\n".join(update), threshold, model.step_reset,
         "\n".join(at_spike), score, states | added.states, constants | added.constants, tuple(added.draws),
         bool(model.margin),
     )  # fmt: skip
+
+
+def _margin(population: Population) -> str:
+    """Return by what the neurons of a population compete; a dead one never wins."""
+    margin = population.neuron().margin
+    return f"{ALIVE}*({margin}) - (1 - {ALIVE})*{ALIVE}_last" if len(population.dead) else margin
 
 
 def _refuse_clash(population: Population, added: Mapping[str, Quantity], states: Mapping[str, Quantity]) -> None:

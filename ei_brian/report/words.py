@@ -7,8 +7,8 @@ from ei_brian.core.noise.kinds import NOISE_KINDS
 __all__ = ["noise_name", "noise_unit", "percent"]
 
 NAMES = {
-    "membrane_white": "white membrane noise",
-    "membrane_ou": "slow (Ornstein–Uhlenbeck) membrane noise",
+    "membrane_white_sd": "white membrane noise",
+    "membrane_ou_sd": "slow (Ornstein–Uhlenbeck) membrane noise",
     "spike_failure": "lost spikes",
     "release_failure": "failed releases",
     "quantal_cv": "quantal variability",

@@ -37,7 +37,7 @@ def test_run_writes_a_recording_that_report_shows(ei_brian: Callable, tiny_model
 def test_noise_is_reproduced_by_its_seed(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:
     def spikes(name: str, seed: int) -> np.ndarray:
         path = tmp_path / name
-        assert ei_brian("run", tiny_model, "-o", path, *QUICK, "--noise", "membrane_white=0.2", "--seed", seed).code == 0
+        assert ei_brian("run", tiny_model, "-o", path, *QUICK, "--noise", "membrane_white_sd=0.2", "--seed", seed).code == 0
         return load_recording(path).spikes["E"].dense()
 
     assert np.array_equal(spikes("a.h5", 1), spikes("b.h5", 1))
@@ -88,7 +88,7 @@ def test_numbers_stand_in_csv(report: Path) -> None:
     names = {path.stem for path in (report / "numbers").glob("*.csv")}
     assert {"accuracy", "equality", "noise", "rates", "rate_course", "seconds"} == names
     header, *rows = (report / "numbers" / "noise.csv").read_text().splitlines()
-    assert header == "network,membrane_white,seed,accuracy"
+    assert header == "network,membrane_white_sd,seed,accuracy"
     assert len(rows) == 4
 
 
@@ -132,7 +132,7 @@ def test_validate_says_no_and_exits_1(
         (("--levels", "0,-1"), "rise"),
         (("--levels", "0.1,0.2"), "start at 0"),
         (("--levels", "0,x"), "give numbers"),
-        (("--noise", "membrane_whte"), "Did you mean 'membrane_white'"),
+        (("--noise", "membrane_whte"), "Did you mean 'membrane_white_sd'"),
         (("--backend", "nump"), "Did you mean 'numpy'"),
         (("--data", "digitz"), "Did you mean 'digits'"),
     ],

@@ -43,7 +43,7 @@ models = ["tiny.h5"]
 name = "diversify"
 mix = "cortex FS"
 [[noise]]
-kind = "membrane_white"
+kind = "membrane_white_sd"
 levels = [0.0, 0.3]
 """
 
@@ -66,7 +66,7 @@ def test_sweep_gives_what_the_simulator_gives(ei_brian: Callable, config: Path, 
     rows = {(row["variant"], row["level"], row["seed"]): row for row in read_table(folder)}
     spec, stimulus = load_spec(tmp_path / "tiny.h5"), read_sweep_run(config).stimulus()
     for seed in (0, 1):
-        noisy = simulate(spec, stimulus, noise=Noise(membrane_white=0.3), seed=seed)
+        noisy = simulate(spec, stimulus, noise=Noise(membrane_white_sd=0.3), seed=seed)
         row = rows["LIF", 0.3, seed]
         assert (row["accuracy"], row["n_trials"]) == (noisy.accuracy, 20)
         assert row["rate_hz_E"] == pytest.approx(noisy.rate_hz("E"))  # the mean of means: another order of summation
@@ -147,8 +147,8 @@ def test_a_simulator_that_cannot_be_is_said_once(ei_brian: Callable, config: Pat
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("membrane_white", "membrane_whit", "membrane_white"),
-        ("levels = [0.0, 0.3]", "levels = [0.0, -0.3]", "membrane_white"),
+        ("membrane_white_sd", "membrane_whit", "membrane_white_sd"),
+        ("levels = [0.0, 0.3]", "levels = [0.0, -0.3]", "membrane_white_sd"),
         ("levels = [0.0, 0.3]", "levels = []", "give finite numbers"),
         ('name = "diversify"', 'name = "diversifi"', "diversify"),
         ('mix = "cortex FS"', 'mixx = "cortex FS"', "mixx.*Did you mean 'mix'"),

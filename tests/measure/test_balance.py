@@ -25,7 +25,9 @@ def layerwise() -> NetworkSpec:
 
 
 @pytest.mark.parametrize("make", [lif_network, lambda: lif_network(delayed=True), layerwise], ids=["plain", "delayed", "layers"])
-@pytest.mark.parametrize("noise", [None, Noise(membrane_white=0.05, weight_spread=0.2, input_deletion=0.1, delay_jitter_ms=1.0)])
+@pytest.mark.parametrize(
+    "noise", [None, Noise(membrane_white_sd=0.05, weight_spread=0.2, input_deletion=0.1, delay_jitter_ms=1.0)]
+)
 def test_parts_add_up_to_the_synaptic_state(make: object, noise: Noise | None) -> None:
     """Only the order of summation differs: 1e-12 of the largest."""
     spec, shown = make(), stimulus()  # type: ignore[operator]

@@ -15,14 +15,14 @@ from tests.noise.noise_networks import izhikevich_network, lif_network, stimulus
 
 SEED = 2**40 + 17
 NOISES = {
-    "white": Noise(membrane_white=0.1),
-    "white, correlated": Noise(membrane_white=0.1, correlation=0.3),
-    "ou": Noise(membrane_ou=0.05, membrane_ou_tau_ms=3.0, correlation=0.5),
+    "white": Noise(membrane_white_sd=0.1),
+    "white, correlated": Noise(membrane_white_sd=0.1, correlation=0.3),
+    "ou": Noise(membrane_ou_sd=0.05, membrane_ou_tau_ms=3.0, correlation=0.5),
     "background": Noise(background_exc_hz=700.0, background_inh_hz=300.0, background_inh_weight=2.0),
     "failure": Noise(spike_failure=0.3),
     "release": Noise(release_failure=0.4, quantal_cv=0.5),
     "all": Noise(
-        membrane_white=0.05, membrane_ou=0.02, correlation=0.2, background_exc_hz=500.0, background_inh_hz=400.0,
+        membrane_white_sd=0.05, membrane_ou_sd=0.02, correlation=0.2, background_exc_hz=500.0, background_inh_hz=400.0,
         spike_failure=0.1, release_failure=0.2, quantal_cv=0.2,
     ),
 }  # fmt: skip
@@ -68,7 +68,7 @@ def test_brian2_numpy_gives_every_spike_and_score_of_the_reference(network: str,
     ],
 )  # fmt: skip
 def test_targets_and_layouts_agree(target: str, layout: str, network: str, dtype: str) -> None:
-    noise = NOISES["all"] if layout == "shared" else Noise(membrane_white=0.05, membrane_ou=0.02, correlation=0.2,
+    noise = NOISES["all"] if layout == "shared" else Noise(membrane_white_sd=0.05, membrane_ou_sd=0.02, correlation=0.2,
                                                            background_exc_hz=500.0, spike_failure=0.2)  # fmt: skip
     spec, shown = networks()[network], stimulus()
     expected = simulate(spec, shown, dtype, noise=noise, seed=SEED)
@@ -89,7 +89,7 @@ def test_all_off_is_bit_identical_to_absent(network: str) -> None:
 
 def test_levels_are_not_structure_and_kinds_are() -> None:
     spec = lif_network()
-    keys = {structure_of(spec, Noise(membrane_white=level)).key for level in (0.01, 0.5)}
+    keys = {structure_of(spec, Noise(membrane_white_sd=level)).key for level in (0.01, 0.5)}
     keys |= {structure_of(spec, Noise(background_exc_hz=level)).key for level in (1.0, 3000.0)}
     keys |= {structure_of(spec, Noise(release_failure=level)).key for level in (0.1, 0.9)}
     keys |= {structure_of(spec, Noise(spike_failure=level)).key for level in (0.1, 1.0)}

@@ -84,7 +84,7 @@ def test_levels_and_seeds_run_on_one_build_and_static_noise_is_applied() -> None
     spec, shown = lif_network(), stimulus(10)
     backend = Backend("cpp_standalone", dtype="float32", batch=5)
     for level, seed in ((0.02, 1), (0.3, 2), (0.3, 2**63 + 1)):
-        noise = Noise(membrane_white=level, weight_spread=level, input_deletion=level, exc_death=0.1)
+        noise = Noise(membrane_white_sd=level, weight_spread=level, input_deletion=level, exc_death=0.1)
         got = backend.run(spec, shown, noise=noise, seed=seed)
         assert same(simulate(spec, shown, "float32", noise=noise, seed=seed), got)
         assert level == 0.02 or got.build_seconds < 2, "a level or a seed was built in"
@@ -92,7 +92,7 @@ def test_levels_and_seeds_run_on_one_build_and_static_noise_is_applied() -> None
 
 @pytest.mark.slow
 def test_layouts_of_compiled_programs_agree() -> None:
-    noise = Noise(membrane_white=0.05, membrane_ou=0.02, correlation=0.2, background_exc_hz=500.0, spike_failure=0.2)
+    noise = Noise(membrane_white_sd=0.05, membrane_ou_sd=0.02, correlation=0.2, background_exc_hz=500.0, spike_failure=0.2)
     spec, shown = lif_network(), stimulus(10)
     got = Backend("cpp_standalone", layout="synapses", batch=5).run(spec, shown, noise=noise, seed=SEED)
     assert same(simulate(spec, shown, noise=noise, seed=SEED), got)

@@ -40,11 +40,16 @@ def quiet(noise: Noise, traces: list[str], threshold: float = THRESHOLD) -> Reco
     return simulate(spec, nothing, noise=noise, seed=77, traces=[("E", state) for state in traces])
 
 
+def push(level: float, decay: float) -> float:
+    """Return the deviation of a step's push of a leaky cell: v' = decay*v + push has deviation push/sqrt(1 - decay**2)."""
+    return level * THRESHOLD * float(np.sqrt(1 - decay**2))
+
+
 def test_white_noise_is_normal_independent_and_of_its_size() -> None:
-    """v[t+1] - v[t]*decay is level * threshold * sqrt(dt) * xi: normal, without correlation in time or among neurons."""
-    v = quiet(Noise(membrane_white=0.02), ["v"]).traces["E", "v"]
+    """v[t+1] - v[t]*decay is the push: normal, without correlation in time or among neurons, of the size by formula."""
+    v = quiet(Noise(membrane_white_sd=0.02), ["v"]).traces["E", "v"]
     kicks = np.diff(v, axis=1, prepend=0.0) + np.concatenate([np.zeros_like(v[:, :1]), v[:, :-1]], 1) * (1 - np.exp(-DT / 10))
-    deviation = 0.02 * THRESHOLD * np.sqrt(DT)
+    deviation = push(0.02, float(np.exp(-DT / 10)))
     assert is_normal_sample(kicks.ravel(), 0.0, deviation)
     bound = stats.norm.isf(ALPHA / 2)
     in_time = (kicks[:, 1:] * kicks[:, :-1] / deviation**2).ravel()
@@ -54,12 +59,12 @@ def test_white_noise_is_normal_independent_and_of_its_size() -> None:
 
 
 @pytest.mark.parametrize("correlation", [0.25, 1.0])
-@pytest.mark.parametrize("kind", ["membrane_white", "membrane_ou"])
+@pytest.mark.parametrize("kind", ["membrane_white_sd", "membrane_ou_sd"])
 def test_common_share_is_the_correlation_of_two_neurons(kind: str, correlation: float) -> None:
     """By Fisher's z of two neurons over trials and steps; of the coloured noise one step of each trial, which are independent."""
     v = quiet(Noise(**{kind: 0.02}, correlation=correlation), ["v"]).traces["E", "v"]
     decayed = np.concatenate([np.zeros_like(v[:, :1]), v[:, :-1]], 1) * np.exp(-DT / 10)
-    kicks = (v - decayed)[:, -1] if kind == "membrane_ou" else (v - decayed).reshape(-1, SIZE)
+    kicks = (v - decayed)[:, -1] if kind == "membrane_ou_sd" else (v - decayed).reshape(-1, SIZE)
     found = np.corrcoef(kicks[:, 3], kicks[:, 20])[0, 1]
     if correlation == 1.0:
         assert found > 1 - 1e-9
@@ -68,7 +73,7 @@ def test_common_share_is_the_correlation_of_two_neurons(kind: str, correlation: 
         assert abs(z) < stats.norm.isf(ALPHA / 2)
 
 
-@pytest.mark.parametrize("kind", ["membrane_white", "membrane_ou"])
+@pytest.mark.parametrize("kind", ["membrane_white_sd", "membrane_ou_sd"])
 def test_common_noise_is_that_of_other_populations_too(kind: str) -> None:
     """All of it in common, the kicks of E and I differ by nothing but their distance to threshold, which is the same here."""
     populations = tuple(
@@ -86,7 +91,7 @@ def test_common_noise_is_that_of_other_populations_too(kind: str) -> None:
 
 def test_ornstein_uhlenbeck_is_stationary_from_the_first_step_with_its_time_constant() -> None:
     tau = 4.0
-    eta = quiet(Noise(membrane_ou=0.1, membrane_ou_tau_ms=tau), ["noise_eta"]).traces["E", "noise_eta"]
+    eta = quiet(Noise(membrane_ou_sd=0.1, membrane_ou_tau_ms=tau), ["noise_eta"]).traces["E", "noise_eta"]
     for step in (0, 1, STEPS - 1):
         assert is_normal_sample(eta[:, step].ravel(), 0.0, 1.0)
     decay = np.exp(-DT / tau)
@@ -94,11 +99,14 @@ def test_ornstein_uhlenbeck_is_stationary_from_the_first_step_with_its_time_cons
     assert is_normal_sample(innovations.ravel(), 0.0, 1.0)
 
 
-def test_ornstein_uhlenbeck_pushes_the_membrane_by_its_slope() -> None:
-    traces = quiet(Noise(membrane_ou=0.01), ["v", "noise_eta"]).traces
+def test_ornstein_uhlenbeck_pushes_the_membrane_by_its_size() -> None:
+    """Of two autoregressive filters in a row, a and b, the variance is (1 + ab)/((1 - a^2)(1 - ab)) that of the push."""
+    traces = quiet(Noise(membrane_ou_sd=0.01), ["v", "noise_eta"]).traces
     v, eta = traces["E", "v"], traces["E", "noise_eta"]
-    decayed = np.concatenate([np.zeros_like(v[:, :1]), v[:, :-1]], 1) * np.exp(-DT / 10)
-    assert np.allclose(v - decayed, 0.01 * THRESHOLD * DT * eta, rtol=1e-9, atol=1e-6)
+    a, b = np.exp(-DT / 10), np.exp(-DT / 5)
+    size = 0.01 * THRESHOLD / np.sqrt((1 + a * b) / ((1 - a**2) * (1 - a * b)))
+    decayed = np.concatenate([np.zeros_like(v[:, :1]), v[:, :-1]], 1) * a
+    assert np.allclose(v - decayed, size * eta, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("rate_hz", [3.0, 500.0, 8000.0])
@@ -150,9 +158,22 @@ def test_release_keeps_the_mean_and_has_its_variance() -> None:
     factors = release_factors(release, 3, np.arange(n), np.arange(n) % 70, 4, target, np.float64)
     assert within_binomial(int((factors == 0).sum()), factors.size, 0.4)
     sizes = factors[factors > 0] * 0.6
-    assert is_normal_sample(sizes, 1.0, 0.25)  # cut at 0, four standard deviations away: 3e-5 of the numbers
+    spread = np.sqrt(np.log1p(0.25**2))
+    assert is_normal_sample(np.log(sizes), -(spread**2) / 2, spread)
     variance = (1 + 0.25**2) / 0.6 - 1
     assert abs(factors.mean() - 1.0) < stats.norm.isf(ALPHA / 2) * np.sqrt(variance / factors.size)
+
+
+@pytest.mark.parametrize("level", [0.3, 1.0, 2.0])
+def test_quantal_variance_keeps_the_mean_and_has_its_coefficient_at_every_level(level: float) -> None:
+    """Log-normal: mean and coefficient of variation from those of the logarithm, whose law is tested exactly."""
+    release = release_noise(lif_network().projection("E_I"), Noise(quantal_cv=level))
+    assert release is not None
+    n = 4000
+    logs = np.log(release_factors(release, 3, np.arange(n), np.zeros(n, dtype=np.int64), 4, 20, np.float64)).ravel()
+    spread = np.sqrt(np.log1p(level**2))
+    assert is_normal_sample(logs, -(spread**2) / 2, spread)
+    assert np.isclose(np.sqrt(np.expm1(release.spread**2)), level, rtol=1e-12)
 
 
 def test_synapses_of_one_spike_release_independently() -> None:

@@ -23,15 +23,15 @@ def test_every_field_has_a_row_with_unit_and_meaning_and_every_kind_a_reference(
 
 
 @pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, "0.1", True, None, 1e9])
-@pytest.mark.parametrize("name", ["membrane_white", "spike_failure", "weight_bits"])
+@pytest.mark.parametrize("name", ["membrane_white_sd", "spike_failure", "weight_bits"])
 def test_wrong_levels_are_refused_with_the_range(name: str, value: object) -> None:
     with pytest.raises(ConfigError, match=rf"noise\.{name}"):
         Noise(**{name: value})  # type: ignore[arg-type]
 
 
 def test_numpy_levels_are_taken_and_unknown_kinds_named() -> None:
-    assert Noise.of("membrane_ou", np.float32(0.5)) == Noise(membrane_ou=0.5)
-    with pytest.raises(ConfigError, match="membrane_white"):
+    assert Noise.of("membrane_ou_sd", np.float32(0.5)) == Noise(membrane_ou_sd=0.5)
+    with pytest.raises(ConfigError, match="membrane_white_sd"):
         Noise.of("membrane_whit", 0.1)
     with pytest.raises(ConfigError, match="weight_bits"):
         Noise(weight_bits=2.5)
@@ -49,6 +49,14 @@ def test_seeds() -> None:
     assert checked_seed(np.uint64(2**64 - 1)) == 2**64 - 1
     assert checked_seed(np.int32(5)) == 5
     assert seed_for(Noise(), 5) is None
-    assert seed_for(Noise(membrane_white=0.1), np.int64(5)) == 5
+    assert seed_for(Noise(membrane_white_sd=0.1), np.int64(5)) == 5
     assert fresh_seed() != fresh_seed()
-    assert seed_for(Noise(membrane_white=0.1), None) != seed_for(Noise(membrane_white=0.1), None)
+    assert seed_for(Noise(membrane_white_sd=0.1), None) != seed_for(Noise(membrane_white_sd=0.1), None)
+
+
+@pytest.mark.parametrize("name", ["membrane_white", "membrane_ou"])
+def test_levels_of_the_former_unit_are_refused_by_name_and_never_taken_for_new_ones(name: str) -> None:
+    for make in (lambda: Noise(**{name: 0.1}), lambda: Noise.of(name, 0.1)):
+        with pytest.raises(ConfigError, match=rf"noise\.{name}: .* {name}_sd is the standard deviation"):
+            make()
+    assert Noise(**{name: 0.0}) == Noise()  # off is off in every unit

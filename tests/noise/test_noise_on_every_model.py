@@ -19,7 +19,7 @@ from ei_brian.errors import ConfigError
 SPIKING = sorted(name for name, model in MODELS.items() if model.spiking)
 WITHOUT_THRESHOLD = {"wang_buzsaki", "traub_miles"}  # it is in the dynamics, of several parameters
 EVERY = Noise(
-    membrane_white=0.05, membrane_ou=0.02, correlation=0.3, background_exc_hz=200.0, background_inh_hz=200.0,
+    membrane_white_sd=0.05, membrane_ou_sd=0.02, correlation=0.3, background_exc_hz=200.0, background_inh_hz=200.0,
     spike_failure=0.2, release_failure=0.2, quantal_cv=0.1, weight_spread=0.1, tau_spread=0.1, cell_death=0.1,
     delay_jitter_ms=0.5,
 )  # fmt: skip
@@ -51,7 +51,7 @@ def test_every_kind_runs_and_stays_finite(name: str) -> None:
     assert any(not np.array_equal(noisy.traces[key], clean.traces[key]) for key in states)
 
 
-@pytest.mark.parametrize("kind", ["membrane_white", "membrane_ou"])
+@pytest.mark.parametrize("kind", ["membrane_white_sd", "membrane_ou_sd"])
 @pytest.mark.parametrize("name", SPIKING)
 def test_membrane_noise_changes_the_membrane(name: str, kind: str) -> None:
     spec = network(name)

@@ -218,7 +218,7 @@ def test_the_reference_applies_static_kinds_and_names_the_clean_network() -> Non
 
 def test_off_gives_the_same_objects() -> None:
     spec, shown = lif_network(), stimulus()
-    for noise in (None, Noise(), Noise(membrane_white=1.0)):
+    for noise in (None, Noise(), Noise(membrane_white_sd=1.0)):
         assert apply_static(noise, None, spec, shown) == (spec, shown)
     with pytest.raises(ConfigError, match="seed"):
         apply_static(STATIC, None, spec, shown)

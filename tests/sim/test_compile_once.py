@@ -72,7 +72,7 @@ def test_numbers_do_not_change_the_key(factor: float, delay: int, level: float, 
     assert key(spec) == key(with_projection(spec, 0, delay_steps=delay))
     delays = np.random.default_rng(seed).integers(0, 12, spec.projections[1].weights.nnz).astype(np.int32)
     assert key(spec) == key(with_projection(spec, 1, delay_steps=delays))
-    assert key(spec, noise=Noise(membrane_white=0.5)) == key(spec, noise=Noise(membrane_white=level))
+    assert key(spec, noise=Noise(membrane_white_sd=0.5)) == key(spec, noise=Noise(membrane_white_sd=level))
     assert key(spec, noise=Noise(weight_spread=min(level, 1.0))) == key(spec)
 
 
@@ -134,7 +134,7 @@ def test_readouts_by_spikes_share_the_program_of_no_readout() -> None:
 
 def test_settings_and_kinds_of_noise_change_the_key() -> None:
     spec = plain_network()
-    kinds = [None, Noise(membrane_white=0.1), Noise(membrane_ou=0.1), Noise(spike_failure=0.1), Noise(release_failure=0.1)]
+    kinds = [None, Noise(membrane_white_sd=0.1), Noise(membrane_ou_sd=0.1), Noise(spike_failure=0.1), Noise(release_failure=0.1)]
     keys = [key(spec, noise=noise) for noise in kinds]
     keys += [key(spec, "float32"), key(spec, batch=8), key(spec, layout="synapses"), key(spec, layout="synapses", graded=True)]
     assert len(set(keys)) == len(keys)

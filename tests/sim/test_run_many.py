@@ -91,7 +91,7 @@ def test_noise_of_every_step_goes_by_the_trial_of_its_condition(starts: list[int
     """Each condition counts its trials from 0 and has its own key and level; kinds of noise need programs of their own."""
     spec, shown = plain_network(), spikes_shown(9)
     drawn = [(level, seed) for level in (0.1, 0.3) for seed in (1, 2)]
-    conditions: Conditions = [(spec, shown, Noise(membrane_white=level), seed) for level, seed in drawn]
+    conditions: Conditions = [(spec, shown, Noise(membrane_white_sd=level), seed) for level, seed in drawn]
     conditions.insert(1, (spec, shown, None, None))
     got = Backend("cpp_standalone", batch=BATCH, threads=2).run_many(conditions)
     assert starts == [2, 2], "with noise and without"

@@ -28,7 +28,7 @@ def test_study_runs_from_training_to_figures_and_is_taken_up(tmp_path: Path) -> 
         ("initial_rates_hz = [0.01, 0.1, 1.0, 10.0, 25.6, 50.0, 100.0]", "initial_rates_hz = [10.0, 50.0]"),
         ("seeds = [0, 1, 2, 3, 4, 5, 6, 7]", "seeds = [0, 1, 2, 3]"), ("diverse_percent = [80, 50]", "diverse_percent = []"),
         ('backend = "cpp_standalone"', 'backend = "numpy"'),  # Brian2 as well, without the time of compilers
-        ("membrane_white = [0.0, 0.1, 0.2, 0.4]", "membrane_white = [0.0, 0.5]"),
+        ("membrane_white_sd = [0.0, 0.1, 0.2, 0.4]", "membrane_white_sd = [0.0, 0.5]"),
         ("spike_failure = [0.0, 0.2, 0.5]", "spike_failure = [0.0, 0.5]"), ("n_trials = 600", "n_trials = 40"),
         ("van_rossum_trials = 20", "van_rossum_trials = 5"), ("check_every = 20", "check_every = 9"),
         ("weight_spread = [0.0, 0.5, 1.0]", "weight_spread = [0.0, 0.5]"),

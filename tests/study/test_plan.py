@@ -17,7 +17,7 @@ from ei_brian.study.condition import Condition, canonical
 from ei_brian.study.plan import NoiseLevels, Plan, Variant, noise_fields
 from ei_brian.study.simulation import Simulation
 
-WHITE = NoiseLevels("membrane_ou", (0.0, 0.2), {"membrane_ou_tau_ms": 3.0})
+WHITE = NoiseLevels("membrane_ou_sd", (0.0, 0.2), {"membrane_ou_tau_ms": 3.0})
 LOST = NoiseLevels("spike_failure", (0.0, 0.5))
 
 
@@ -31,12 +31,12 @@ def test_every_combination_stands_in_order_and_quiet_ones_are_one(plan: Plan) ->
     made = plan.conditions()
     assert len(made) == 2 * 2 * 2 * 2 * 2
     assert [(c.variant, c.replicate, c.noise, c.level, c.seed) for c in made[:3]] == [
-        ("A", 0, "membrane_ou", 0.0, 5), ("A", 0, "membrane_ou", 0.0, 2**40), ("A", 0, "membrane_ou", 0.2, 5),
+        ("A", 0, "membrane_ou_sd", 0.0, 5), ("A", 0, "membrane_ou_sd", 0.0, 2**40), ("A", 0, "membrane_ou_sd", 0.2, 5),
     ]  # fmt: skip
     quiet = {c.key for c in made if c.level == 0}
     assert len(quiet) == 4  # one per network: neither the seed nor the kind of a noise that is off counts
     assert len({c.key for c in made}) == 4 + 4 * 2 * 2
-    assert noise_fields(made[2]) == ({"membrane_ou": 0.2, "membrane_ou_tau_ms": 3.0}, 5)
+    assert noise_fields(made[2]) == ({"membrane_ou_sd": 0.2, "membrane_ou_tau_ms": 3.0}, 5)
     assert noise_fields(made[0]) == ({}, None)
 
 
@@ -68,7 +68,7 @@ def test_simulation_gives_the_measures_of_the_run(plan: Plan) -> None:
     condition = plan.conditions()[2]
     row = work(condition)
     alone = simulate(
-        plan.variants[0].replicates[0], plan.stimulus, noise=Noise(membrane_ou=0.2, membrane_ou_tau_ms=3.0), seed=5
+        plan.variants[0].replicates[0], plan.stimulus, noise=Noise(membrane_ou_sd=0.2, membrane_ou_tau_ms=3.0), seed=5
     )
     assert row["accuracy"] == alone.accuracy
     assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"] or row["accuracy"] in (0, 1)

@@ -26,7 +26,7 @@ def main(layout: str, n_trials: int, threads: int, dtype: str, repeats: int, cha
     """Return the measurement."""
     spec = network(int(changes.get("n_hidden", 200)), changes.get("density", 1.0), changes.get("threshold", THRESHOLD))
     given = stimulus(n_trials)
-    noise = Noise(membrane_white=changes["sigma"]) if changes.get("sigma") else None
+    noise = Noise(membrane_white_sd=changes["sigma"]) if changes.get("sigma") else None
     record = "counts" if changes.get("counts") else "spikes"
     backend = Backend("cpp_standalone", dtype=dtype, layout=layout, threads=threads, record=record)
     first = backend.run(spec, given, noise=noise, seed=1)

@@ -44,7 +44,7 @@ def plan() -> Plan:
     """Return 2 variants × 2 kinds of noise × 5 levels × 10 seeds."""
     variants = tuple(Variant(f"threshold {threshold:g}", (network(threshold=threshold),)) for threshold in (0.45, 0.6))
     noises = (
-        NoiseLevels("membrane_white", (0.02, 0.05, 0.1, 0.2, 0.4)),
+        NoiseLevels("membrane_white_sd", (0.02, 0.05, 0.1, 0.2, 0.4)),
         NoiseLevels("spike_failure", (0.05, 0.1, 0.2, 0.3, 0.5)),
     )
     return Plan(variants, noises, tuple(range(10)), stimulus(N_TRIALS), BACKEND.versions())

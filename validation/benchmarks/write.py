@@ -201,7 +201,7 @@ def _noise_table(found: Sequence[Found]) -> list[str]:
         for row in found
     ]
     lines = _table(("kind", "dtype", "trials", "ms per trial", "more than without", "hidden rate (Hz)"), rows)
-    return [*lines, "", f"Asked: noise on every neuron and step (`membrane_white`) costs at most {PROMISED:.0%}."]
+    return [*lines, "", f"Asked: noise on every neuron and step (`membrane_white_sd`) costs at most {PROMISED:.0%}."]
 
 
 def _conditions_table(found: Sequence[Found]) -> list[str]:

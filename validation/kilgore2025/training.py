@@ -90,14 +90,14 @@ class Brian2Config:
     mixture: str
     n_trials: int
     noise_seed: int
-    membrane_white: tuple[float, ...]
+    membrane_white_sd: tuple[float, ...]
     spike_failure: tuple[float, ...]
     weight_spread: tuple[float, ...]
 
     @property
     def levels(self) -> dict[str, tuple[float, ...]]:
         """Levels of each kind of noise."""
-        kinds = ("membrane_white", "spike_failure", "weight_spread")
+        kinds = ("membrane_white_sd", "spike_failure", "weight_spread")
         return {kind: getattr(self, kind) for kind in kinds}
 
 
@@ -105,7 +105,7 @@ class Brian2Config:
 class RobustnessConfig:
     """One level of each kind of noise at test time, for all networks that were trained without noise."""
 
-    membrane_white: float
+    membrane_white_sd: float
     spike_failure: float
     weight_spread: float
 

@@ -16,8 +16,8 @@ from ei_brian.core.stimulus import Stimulus
 
 __all__ = ["NOISE", "RELEASE", "izhikevich", "lif", "stimulus"]
 
-NOISE = Noise(membrane_white=0.15, membrane_ou=0.15, correlation=0.3, background_exc_hz=20.0)
-RELEASE = Noise(membrane_white=0.15, release_failure=0.2, quantal_cv=0.3, spike_failure=0.05)
+NOISE = Noise(membrane_white_sd=0.15, membrane_ou_sd=0.15, correlation=0.3, background_exc_hz=20.0)
+RELEASE = Noise(membrane_white_sd=0.15, release_failure=0.2, quantal_cv=0.3, spike_failure=0.05)
 
 
 def stimulus(spec: NetworkSpec, n_trials: int = 100, n_steps: int = 50, rate: float = 0.15, seed: int = 0) -> Stimulus:

@@ -184,7 +184,7 @@ def broken_build() -> str:
 
 def seeds() -> str:
     """Seeds that differ above bit 32, numpy whole numbers, wrong seeds, and two unseeded runs in one second."""
-    noise = Noise(membrane_white=0.2)
+    noise = Noise(membrane_white_sd=0.2)
     runs = {seed: recording(noise=noise, seed=seed) for seed in (5, 2**32 + 5, 2**64 - 1)}
     check(not same(runs[5], runs[2**32 + 5]), "seeds 5 and 2**32 + 5 give the same noise")
     check(same(runs[5], recording(noise=noise, seed=np.int64(5))), "a numpy seed differs")

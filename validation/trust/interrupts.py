@@ -25,7 +25,7 @@ from validation.trust.results import table, write_result
 LONGEST_S = 2.0
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = str(ROOT / "models" / "digits_ei80.h5")
-LONG_NOISE = "membrane_white=0.1"
+LONG_NOISE = "membrane_white_sd=0.1"
 SWEEP = ROOT / "validation" / "digits_noise.toml"
 
 

@@ -42,7 +42,7 @@ WORKERS_SHARE = 0.15
 def conditions(n_seeds: int = 30) -> list[Condition]:
     """Return the study."""
     return [
-        Condition("lif", 0, "membrane_white", level, seed, canonical({"level": level, "seed": seed}))
+        Condition("lif", 0, "membrane_white_sd", level, seed, canonical({"level": level, "seed": seed}))
         for level in LEVELS for seed in range(n_seeds)
     ]  # fmt: skip
 
@@ -50,7 +50,7 @@ def conditions(n_seeds: int = 30) -> list[Condition]:
 def measured(condition: Condition) -> Mapping[str, Any]:
     """Return the measures of one noisy run."""
     spec = lif()
-    recording = simulate(spec, stimulus(spec, 4, 40), noise=Noise(membrane_white=condition.level), seed=condition.seed)
+    recording = simulate(spec, stimulus(spec, 4, 40), noise=Noise(membrane_white_sd=condition.level), seed=condition.seed)
     return standard_measures(spec, recording)
 
 

@@ -144,14 +144,14 @@ def dead_cells(population: Population, noise: Noise, seed: int) -> npt.NDArray[n
 
 
 def without_dead(population: Population, dead: npt.NDArray[np.bool_]) -> Population:
-    """Return the population with no constant current and no gain of receptors in dead neurons."""
+    """Return the population with its dead neurons marked: they never fire, and have no constant current and no gain."""
     kinds = ("constant current", "gain")
     silent = [parameter.name for parameter in population.declared_parameters() if parameter.kind in kinds]
-    if not dead.any() or not silent:
+    if not population.spiking or population.role in ("input", "readout"):
         return population
     given: Mapping[str, FloatArray] = population.parameters  # type: ignore[assignment]
     changed = {name: np.where(dead, 0.0, given[name]) for name in silent}
-    return replace(population, parameters=dict(given) | changed)
+    return replace(population, parameters=dict(given) | changed, dead=dead)
 
 
 def cut_off(projection: Projection, dead_source: npt.NDArray[np.bool_], dead_target: npt.NDArray[np.bool_]) -> Projection:

@@ -61,28 +61,32 @@ SWADLOW = "Swadlow & Waxman 2012, Scholarpedia 7:1451, doi 10.4249/scholarpedia.
 
 _ALL = (
     NoiseKind(
-        "membrane_white", "share of the distance to threshold per sqrt(ms)",
-        "white noise on the membrane: v += level * D * sqrt(dt/ms) * xi in each step; D: distance from rest to threshold",
-        GERSTNER, high=1e3,
+        "membrane_white_sd", "standard deviation of the free potential, share of the distance to threshold",
+        "white noise current, in each step and cell an independent normal number, of the size that gives the free potential of "
+        "each cell (no spikes, at rest under its own constant current) the standard deviation level * D; D: its own "
+        "distance from rest to threshold. Solved for each cell by linear response at the step that runs; where nothing holds "
+        "the potential, taken after 1 s",
+        GERSTNER, high=10.0,
     ),
     NoiseKind(
-        "membrane_ou", "share of the distance to threshold per ms",
-        "Ornstein-Uhlenbeck current, as the slope it gives the membrane: v += level * D * (dt/ms) * eta; eta has mean 0, "
-        "standard deviation 1 and time constant membrane_ou_tau_ms, and is stationary from the first step",
-        DESTEXHE, high=1e3,
+        "membrane_ou_sd", "standard deviation of the free potential, share of the distance to threshold",
+        "the same of an Ornstein-Uhlenbeck current with time constant membrane_ou_tau_ms, stationary from the first step: what a "
+        "cell receives from many synapses",
+        DESTEXHE, high=10.0,
     ),
     NoiseKind(
         "membrane_ou_tau_ms", "ms", "time constant of the Ornstein-Uhlenbeck current", DESTEXHE, low=1e-3, high=1e6,
-        setting_of="membrane_ou",
+        setting_of="membrane_ou_sd",
     ),
     NoiseKind(
-        "correlation", "1", "share of the variance of membrane_white and membrane_ou that all neurons have in common: "
+        "correlation", "1", "share of the variance of membrane_white_sd and membrane_ou_sd that all neurons have in common: "
         "xi = sqrt(1 - c) * own + sqrt(c) * common, so that the correlation of two neurons' noise is c",
-        ROCHA, high=1.0, setting_of="membrane_white, membrane_ou",
+        ROCHA, high=1.0, setting_of="membrane_white_sd, membrane_ou_sd",
     ),
     NoiseKind(
-        "background_exc_hz", "Hz per neuron", "Poisson background of excitatory spikes on every spiking neuron, each as strong "
-        "as background_exc_weight mean excitatory synapses of its population; at most 4 per step and neuron",
+        "background_exc_hz", "Hz per neuron", "Poisson background of excitatory spikes on every spiking neuron, on its "
+        "excitatory port (never GABA_A), each with the charge of background_exc_weight mean excitatory synapses; on average at "
+        "most 4 per step and neuron, any number may arrive",
         BRUNEL, high=1e6,
     ),
     NoiseKind("background_inh_hz", "Hz per neuron", "the same of inhibitory spikes", BRUNEL, high=1e6),
@@ -103,7 +107,8 @@ _ALL = (
         "that the mean of the weight is kept", KATZ, high=1.0 - 1e-6,
     ),
     NoiseKind(
-        "quantal_cv", "1", "coefficient of variation of each release: weight * max(0, 1 + level * xi)", KATZ, high=10.0,
+        "quantal_cv", "1", "coefficient of variation of each release, log-normal with mean 1: weight * exp(s*xi - s*s/2), "
+        "s*s = log(1 + level**2)", KATZ, high=10.0,
     ),
     NoiseKind(
         "input_deletion", "probability", "each input spike is left out by itself", STEIN, high=1.0, dynamic=False,
@@ -136,8 +141,9 @@ _ALL = (
         setting_of="weight_drift",
     ),
     NoiseKind(
-        "threshold_spread", "standard deviation, share of the distance to threshold", "mismatch, one draw per neuron: the "
-        "distance from rest to threshold is multiplied by max(0.05, 1 + s*xi)", PELGROM, high=2.0, dynamic=False,
+        "threshold_spread", "standard deviation, share of the distance to threshold", "mismatch, one draw per neuron: its "
+        "own distance from rest to threshold is multiplied by max(0.05, 1 + s*xi), as far as it still rests",
+        PELGROM, high=2.0, dynamic=False,
     ),
     NoiseKind(
         "tau_spread", "standard deviation of log tau", "mismatch, one draw per neuron and time constant: tau * exp(s*xi)",
@@ -145,7 +151,7 @@ _ALL = (
     ),
     NoiseKind(
         "cell_death", "probability", "each neuron of the network (not of input or readout) is dead by itself: all synapses from "
-        "and to it are 0, and so are its constant currents", BARRETT, high=1.0, dynamic=False,
+        "and to it are 0, and so are its constant currents and its noise, and it never fires", BARRETT, high=1.0, dynamic=False,
     ),
     NoiseKind("exc_death", "probability", "the same among excitatory neurons only", BARRETT, high=1.0, dynamic=False),
     NoiseKind("inh_death", "probability", "the same among inhibitory neurons only", BARRETT, high=1.0, dynamic=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import InitVar, dataclass, fields, replace
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from ei_brian.core.noise.kinds import NOISE_KINDS
 from ei_brian.core.plain_numbers import declared_unit, plain_number
 from ei_brian.errors import ConfigError, unknown_name
 
-__all__ = ["Noise"]
+__all__ = ["FORMER", "Noise"]
+
+FORMER = {"membrane_white": "per sqrt(ms)", "membrane_ou": "per ms"}  # kinds of version 0.1, whose level was a rate of pushes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,12 @@ class Noise:
 
     Examples
     --------
-    >>> Noise(membrane_white=0.1, spike_failure=0.05).kinds
-    ('membrane_white', 'spike_failure')
+    >>> Noise(membrane_white_sd=0.1, spike_failure=0.05).kinds
+    ('membrane_white_sd', 'spike_failure')
     """
 
-    membrane_white: float = 0.0
-    membrane_ou: float = 0.0
+    membrane_white_sd: float = 0.0
+    membrane_ou_sd: float = 0.0
     membrane_ou_tau_ms: float = 5.0
     correlation: float = 0.0
     background_exc_hz: float = 0.0
@@ -57,8 +59,13 @@ class Noise:
     exc_death: float = 0.0
     inh_death: float = 0.0
     delay_jitter_ms: float = 0.0
+    membrane_white: InitVar[float] = 0.0
+    membrane_ou: InitVar[float] = 0.0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, membrane_white: float, membrane_ou: float) -> None:
+        for name, level in (("membrane_white", membrane_white), ("membrane_ou", membrane_ou)):
+            if level:
+                raise ConfigError(_former(name))
         for field in fields(self):
             object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name)))
         if self.weight_bits and (self.weight_bits < 2 or self.weight_bits % 1):
@@ -67,6 +74,8 @@ class Noise:
     @classmethod
     def of(cls, kind: str, level: float) -> Noise:
         """Return noise of one kind; an unknown name raises `ConfigError` with the nearest."""
+        if kind in FORMER:
+            raise ConfigError(_former(kind))
         if kind not in NOISE_KINDS:
             raise ConfigError(unknown_name("noise", kind, NOISE_KINDS))
         return cls(**{kind: level})
@@ -81,6 +90,15 @@ class Noise:
         """The part that acts during the simulation, with every other kind off."""
         off = {name: 0.0 for name, kind in NOISE_KINDS.items() if not kind.dynamic and not kind.setting_of}
         return replace(self, **off)
+
+
+def _former(name: str) -> str:
+    return (
+        f"noise.{name}: its level was a push {FORMER[name]}, not the same in all cells, and is not taken any more. {name}_sd is "
+        "the standard deviation of the free membrane potential, as a share of each cell's own distance from rest to threshold. A "
+        "leaky cell with tau_mem in ms at rest had "
+        + ("level*sqrt(tau_mem/2) of that." if name == "membrane_white" else "level*tau_mem/sqrt(1 + tau_mem/tau) of that.")
+    )
 
 
 def _checked(name: str, value: object) -> float:

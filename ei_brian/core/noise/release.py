@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.exponential import exponential
 from ei_brian.core.noise.draw import stream_of
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.philox import normals, uniforms
@@ -25,10 +26,10 @@ class ReleaseNoise:
     The synapse from source ``i`` to target ``j`` is given, at the step in which the spike arrives, the numbers of unit ``j`` of
     stream ``base + i``. With uniform ``u`` and normal ``n`` a spike of size ``s`` adds ``s * (w * factor)``, where
 
-    - ``factor = scale * clip(1 + quantal_cv * n, 0, 100)``, or ``scale`` alone without quantal variance;
+    - ``factor = scale * exp(spread*n - spread**2/2)``, log-normal with mean ``scale``; ``scale`` without quantal variance;
     - ``factor = 0`` if ``u > probability``.
 
-    ``scale`` is ``1/probability``; it and ``quantal_cv`` are rounded once to the precision of the run.
+    ``scale`` is ``1/probability``, ``spread**2`` is ``log(1 + quantal_cv**2)``; all are rounded once to the run's precision.
 
     Parameters
     ----------
@@ -49,6 +50,11 @@ class ReleaseNoise:
     def scale(self) -> float:
         """Size of a release relative to the weight."""
         return 1.0 / self.probability
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the logarithm of a release."""
+        return float(np.sqrt(np.log1p(self.quantal_cv**2)))
 
 
 def release_noise(projection: Projection, noise: Noise | None) -> ReleaseNoise | None:
@@ -80,7 +86,7 @@ def release_factors(
     factor: Array = np.full((trial.size, n_target), kind(release.scale))
     if release.stream_quantal >= 0:
         normal = normals(seed, release.stream_quantal + source, trial, step, n_target).astype(dtype)
-        factor = factor * np.clip(kind(1) + kind(release.quantal_cv) * normal, kind(0), kind(100))
+        factor = factor * exponential(kind(release.spread) * normal - kind(release.spread**2 / 2))
     if release.stream_release >= 0:
         uniform = uniforms(seed, release.stream_release + source, trial, step, n_target).astype(dtype)
         factor = np.where(uniform > kind(release.probability), kind(0), factor)

@@ -18,6 +18,7 @@ from ei_brian.errors import ConfigError
 
 __all__ = ["apply_static", "static_streams"]
 
+DEATHS = {"cell_death", "exc_death", "inh_death"}
 # stream: field of Noise
 INPUT_STREAMS = {
     "input_deletion": "input_deletion", "input_insertion": "input_insertion_hz", "input_jitter": "input_jitter_ms"
@@ -73,7 +74,7 @@ def static_streams(spec: NetworkSpec, noise: Noise | None) -> set[tuple[str, int
     spans = {(f"{owner} {kind}", stream_of(owner, kind), 1) for owner, kinds in owners.items() for kind in kinds}
     for population in spec.cells:
         kinds = ["threshold_spread"] if "threshold_spread" in on else []
-        kinds += ["cell_death", "role_death"] if {"cell_death", "exc_death", "inh_death"} & set(on) else []
+        kinds += ["cell_death", "role_death"] if DEATHS & set(on) else []
         if "tau_spread" in on:
             kinds += [f"tau_spread/{parameter.name}" for parameter in population.declared_parameters()]
         spans |= {(f"{population.name} {kind}", stream_of(population.name, kind), 1) for kind in kinds}
@@ -82,9 +83,9 @@ def static_streams(spec: NetworkSpec, noise: Noise | None) -> set[tuple[str, int
 
 def _noisy_network(noise: Noise, seed: int, spec: NetworkSpec, static: tuple[str, ...]) -> NetworkSpec:
     dead = {population.name: dead_cells(population, noise, seed) for population in spec.populations}
-    populations = tuple(
-        without_dead(mismatched(population, noise, seed, spec.dt_ms), dead[population.name]) for population in spec.populations
-    )
+    populations = tuple(mismatched(population, noise, seed, spec.dt_ms) for population in spec.populations)
+    if DEATHS & set(static):
+        populations = tuple(without_dead(population, dead[population.name]) for population in populations)
     projections = tuple(
         cut_off(noisy_projection(projection, noise, seed, spec.dt_ms), dead[projection.source], dead[projection.target])
         for projection in spec.projections

@@ -2,6 +2,7 @@
 // Compiled with -fmad=false: the bits are those of the reference.
 #pragma once
 #include "counter.h"
+#include "exponential_number.h"
 #include "session.h"
 #include <cuda_runtime.h>
 
@@ -197,9 +198,8 @@ template <class T> EI_DEVICE inline T amount(const Propagation<T>& p, uint32_t n
   if (!p.noise.on) return size * weight;
   T factor = p.noise.scale;
   if (p.noise.stream_quantal >= 0) {
-    T varied = T(1) + p.noise.cv * T(normal_of(j, p.now.step, number, uint32_t(p.noise.stream_quantal + unit), p.now.key0, p.now.key1));
-    varied = varied < T(0) ? T(0) : varied;
-    factor = factor * (T(100) < varied ? T(100) : varied);
+    const T normal = T(normal_of(j, p.now.step, number, uint32_t(p.noise.stream_quantal + unit), p.now.key0, p.now.key1));
+    factor = factor * number::exponential(p.noise.spread * normal - p.noise.half_square);
   }
   if (p.noise.stream_release >= 0) {
     const float uniform = uniform_of(j, p.now.step, number, uint32_t(p.noise.stream_release + unit), p.now.key0, p.now.key1);

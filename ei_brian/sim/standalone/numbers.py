@@ -96,7 +96,9 @@ def _tables(spec: NetworkSpec, projection: Projection, dtype: np.dtype[Any], noi
             arrays[f"{here}.rows"] = table.rows.reshape(-1)
     release = release_noise(projection, noise)
     if release is not None:
-        arrays[f"{name}.noise"] = np.array([release.scale, release.probability, release.quantal_cv]).astype(dtype)
+        arrays[f"{name}.noise"] = np.array(
+            [release.scale, release.probability, release.spread, release.spread**2 / 2]
+        ).astype(dtype)
         arrays[f"{name}.streams"] = np.array([release.stream_release, release.stream_quantal], dtype=np.int64)
     return arrays
 

@@ -19,6 +19,7 @@ from brian2 import Function, Network, NeuronGroup, Quantity, device, ms, prefs, 
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from scipy import sparse
 
+from ei_brian.core.exponential import CPP as EXPONENTIAL
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.sim.neuron_group import neuron_group
@@ -139,6 +140,12 @@ def write_sources(folder: Path, plan: Plan, suffix: str) -> None:
     for part in (Path(__file__).parent, Path(__file__).parents[1] / "cuda"):
         for header in part.glob("*.h"):
             shutil.copyfile(header, folder / "ei" / header.name)
+    lines = EXPONENTIAL.replace("static inline", "EI_DEVICE inline").splitlines()
+    includes, function = ("\n".join(one for one in lines if one.startswith("#") == start) for start in (True, False))
+    (folder / "ei" / "exponential_number.h").write_text(
+        f"// the exponential function of the catalogue, for the noise of synapses\n#pragma once\n{includes}\n"
+        f'#include "counter.h"\nnamespace ei {{ namespace number {{\n{function}\n}} }}\n', encoding="utf-8",
+    )  # fmt: skip
 
 
 def network_of(

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 #include "counter.h"
+#include "exponential_number.h"
 #include "rows.h"
 
 namespace ei {
@@ -331,7 +332,7 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
       if (varies) normals<T>(normal, ND, uint32_t(step), number, uint32_t(p.noise.stream_quantal + unit), key0, key1);
       const auto amount = [&](int j, T weight) {
         T factor = p.noise.scale;
-        if (varies) factor = factor * std::min(std::max(T(1) + p.noise.cv * normal[j], T(0)), T(100));
+        if (varies) factor = factor * number::exponential(p.noise.spread * normal[j] - p.noise.half_square);
         if (fails && uniform[j] > p.noise.probability) factor = T(0);
         return size * (weight * factor);
       };

@@ -17,7 +17,7 @@ namespace ei {
 // one weight table: dense rows of all targets, or rows of the synapses that there are
 template <class T> struct Table { int delay; const T* rows; const int64_t* first; const int32_t* target; };
 
-template <class T> struct Release { bool on = false; T scale = 1, probability = 1, cv = 0; int64_t stream_release = -1, stream_quantal = -1; };
+template <class T> struct Release { bool on = false; T scale = 1, probability = 1, spread = 0, half_square = 0; int64_t stream_release = -1, stream_quantal = -1; };
 
 inline FILE*& progress_file() {
   static FILE* file = stdout;
@@ -141,9 +141,9 @@ template <class T> struct Session {
   }
   Release<T> release(const std::string& projection) {
     if (!data.find(projection + ".noise")) return Release<T>{};
-    const T* levels = data.get_exactly<T>(projection + ".noise", 3);
+    const T* levels = data.get_exactly<T>(projection + ".noise", 4);
     const int64_t* streams = data.get_exactly<int64_t>(projection + ".streams", 2);
-    return Release<T>{true, levels[0], levels[1], levels[2], streams[0], streams[1]};
+    return Release<T>{true, levels[0], levels[1], levels[2], levels[3], streams[0], streams[1]};
   }
   void start_clock() {
     started = std::chrono::steady_clock::now();

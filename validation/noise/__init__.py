@@ -1,0 +1,1 @@
+"""Whether the levels of noise are what they say, in every cell."""
