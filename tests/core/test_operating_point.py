@@ -73,7 +73,8 @@ def test_izhikevich_2007_has_the_roots_of_its_equation(name: str) -> None:
         threshold = np.sort(np.roots([k, -k * span, current - b * x]))[1]
         found = point(name, current)
         assert np.isclose(found.rest, p["v_r"] + x, atol=1e-6)
-        assert np.isclose(found.threshold, p["v_r"] + threshold, atol=1e-5) or threshold - x < 0.3 * span
+        # the step of 1e-3 ms by which it is sought lets u move meanwhile: 2e-4 mV for Pyramidal, whose u is largest
+        assert np.isclose(found.threshold, p["v_r"] + threshold, atol=1e-3) or threshold - x < 0.3 * span
         assert np.isclose(found.rheobase, rheobase, rtol=1e-6)
         assert np.isclose(found.tau_ms, p["C"] / (k * (span - 2 * x)), rtol=1e-3)
 
