@@ -8,6 +8,7 @@ import numpy as np
 
 from ei_brian.core.noise.kinds import NOISE_KINDS
 from ei_brian.core.plain_numbers import declared_unit, plain_number
+from ei_brian.core.plain_numbers import plain_number
 from ei_brian.errors import ConfigError, unknown_name
 
 __all__ = ["FORMER", "Noise"]
@@ -64,7 +65,7 @@ class Noise:
 
     def __post_init__(self, membrane_white: float, membrane_ou: float) -> None:
         for name, level in (("membrane_white", membrane_white), ("membrane_ou", membrane_ou)):
-            if level:
+            if plain_number(level, "1", f"noise.{name}"):
                 raise ConfigError(_former(name))
         for field in fields(self):
             object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name)))
