@@ -8,7 +8,6 @@ import numpy as np
 
 from ei_brian.core.noise.kinds import NOISE_KINDS
 from ei_brian.core.plain_numbers import declared_unit, plain_number
-from ei_brian.core.plain_numbers import plain_number
 from ei_brian.errors import ConfigError, unknown_name
 
 __all__ = ["FORMER", "Noise"]
