@@ -77,7 +77,10 @@ def test_inhibitory_cells_of_an_imported_network_become_real_ones_and_are_calibr
     assert swapped["cell1_inh"].model == "izhikevich_2003"
     assert swapped["cell1_exc"].model == lawful["cell1_exc"].model
     assert trained_network(swapped).sha256 == lawful.sha256
-    fitted = swapped | calibrate(shown(2), test_set=shown(3), iterations=3, rate_tolerance=0.5)
+    within = swapped | calibrate(shown(2), test_set=shown(3), iterations=3, rate_tolerance=0.5)
+    line = within.provenance[-1]
+    assert line["result"]["distance"]["cell1_inh"] < line["before"]["distance"]["cell1_inh"]
+    fitted = swapped | calibrate(shown(2), test_set=shown(3), iterations=3, rate_tolerance=0.5, physiology=False)
     targets = targets_of(lawful, shown(3), 1, 10.0)
     before, after = (compare(spec, shown(3), targets).distance["cell1_inh"] for spec in (swapped, fitted))
     assert after < before
