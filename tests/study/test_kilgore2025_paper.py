@@ -201,7 +201,10 @@ class TestVerdicts:
         assert equivalence(rng.normal(80, 0.5, 8), theirs, 2.0).word == "agrees"
         assert equivalence(rng.normal(70, 0.5, 8), theirs, 2.0).word == "differs"
         assert equivalence(rng.normal(80, 9.0, 8), theirs, 2.0).word == "open"
-        assert equivalence([80.0], theirs, 2.0).word == "open"
+        assert equivalence([80.0], theirs, 2.0).word == "within"
+        assert equivalence([70.0], theirs, 2.0).word == "outside"
+        assert equivalence([80.0], [80.0], 2.0).word == "open"
+        assert equivalence([79.5], [81.0], 2.0, (80.0, 82.0)).word == "within"
 
     def test_false_agreement_is_as_rare_as_it_says(self) -> None:
         """At the edge of the margin TOST agrees in 5 % of cases."""

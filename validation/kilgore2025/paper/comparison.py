@@ -12,7 +12,7 @@ from paper import published
 from paper.measures import STANDARD
 from paper.networks import PAIRS, Network, grouped
 from paper.protocol import FASHION
-from paper.verdicts import Verdict, equivalence, share_interval, share_verdict, together
+from paper.verdicts import READING_ERROR, Verdict, equivalence, share_interval, share_verdict, together
 
 ACCURACY_MARGIN, NOISE_MARGIN, DISTANCE_MARGIN = 2.0, 3.0, 0.03
 
@@ -38,7 +38,7 @@ def sections(networks: Sequence[Network]) -> list[Section]:
 
 
 def _interval(v: Verdict) -> str:
-    return "" if np.isnan(v.low) else f"{v.low:+.1f} to {v.high:+.1f}"
+    return f"{v.measured - v.published:+.1f}, n = 1" if np.isnan(v.low) else f"{v.low:+.1f} to {v.high:+.1f}"
 
 
 def figure_1c(plain: Sequence[Network]) -> Section:
@@ -52,9 +52,8 @@ def figure_1c(plain: Sequence[Network]) -> Section:
             v = equivalence(peaks, [np.mean(ranges[0])], ACCURACY_MARGIN, ranges[0])
             word, interval = v.word, _interval(v)
         else:  # two groups of networks: each of ours belongs to one of them, or does not
-            margin = ACCURACY_MARGIN
-            inside = [any(low - margin <= peak <= high + margin for low, high in ranges) for peak in peaks]
-            word, interval = ("agrees" if all(inside) else "differs") if len(peaks) > 1 else "open", f"{sum(inside)} of {len(inside)} in a range"
+            inside = [any(low - READING_ERROR <= peak <= high + READING_ERROR for low, high in ranges) for peak in peaks]
+            word, interval = "within" if all(inside) else "outside", f"{sum(inside)} of {len(inside)} in a range"
         words.append(word)
         rates = np.mean([n.activity_hz for n in nets], axis=0)
         text = " or ".join(f"{low:g} to {high:g}" for low, high in ranges)
@@ -100,7 +99,7 @@ def figure_2(noisy: Sequence[Network]) -> Section:
         values = np.array([n.reported for n in nets])
         v = equivalence(values, [curve[ratio, noise]], NOISE_MARGIN)
         words.append(v.word)
-        rows.append((f"{noise:g}", f"{ratio}:{100 - ratio}", str(v.n), f"{values.mean():.1f} ± {values.std(ddof=1) if v.n > 1 else 0:.1f}", f"{v.published:.1f}",
+        rows.append((f"{noise:g}", f"{ratio}:{100 - ratio}", str(v.n), f"{values.mean():.1f}" + (f" ± {values.std(ddof=1):.1f}" if v.n > 1 else ""), f"{v.published:.1f}",
                      _interval(v), v.word, f"{np.mean([n.rates_hz[-1] for n in nets]):.0f}"))  # fmt: skip
     return Section(
         "Figure 2: noise on the updates",
@@ -204,7 +203,7 @@ def _distances(plain: Sequence[Network]) -> Iterator[tuple[tuple[str, ...], str]
                     continue
                 mean = float(known.mean())
                 v = equivalence(ours, known, DISTANCE_MARGIN * mean)
-                interval = "" if np.isnan(v.low) or not mean else f"{1 + v.low / mean:.3f} to {1 + v.high / mean:.3f}"
+                interval = "" if not mean else f"{v.measured / mean:.3f}" if np.isnan(v.low) else f"{1 + v.low / mean:.3f} to {1 + v.high / mean:.3f}"
                 yield (
                     f"{ratio}:{100 - ratio}", f"{std:g}", stage, f"{pair[0]}-{pair[1]}", str(v.n), f"{v.measured:.4f}",
                     f"{v.measured * STANDARD:.4f}", f"{mean:.4f} ± {known.std(ddof=1) if known.size > 1 else 0:.4f} ({known.size})", interval, v.word,

@@ -11,9 +11,12 @@ from scipy import stats
 ALPHA = 0.05
 METHOD = (
     "Two one-sided t tests (TOST), each at 5 %: *agrees* where the whole 90 % interval of the difference (measured minus published) lies "
-    "within the margin, *differs* where the whole of it lies beyond, *open* where it reaches over an edge or fewer than two networks "
-    "were trained."
+    "within the margin, *differs* where the whole of it lies beyond, *open* where it reaches over an edge. One network alone proves no equivalence: "
+    "it is *within* or *outside* the published networks, that is their 95 % prediction interval (Student's t) where each is published, or "
+    "their range where only that can be read off a picture (1 point of reading error added on either side); where only a mean is "
+    "published it is *open*."
 )
+READING_ERROR = 1.0  # points of accuracy, of what was read off a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ def equivalence(
     known = float(theirs.mean())
     if ours.size < 2:
         mean = float(ours.mean()) if ours.size else float("nan")
-        return Verdict(mean, known, float("nan"), float("nan"), margin, ours.size, theirs.size, "open")
+        word = _alone(mean, theirs, published_interval)
+        return Verdict(mean, known, float("nan"), float("nan"), margin, ours.size, theirs.size, word)
     error, freedom = _welch(ours, theirs)
     half = float(stats.t.ppf(1 - ALPHA, freedom)) * error
     low, high = float(ours.mean()) - known - half, float(ours.mean()) - known + half
@@ -57,6 +61,18 @@ def equivalence(
         low, high = (_beyond(value, float(edges[0]), float(edges[1])) for value in (low, high))
     word = "agrees" if -margin <= low and high <= margin else "differs" if low > margin or high < -margin else "open"
     return Verdict(float(ours.mean()), known, low, high, margin, ours.size, theirs.size, word)
+
+
+def _alone(value: float, theirs: npt.NDArray[np.float64], interval: tuple[float, float] | None) -> str:
+    """Return whether one network is within the published ones; open where only their mean is known."""
+    if interval is not None:
+        low, high = interval[0] - READING_ERROR, interval[1] + READING_ERROR
+    elif theirs.size > 1:
+        half = float(stats.t.ppf(0.975, theirs.size - 1)) * float(theirs.std(ddof=1)) * (1 + 1 / theirs.size) ** 0.5
+        low, high = float(theirs.mean()) - half, float(theirs.mean()) + half
+    else:
+        return "open"
+    return "within" if low <= value <= high else "outside"
 
 
 def _beyond(value: float, low: float, high: float) -> float:
@@ -94,4 +110,4 @@ def share_verdict(successes: int, n: int, published: tuple[int, int]) -> tuple[s
 
 def together(words: list[str]) -> str:
     """Return how many of some verdicts are which."""
-    return ", ".join(f"{words.count(word)} {word}" for word in ("agrees", "differs", "open") if word in words) or "nothing measured"
+    return ", ".join(f"{words.count(word)} {word}" for word in ("agrees", "differs", "open", "within", "outside") if word in words) or "nothing measured"
