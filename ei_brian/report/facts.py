@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -41,10 +42,12 @@ def figures_of(spec: NetworkSpec) -> Mapping[str, Any]:
 
 
 def _figure(value: Any) -> Any:
-    """Return a number, or a mapping of numbers; None for what is neither."""
+    """Return a number, a hash, or a mapping of numbers; None for what is none of these."""
     if isinstance(value, Mapping):
         parts = {name: _figure(part) for name, part in value.items()}
         return {name: part for name, part in parts.items() if isinstance(part, (int, float))}
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
+        return value
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
     return value if usable else None
 
