@@ -20,8 +20,8 @@ def command(
     mix: Annotated[
         str, typer.Option(help="What the inhibitory cells become: TYPE=SHARE,…, a mixture (hippocampus CA3), or 'none'.")
     ] = "FS=0.6,LTS=0.4",
-    noise: Annotated[str, typer.Option(help="Kind of noise of the ladder, a field of ei_brian.Noise.")] = "membrane_white_sd",
-    levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.025,0.05,0.1,0.2,0.4",
+    noise: Annotated[str, typer.Option(help="Kind of noise of the ladder, a field of ei_brian.Noise.")] = "membrane_ou_sd",
+    levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.1,0.2,0.35,0.5",
     seeds: Annotated[int, typer.Option(min=1, help="Noise seeds per level.")] = 3,
     trials: Trials = 0,
     backend: BackendName = "cpp_standalone",

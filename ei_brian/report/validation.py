@@ -60,8 +60,8 @@ class Settings:
     backend: str = "cpp_standalone"
     threads: int = 1
     mix: Mapping[str, float] | None = None
-    noise: str = "membrane_white_sd"
-    levels: tuple[float, ...] = (0.0, 0.025, 0.05, 0.1, 0.2, 0.4)
+    noise: str = "membrane_ou_sd"
+    levels: tuple[float, ...] = (0.0, 0.1, 0.2, 0.35, 0.5)
     seeds: int = 3
     seed: int = 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ei_brian.report.validation import Validation, mix_in_words
-from ei_brian.report.words import noise_name, noise_unit, percent
+from ei_brian.report.words import level_words, noise_name, percent
 
 __all__ = ["tolerated_level", "verdict"]
 
@@ -31,10 +31,10 @@ def verdict(validation: Validation) -> tuple[bool, str]:
     same = f"{spec.name} does in Brian2 exactly what it does in {exact.oracle} (all {exact.n_spikes:,} spikes of "
     same += f"{exact.n_trials} test trials are equal)"
     level = tolerated_level(validation, last.name)
-    kind, unit = noise_name(validation.settings.noise), noise_unit(validation.settings.noise)
+    kind = noise_name(validation.settings.noise)
     noise = f"loses more than 5 points to the least {kind} tried"
     if level is not None:
-        noise = f"withstands {kind} up to {level:g} {unit}".rstrip()
+        noise = f"withstands {kind} up to {level_words(validation.settings.noise, level)}"
     if last is first:
         return True, f"{same}, decides {percent(first.recording.accuracy)} of them right and {noise}."
     change = last.recording.accuracy - first.recording.accuracy

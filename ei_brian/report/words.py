@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ei_brian.core.noise.kinds import NOISE_KINDS
 
-__all__ = ["noise_name", "noise_unit", "percent"]
+__all__ = ["level_words", "noise_name", "noise_unit", "percent"]
 
 NAMES = {
     "membrane_white_sd": "white membrane noise",
-    "membrane_ou_sd": "slow (Ornstein–Uhlenbeck) membrane noise",
+    "membrane_ou_sd": "Ornstein–Uhlenbeck current noise",
     "spike_failure": "lost spikes",
     "release_failure": "failed releases",
     "quantal_cv": "quantal variability",
@@ -30,5 +30,13 @@ def noise_name(kind: str) -> str:
 
 def noise_unit(kind: str) -> str:
     """Return the unit of its level in words, short; empty when it has none."""
-    unit = NOISE_KINDS[kind].unit.replace("sqrt(ms)", "√ms").replace("share of the distance to threshold", "thresholds")
+    unit = NOISE_KINDS[kind].unit.replace("standard deviation of the free potential, share of the", "SD of the free potential /")
     return "" if unit == "1" else unit
+
+
+def level_words(kind: str, level: float) -> str:
+    """Return a level with its unit as it stands in a sentence."""
+    unit = NOISE_KINDS[kind].unit
+    if "distance to threshold" in unit:
+        return f"{level:.2g} of the distance to threshold"
+    return f"{level:.2g}" if unit == "1" else f"{level:.2g} ({unit})"

@@ -88,7 +88,7 @@ def test_numbers_stand_in_csv(report: Path) -> None:
     names = {path.stem for path in (report / "numbers").glob("*.csv")}
     assert {"accuracy", "equality", "noise", "rates", "rate_course", "seconds"} == names
     header, *rows = (report / "numbers" / "noise.csv").read_text().splitlines()
-    assert header == "network,membrane_white_sd,seed,accuracy"
+    assert header == "network,membrane_ou_sd,seed,accuracy"
     assert len(rows) == 4
 
 
