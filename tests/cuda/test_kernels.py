@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import pytest
 
 from ei_brian.core.noise.philox import normals, uniforms
 from ei_brian.sim.cuda.flags import EXACT
+from ei_brian.sim.standalone.project import write_headers
 from tests.cuda.processor import environment, install_toolkit
 
 SIZES, BATCH = (1, 31, 32, 33, 70, 1100), 3
@@ -71,18 +71,11 @@ template void ei::DeviceRun<double>::propagate<200>(int);
 """
 
 
-def _headers() -> list[str]:
-    return [f"-I{resources.files('ei_brian.sim') / part}" for part in ("standalone", "cuda")]
-
-
 def _program(text: str, folder: Path, changes: dict[str, str] | None = None) -> Path:
     """Compile a program for the processor; ``changes`` are made in the text of the kernels."""
     toolkit = install_toolkit(folder / "toolkit")
     sources = folder / "sources"
-    sources.mkdir()
-    for part in ("standalone", "cuda"):
-        for header in Path(str(resources.files("ei_brian.sim") / part)).glob("*.h"):
-            shutil.copyfile(header, sources / header.name)
+    write_headers(sources)
     kernels = (sources / "kernels.h").read_text(encoding="utf-8")
     for old, new in (changes or {}).items():
         assert old in kernels
@@ -155,8 +148,10 @@ def test_kernels_are_made_of_exactly_rounded_arithmetic_only(tmp_path: Path) -> 
     if nvcc is None:
         pytest.skip("nvcc is not on PATH")
     (tmp_path / "kernels.cu").write_text(EVERY_KERNEL, encoding="utf-8")
-    command = [nvcc, "-w", "-O3", "-std=c++17", *EXACT, "-arch=sm_90", *_headers(), "-ptx", str(tmp_path / "kernels.cu")]
-    subprocess.run([*command, "-o", str(tmp_path / "kernels.ptx")], check=True, capture_output=True, timeout=600)
+    write_headers(tmp_path / "headers")
+    command = [nvcc, "-w", "-O3", "-std=c++17", *EXACT, "-arch=sm_90", f"-I{tmp_path / 'headers'}", "-ptx"]
+    files = [str(tmp_path / "kernels.cu"), "-o", str(tmp_path / "kernels.ptx")]
+    subprocess.run([*command, *files], check=True, capture_output=True, timeout=600)
     text = (tmp_path / "kernels.ptx").read_text(encoding="utf-8")
     assert len(re.findall(r"\.entry", text)) > 15
     assert not re.search(r"\bfma\b|\.approx|\.ftz", text)

@@ -33,7 +33,7 @@ from ei_brian.sim.structure import Structure
 
 __all__ = [
     "ENDLESS_STEPS", "Request", "build_project", "calls", "connectivity_of", "network_of", "plan_for", "spec_connectivity",
-    "write_sources",
+    "write_headers", "write_sources",
 ]  # fmt: skip
 
 ENDLESS_STEPS = 2**40  # the program stops itself when all trials are done
@@ -136,13 +136,18 @@ def write_sources(folder: Path, plan: Plan, suffix: str) -> None:
     """Write the plan, and the headers that it includes, into a project."""
     (folder / "ei_plan.h").write_text(plan.header, encoding="utf-8")
     (folder / f"ei_plan.{suffix}").write_text(plan.source, encoding="utf-8")
-    (folder / "ei").mkdir()
+    write_headers(folder / "ei")
+
+
+def write_headers(folder: Path) -> None:
+    """Make a folder of the headers that a plan includes: those of the package, and the exponential function of the catalogue."""
+    folder.mkdir()
     for part in (Path(__file__).parent, Path(__file__).parents[1] / "cuda"):
         for header in part.glob("*.h"):
-            shutil.copyfile(header, folder / "ei" / header.name)
+            shutil.copyfile(header, folder / header.name)
     lines = EXPONENTIAL.replace("static inline", "EI_DEVICE inline").splitlines()
     includes, function = ("\n".join(one for one in lines if one.startswith("#") == start) for start in (True, False))
-    (folder / "ei" / "exponential_number.h").write_text(
+    (folder / "exponential_number.h").write_text(
         f"// the exponential function of the catalogue, for the noise of synapses\n#pragma once\n{includes}\n"
         f'#include "counter.h"\nnamespace ei {{ namespace number {{\n{function}\n}} }}\n', encoding="utf-8",
     )  # fmt: skip
