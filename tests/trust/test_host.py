@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -172,8 +173,13 @@ def test_a_child_that_is_forked_while_another_thread_runs_can_run() -> None:
     entered.wait(60)
     child = os.fork()
     if child == 0:
-        fine = prefs.core.default_float_dtype is np.float64 and is_right(run())
-        os._exit(0 if fine else 1)
+        end = 2  # an exception must not let the child go on as the test run that it is a copy of
+        try:
+            end = 0 if prefs.core.default_float_dtype is np.float64 and is_right(run()) else 1
+        except BaseException:
+            traceback.print_exc(file=sys.__stderr__)
+        finally:
+            os._exit(end)
     leave.set()
     holder.join()
     assert os.waitpid(child, 0)[1] == 0
