@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ei_brian.core.display import population_text
 from ei_brian.core.models import neuron_model
+from ei_brian.core.models.passing import RELAY_NAME
 from ei_brian.core.models.sub_steps import stepped_for
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.operating_point import OperatingPoint
@@ -204,6 +205,11 @@ class Population:
     def spiking(self) -> bool:
         """Whether its neurons can spike; input populations do."""
         return self.role == "input" or self.neuron().spiking
+
+    @property
+    def relay(self) -> bool:
+        """Whether it only passes spikes on (pooling) and is no cell: it has no rate, no noise and no biology."""
+        return self.model == RELAY_NAME
 
 
 def _checked_values(given: npt.ArrayLike, parameter: Parameter, size: int, where: str) -> FloatArray:

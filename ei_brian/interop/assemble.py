@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ei_brian.core.models import neuron_model
+from ei_brian.core.models.passing import MOST_DRIVES, RELAY_NAME
 from ei_brian.core.population import RESERVED, Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.readout import Readout
@@ -41,10 +42,16 @@ class _Layer:
 
 @dataclass(slots=True)
 class _Incoming:
-    """All paths that end at one cell: a matrix (None for one to one) with its delays per source, and the sum of biases."""
+    """All paths that end at one cell, by source and port: a matrix (None for one to one) with its delays; and sums of biases.
 
-    paths: dict[str, list[tuple[Any, Delays]]] = field(default_factory=dict)
-    bias: Any = 0.0
+    ``drives`` is how many sums the cell takes the largest of, by what layer, and ``sign`` the factor of the largest.
+    """
+
+    paths: dict[tuple[str, str], list[tuple[Any, Delays]]] = field(default_factory=dict)
+    bias: dict[str, Any] = field(default_factory=lambda: {"drive": 0.0})
+    drives: int = 0
+    pool: str = ""
+    sign: Any = 1.0
 
 
 def assemble(graph: Graph, name: str = "network", readout: str | None = None) -> NetworkSpec:
@@ -68,24 +75,27 @@ def assemble(graph: Graph, name: str = "network", readout: str | None = None) ->
     order = run_order(graph)
     layers = _shapes(graph, order)
     cells = [item for item in order if graph.nodes[item].cell is not None]
-    if not cells:
+    relays = [item for item in cells if _cell(layers[item]).model == RELAY_NAME]
+    if len(cells) == len(relays):
         raise DataError("network: no layer of neurons was found; at least one is needed.")
     names = _population_names(cells)
     populations = [Population(INPUT, _numel(graph.input_shape), "input")]
     projections: list[Projection] = []
+    end = next(item for item in reversed(cells) if item not in relays)
     for item in cells:
         incoming = _incoming(graph, layers, item)
-        role = "readout" if item == cells[-1] else "mixed"
+        role = "readout" if item == end else "mixed"
         populations.append(_population(names[item], layers[item], incoming, role))
         before = {INPUT, *cells[: cells.index(item)]}
         projections += _projections(names, item, layers[item], incoming, graph.dt_ms, before)
         projections += _loop(names[item], layers[item])
     schedule = layerwise_schedule(populations, projections)
-    last = populations[-1]
+    last = next(population for population in populations if population.name == names[end])
     kind = readout or ("spike count" if last.spiking else "max v")
     made = NetworkSpec(tuple(populations), tuple(projections), graph.dt_ms, Readout(last.name, kind), schedule, name)
     remarks = [f"{names[item]}: {remark}" for item in cells for remark in _cell(layers[item]).remarks]
-    return made.with_provenance("import", framework=graph.framework, layers=names, remarks=remarks)
+    layers_read = {item: plain for item, plain in names.items() if item not in relays}
+    return made.with_provenance("import", framework=graph.framework, layers=layers_read, remarks=remarks)
 
 
 def _numel(shape: tuple[int, ...]) -> int:
@@ -112,7 +122,9 @@ def _shapes(graph: Graph, order: list[str]) -> dict[str, _Layer]:
         if len(widest) > 1:
             raise DataError(f"layer {item}: inputs of {sorted(widest)} values are added; they must be equally many.")
         layer = _Layer(node, known[0])
-        if node.cell is None and node.kind != "Delay":
+        if node.kind == "Largest":
+            layer.shape = node.options["shape"]
+        elif node.cell is None and node.kind != "Delay":
             layer.matrix, layer.bias, layer.shape = affine(item, node, known[0])
         elif node.cell is not None and node.cell.input_weights is not None:
             own = Node("Linear", {}, {"weight": node.cell.input_weights})
@@ -125,24 +137,55 @@ def _incoming(graph: Graph, layers: Mapping[str, _Layer], item: str) -> _Incomin
     """Walk back from a cell through layers without neurons to cells and input, multiplying their maps."""
     result = _Incoming()
 
-    def walk(at: str, matrix: Any, delays: Delays) -> None:
+    def walk(at: str, matrix: Any, delays: Delays, port: str) -> None:
         for source in graph.sources(at):
-            layer, where = layers[source], f"layer {source}"
-            if source == INPUT or layer.node.cell is not None:
-                _add(result, source, matrix, delays, _numel(layer.shape))
-            elif layer.node.kind == "Delay":
-                walk(source, matrix, delays.through(where, layer.node.arrays["delay"], matrix))
-            else:
-                if layer.bias is not None:
-                    wide = layer.bias.astype(np.float64)
-                    result.bias = result.bias + (wide if matrix is None else matrix.astype(np.float64) @ wide)
-                walk(source, _product(matrix, layer.matrix), delays.before(where, layer.matrix))
+            through(source, matrix, delays, port)
+
+    def through(source: str, matrix: Any, delays: Delays, port: str) -> None:
+        layer, where = layers[source], f"layer {source}"
+        if source == INPUT or layer.node.cell is not None:
+            _add(result, (source, port), matrix, delays, _numel(layer.shape))
+        elif layer.node.kind == "Delay":
+            walk(source, matrix, delays.through(where, layer.node.arrays["delay"], matrix), port)
+        elif layer.node.kind == "Largest":
+            matrix = _choose(result, item, source, layer, matrix)
+            for number, branch in enumerate(layer.node.options["branches"]):
+                through(branch, matrix, delays, f"drive_{number}")
+        else:
+            if layer.bias is not None:
+                wide = layer.bias.astype(np.float64)
+                result.bias[port] = result.bias[port] + (wide if matrix is None else matrix.astype(np.float64) @ wide)
+            walk(source, _product(matrix, layer.matrix), delays.before(where, layer.matrix), port)
 
     own = layers[item]
     if own.bias is not None:
-        result.bias = result.bias + own.bias
-    walk(item, own.matrix, Delays())
+        result.bias["drive"] = result.bias["drive"] + own.bias
+    walk(item, own.matrix, Delays(), "drive")
     return result
+
+
+def _choose(result: _Incoming, item: str, source: str, layer: _Layer, matrix: Any) -> Any:
+    """Let a cell take the largest of several sums; return how these reach it, without the sign."""
+    where = f"layer {source.partition(':')[0]}"
+    options = layer.node.options
+    count = len(options["branches"]) + int(options["floor"])
+    table = None if matrix is None else sparse.csr_array(matrix)
+    taken = np.ones(layer.shape) if table is None else np.diff(sparse.csr_array(table != 0).indptr)
+    if result.pool or np.any(taken != 1):
+        what = f"{result.pool or 'another one'} and it are added up" if result.pool else "it is weighed and summed again"
+        raise DataError(
+            f"{where}: the largest of several sums that are no spikes (a pooling of currents or of the input, or a ReLU), and "
+            f"{what} before it reaches layer {item}. A cell can take the largest of its own sums, and of spikes a relay can: put "
+            "a layer of neurons before the pooling, pool the stimulus before it is given, or use AvgPool2d or a stride."
+        )
+    if count > MOST_DRIVES:
+        raise DataError(f"{where}: the largest of {count} sums; a cell takes it of at most {MOST_DRIVES}. Pool in two layers.")
+    result.pool, result.drives = where, count
+    result.bias |= {f"drive_{number}": 0.0 for number in range(count)}
+    if table is None:
+        return None
+    result.sign = np.sign(np.asarray(table.sum(axis=1)).reshape(-1))
+    return abs(table)
 
 
 def _product(left: Any, right: Any) -> Any:
@@ -154,8 +197,8 @@ def _product(left: Any, right: Any) -> Any:
     return sparse.csr_array(sparse.csr_array(wide[0]) @ sparse.csr_array(wide[1]))
 
 
-def _add(result: _Incoming, source: str, matrix: Any, delays: Delays, size: int) -> None:
-    """Add a path to those from the same source that have the same delays."""
+def _add(result: _Incoming, source: tuple[str, str], matrix: Any, delays: Delays, size: int) -> None:
+    """Add a path to those from the same source and to the same port that have the same delays."""
     paths = result.paths.setdefault(source, [])
     for index, (before, delays_before) in enumerate(paths):
         if delays_before.same_as(delays):
@@ -168,9 +211,14 @@ def _add(result: _Incoming, source: str, matrix: Any, delays: Delays, size: int)
 def _population(name: str, layer: _Layer, incoming: _Incoming, role: str) -> Population:
     cell, size = _cell(layer), _numel(layer.shape)
     parameters = {key: _spread(value, layer.shape, f"population {name}.{key}") for key, value in cell.parameters.items()}
-    bias = _spread(np.asarray(incoming.bias, dtype=np.float64).reshape(-1), layer.shape, f"population {name}.bias")
-    if np.any(bias):
-        parameters["bias"] = bias
+    for port, value in incoming.bias.items():
+        key = port.replace("drive", "pool_bias") if port != "drive" else "bias"
+        bias = _spread(np.asarray(value, dtype=np.float64).reshape(-1), layer.shape, f"population {name}.{key}")
+        if np.any(bias):
+            parameters[key] = bias
+    bias = parameters.get("bias", 0.0)
+    if incoming.drives:
+        parameters["pool_sign"] = _spread(incoming.sign, layer.shape, f"population {name}.pool_sign")
     if neuron_model(cell.model).margin and len(layer.shape) > 1:
         raise DataError(
             f"population {name}.inhibition: a layer of shape {layer.shape}; snnTorch compares neurons along its first axis only. "
@@ -183,7 +231,8 @@ def _population(name: str, layer: _Layer, incoming: _Incoming, role: str) -> Pop
         parameters["bias"] = bias + loop
     elif loop is not None and np.any(loop):
         parameters["recurrent_bias"] = _spread(loop, layer.shape, f"population {name}.recurrent_bias")
-    return Population(name, size, role, cell.model, parameters=parameters)
+    model = f"{cell.model}_of_largest_{incoming.drives}" if incoming.drives else cell.model
+    return Population(name, size, role, model, parameters=parameters)
 
 
 def _spread(value: Any, shape: tuple[int, ...], where: str) -> Any:
@@ -204,15 +253,16 @@ def _projections(
 ) -> list[Projection]:
     """Return what leads to a layer of cells. Spikes of layers that run after it, or of itself, are a step late by themselves."""
     made = []
-    for source, number, (matrix, delays) in (
-        (source, number, path) for source, paths in incoming.paths.items() for number, path in enumerate(paths)
+    for (source, port), number, (matrix, delays) in (
+        (key, number, path) for key, paths in incoming.paths.items() for number, path in enumerate(paths)
     ):
         where = f"projection {names[source]}→{names[item]}"
         one_to_one = sparse.eye_array(_numel(layer.shape), dtype=np.float32, format="csr")
         table = _stored(one_to_one if matrix is None else matrix, where)
         steps = delays.steps(where, table, dt_ms) - (0 if source in before else 1)
-        name = f"{names[source]}_{names[item]}_{number + 1}" if number else ""
-        made.append(Projection(names[source], names[item], table, "drive", steps, name=name))
+        ends = f"{names[source]}_{names[item]}"
+        name = "_".join([ends, *([port] if port != "drive" else []), *([str(number + 1)] if number else [])])
+        made.append(Projection(names[source], names[item], table, port, steps, name="" if name == ends else name))
     return made
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from ei_brian.core.models import MODELS
+from ei_brian.core.models.passing import RELAY
 from ei_brian.errors import DataError, unknown_name
 from ei_brian.interop.graph import Cell, Node
 
 __all__ = ["PLAIN_CELLS", "plain_cell"]
 
-PLAIN_CELLS = {name: model for name, model in MODELS.items() if "drive" in model.ports}
+PLAIN_CELLS = {name: model for name, model in MODELS.items() if "drive" in model.ports} | {RELAY.name: RELAY}
 
 
 def plain_cell(name: str, node: Node) -> Cell:

@@ -220,9 +220,13 @@ LINEAR_KINDS: dict[str, Callable[[str, Node, Shape], Affine]] = {
     "AvgPool2d": _pooling, "SumPool2d": _pooling, "Flatten": _flatten, "BatchNorm1d": _batch_norm, "BatchNorm2d": _batch_norm,
     "Dropout": _same, "Dropout1d": _same, "Dropout2d": _same, "Identity": _same, "Scale": _scale, "Output": _same,
 }  # fmt: skip
+RELAY = (
+    "the largest of several spikes is not a sum of synapses; from a module it is read as a relay. In a "
+    "description (framework = 'torch') write SumPool2d and then type = 'spike_relay'; or use AvgPool2d, or a stride."
+)
 REFUSED = {
-    "MaxPool2d": "the largest of several spikes is not a sum of synapses; use AvgPool2d, or a stride.",
-    "MaxPool1d": "the largest of several spikes is not a sum of synapses; use AvgPool1d, or a stride.",
-    "ReLU": "an activation between spikes is no synapse; put a spiking cell there.",
+    "MaxPool2d": RELAY,
+    "MaxPool1d": RELAY,
+    "ReLU": "an activation is no synapse; from a module it is read where it stands before a cell or changes nothing.",
     "LayerNorm": "its statistics change with every input; only BatchNorm has fixed ones that can be folded into weights.",
 }

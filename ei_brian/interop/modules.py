@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ei_brian.core.models import neuron_model
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError
 from ei_brian.interop.assemble import assemble
@@ -69,7 +70,12 @@ def network_of(
     if len(steps) > 1:
         raise DataError(f"network: cells with time steps of {sorted(steps)} ms; one step for all is needed.")
     step = dt_ms if dt_ms is not None else steps.pop() if steps else 1.0
-    seen, called = _traced(model, sample, is_cell, is_sequence, step, run)
+
+    def spikes(item: str) -> bool:
+        cell = nodes[item].cell
+        return cell is not None and neuron_model(cell.model).spiking
+
+    seen, called = _traced(model, sample, is_cell, is_sequence, step, spikes, run)
     source = f"{package} {SUPPORTED[package]} module"
     graph = Graph(
         {**{item: nodes[item] for item in seen.order}, **seen.maps}, seen.edges, seen.layout.input_shape, step, source
@@ -84,7 +90,7 @@ def network_of(
 
 def _traced(
     model: nn.Module, sample: torch.Tensor, is_cell: Callable[[nn.Module], bool], is_sequence: Callable[[nn.Module], bool],
-    step: float, run: Run | None,
+    step: float, spikes: Callable[[str], bool], run: Run | None,
 ) -> tuple[Trace, Run | None]:  # fmt: skip
     """Return how the layers are joined and how the module is called: by ``run``, or by itself where ``run`` shows only a part.
 
@@ -92,12 +98,12 @@ def _traced(
     own forward must.
     """
     try:
-        return trace(model, sample, is_cell, is_sequence, step, run), run
+        return trace(model, sample, is_cell, is_sequence, step, spikes, run), run
     except DataError:
         if run is None:
             raise
         try:
-            return trace(model, sample, is_cell, is_sequence, step), None
+            return trace(model, sample, is_cell, is_sequence, step, spikes), None
         except DataError:
             pass
         raise

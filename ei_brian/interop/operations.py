@@ -21,7 +21,7 @@ from ei_brian.interop.graph import Node
 from ei_brian.interop.linear import affine
 from ei_brian.interop.recorder import Operation, Value
 
-__all__ = ["MOVING", "Maps", "maps_of", "operation_name", "run_operation"]
+__all__ = ["MOVING", "Maps", "argument_of", "maps_of", "operands_of", "operation_name", "run_operation"]
 
 Array = npt.NDArray[Any]
 MAX_MEASURED = 4096  # unit inputs
@@ -35,17 +35,9 @@ MOVING = frozenset({
     "swapaxes",
 })  # fmt: skip
 REFUSED = {
-    "max_pool2d_with_indices": "the largest of several spikes is not a sum of synapses; {relay}",
-    "max_pool2d": "the largest of several spikes is not a sum of synapses; {relay}",
-    "relu": "an activation between spikes is no synapse; put a spiking cell there, or leave it out where it changes nothing.",
     "native_layer_norm": "its statistics change with every input; only BatchNorm has fixed ones that can be folded into weights.",
     "native_group_norm": "its statistics change with every input; only BatchNorm has fixed ones that can be folded into weights.",
 }  # fmt: skip
-RELAY = (
-    "behind spikes it is a SumPool2d and a cell that passes a spike on: describe the layers (from_state_dict, framework = "
-    "'torch') with type = 'SumPool2d' and then type = 'nir_threshold', v_threshold = 0.5, which is exact; of currents there is "
-    "no exact form yet: train with AvgPool2d, or with a stride."
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +117,7 @@ def maps_of(operation: Operation, shape: tuple[int, ...]) -> Maps:
     if made is not None:
         return made
     if name in REFUSED:
-        raise DataError(f"{where}: {REFUSED[name].format(relay=RELAY)}")
+        raise DataError(f"{where}: {REFUSED[name]}")
     return _measured(where, operation, operands)
 
 
@@ -169,7 +161,7 @@ def _array(item: Any) -> Array:
     return item.detach().double().numpy() if isinstance(item, torch.Tensor) else np.asarray(item, dtype=np.float64)
 
 
-def _argument(operation: Operation, index: int, name: str, default: Any = None) -> Any:
+def argument_of(operation: Operation, index: int, name: str, default: Any = None) -> Any:
     if len(operation.arguments) > index:
         return operation.arguments[index]
     return operation.options.get(name, default)
@@ -222,7 +214,7 @@ def _negative(where: str, operation: Operation, shape: tuple[int, ...]) -> Maps 
 
 def _mean(where: str, operation: Operation, shape: tuple[int, ...]) -> Maps | None:
     value = operation.arguments[0]
-    given = _argument(operation, 1, "dim")
+    given = argument_of(operation, 1, "dim")
     axes = tuple(range(len(value.shape))) if given is None or given == [] else tuple(np.atleast_1d(given).tolist())
     axes = tuple(axis % max(len(value.shape), 1) for axis in axes)
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
@@ -290,7 +282,7 @@ POOLING: tuple[tuple[str, Any], ...] = (
 def _average(where: str, operation: Operation, shape: tuple[int, ...]) -> Maps | None:
     value, kernel = operation.arguments[:2]
     stride, padding, ceil_mode, include, divisor = (
-        _argument(operation, 2 + index, name, default) for index, (name, default) in enumerate(POOLING)
+        argument_of(operation, 2 + index, name, default) for index, (name, default) in enumerate(POOLING)
     )
     if len(value.shape) != 4 or ceil_mode or divisor is not None or (np.any(padding) and not include):
         return None

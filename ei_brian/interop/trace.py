@@ -11,13 +11,15 @@ import torch
 from scipy import sparse
 from torch import nn
 
+from ei_brian.core.models.passing import RELAY_NAME
 from ei_brian.errors import DataError
 from ei_brian.interop.copying import evaluating, module_copy, same_random_numbers
-from ei_brian.interop.graph import INPUT, Node
+from ei_brian.interop.graph import INPUT, Cell, Node
+from ei_brian.interop.largest import Choice, Known, both_of, choice_of, selected
 from ei_brian.interop.layout import Layout, Run, find_layout, outputs_of, present
 from ei_brian.interop.linear import mapped
 from ei_brian.interop.operations import MOVING, maps_of, operands_of, operation_name
-from ei_brian.interop.recorder import Call, Recorder, Source, Value, tensors_of
+from ei_brian.interop.recorder import Call, Operation, Recorder, Source, Value, tensors_of
 from ei_brian.interop.returned import returned_sources
 
 __all__ = ["Trace", "cells_of", "first_tensor", "trace"]
@@ -58,7 +60,7 @@ def first_tensor(value: Any) -> torch.Tensor | None:
 
 def trace(
     model: nn.Module, sample: torch.Tensor, is_cell: Callable[[nn.Module], bool], is_sequence: Callable[[nn.Module], bool],
-    dt_ms: float, run: Run | None = None,
+    dt_ms: float, spikes: Callable[[str], bool], run: Run | None = None,
 ) -> Trace:  # fmt: skip
     """Run a copy of a model for few steps and return how its layers are joined.
 
@@ -72,6 +74,8 @@ def trace(
         Whether a module is a layer of neurons; whether it runs all steps in one call.
     dt_ms : float
         Time step, for what a layer takes from an earlier step.
+    spikes : callable
+        Whether the layer of that name can spike.
     run : callable, optional
         How to run the model on the sample; ``model(sample)`` unless given.
 
@@ -88,7 +92,7 @@ def trace(
         recorder, n_steps, results = _record(copied, cells, layout, small, run)
     sequences = {name for name, module in cells.items() if is_sequence(module)}
     _check_calls(recorder, layout, sequences, n_steps)
-    builder = _Builder(recorder, layout, sequences, n_steps, dt_ms)
+    builder = _Builder(recorder, layout, sequences, n_steps, dt_ms, spikes)
     for name in recorder.order:
         builder.cell(name)
     last = outputs_of(copied, layout, results)[-1]
@@ -178,7 +182,7 @@ class _Builder:
     """Walks back from the input of every layer of neurons in one step to where it comes from."""
 
     def __init__(
-        self, recorder: Recorder, layout: Layout, sequences: set[str], n_steps: int, dt_ms: float
+        self, recorder: Recorder, layout: Layout, sequences: set[str], n_steps: int, dt_ms: float, spikes: Callable[[str], bool]
     ) -> None:
         self.recorder, self.layout, self.sequences = recorder, layout, sequences
         self.step, self.n_steps, self.dt_ms = n_steps - 1, n_steps, dt_ms
@@ -187,6 +191,7 @@ class _Builder:
         self.names: dict[int, str] = {}
         self.kept: list[Value] = []
         self.count = 0
+        self.known = Known(lambda source: source.kind == "spikes" and spikes(source.layer))
 
     def cell(self, name: str) -> None:
         """Add the way to a layer of neurons."""
@@ -267,9 +272,12 @@ class _Builder:
         operation = value.operation
         if operation is None:
             raise DataError("network: a value without an origin.")
-        made = maps_of(operation, value.shape)
         self.count += 1
         name = f"{operation.where or 'network'}: {operation_name(operation)} {self.count}"
+        passed = self._passed(value, operation, name)
+        if passed:
+            return passed
+        made = maps_of(operation, value.shape)
         if len(made.operands) == 1:
             operand, matrix = made.operands[0]
             before = self.visit(operand)
@@ -283,3 +291,65 @@ class _Builder:
             self.edges += [(before, part), (part, name)]
         self.maps[name] = mapped(value.shape)
         return name
+
+    def _passed(self, value: Value, operation: Operation, name: str) -> str:
+        """Return the node of a relay, or of the largest of several sums; empty for any other operation."""
+        choice, operands = choice_of(operation, value.shape), operands_of(operation)
+        spikes = all(self.known.binary(item) for item in operands)
+        if operation_name(operation) == "mul" and len(operands) == 2 and spikes:
+            return self._relay(value, name, both_of(operands, value.shape), -1.0)
+        if choice is None:
+            return ""
+        lowest = self.known.lowest(operands[0]) if choice.floor else None
+        if lowest is not None and bool(np.all(lowest >= 0)):
+            return self.visit(operands[0])
+        return self._relay(value, name, choice) if spikes else self._largest(value, name, choice)
+
+    def _rows(self, value: Value) -> slice:
+        """Return which elements of a value belong to the step: all, or those of a tensor of all steps."""
+        size = int(np.prod(value.shape, dtype=np.int64))
+        if not self._has_steps(value):
+            return slice(0, size)
+        each = size // self.n_steps
+        return slice(self.step * each, (self.step + 1) * each)
+
+    def _has_steps(self, value: Value) -> bool:
+        return self.layout.kind != "one step" and len(value.shape) > 1 and value.shape[0] == self.n_steps
+
+    def _placed(self, value: Value, name: str) -> str:
+        """Return the node that holds what a node gives in the step, in the shape of a value."""
+        end = f"{name}, in place"
+        self.maps[end] = mapped(value.shape, self._step_of(value.shape, name) if self._has_steps(value) else None)
+        self.edges.append((name, end))
+        return end
+
+    def _relay(self, value: Value, name: str, choice: Choice, bias: float = 0.0) -> str:
+        rows = self._rows(value)
+        relay = f"{name.partition(':')[0]} relay"
+        relay = relay if relay not in self.maps else f"{relay} {self.count}"
+        self.maps[relay] = Node("Relay", cell=Cell(RELAY_NAME))
+        for number, (operand, table) in enumerate(choice.members):
+            before = self.visit(operand)
+            mine = table[rows]
+            size = int(np.prod(operand.shape, dtype=np.int64))
+            place = (np.repeat(np.arange(mine.shape[0]), mine.shape[1]), mine.reshape(-1))
+            matrix = sparse.coo_array((np.ones(mine.size), place), shape=(mine.shape[0], size)).tocsr()
+            matrix.data[:] = 1.0
+            part = f"{name}, operand {number + 1}"
+            added = np.full(mine.shape[0], bias) if bias and number == 0 else None
+            self.maps[part] = mapped((mine.shape[0],), matrix, added)
+            self.edges += [(before, part), (part, relay)]
+        return self._placed(value, relay)
+
+    def _largest(self, value: Value, name: str, choice: Choice) -> str:
+        rows, branches = self._rows(value), list[str]()
+        for operand, table in choice.members:
+            before = self.visit(operand)
+            for column in table[rows].T:
+                branches.append(f"{name}, drive {len(branches)}")
+                size = int(np.prod(operand.shape, dtype=np.int64))
+                self.maps[branches[-1]] = mapped((column.size,), selected(column, size))
+                self.edges += [(before, branches[-1]), (branches[-1], name)]
+        options = {"shape": (rows.stop - rows.start,), "branches": tuple(branches), "floor": choice.floor}
+        self.maps[name] = Node("Largest", options)
+        return self._placed(value, name)

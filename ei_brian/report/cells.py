@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.report.figures.raster import kinds_of
 from ei_brian.report.figures.traces import Trace
 
-__all__ = ["currents_into", "example_traces", "example_trial", "input_currents"]
+__all__ = ["cells_only", "currents_into", "example_traces", "example_trial", "input_currents"]
+
+
+def cells_only(spec: NetworkSpec, recording: Recording) -> Recording:
+    """Return a recording without the relays, which are no cells."""
+    names = {population.name for population in spec.cells if population.relay}
+    if not names:
+        return recording
+    spikes = {name: train for name, train in recording.spikes.items() if name not in names}
+    counts = {name: count for name, count in recording.counts.items() if name not in names}
+    return replace(recording, spikes=spikes, counts=counts)
 
 
 def example_trial(stimulus: Stimulus, right: npt.NDArray[np.bool_]) -> int:
@@ -21,7 +34,7 @@ def example_trial(stimulus: Stimulus, right: npt.NDArray[np.bool_]) -> int:
 
 def example_traces(spec: NetworkSpec, stimulus: Stimulus, trial: int) -> list[Trace]:
     """Return the potential of the most active cell of each cell type, excitatory first, in one trial."""
-    names = [population.name for population in spec.cells if population.spiking]
+    names = [population.name for population in spec.cells if population.spiking and not population.relay]
     one = stimulus.select(trial, trial + 1)
     keys = [(name, spec[name].neuron().voltage) for name in names]
     recording = simulate(spec, one, traces=keys)

@@ -7,6 +7,7 @@ import numpy as np
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError
+from ei_brian.report.cells import cells_only
 from ei_brian.report.document import Report, Section, Table, picture
 from ei_brian.report.figures.confusion import confusion, confusion_matrix
 from ei_brian.report.figures.raster import raster
@@ -32,6 +33,7 @@ def recording_report(spec: NetworkSpec, recording: Recording) -> Report:
         )
     if not recording.spikes or not recording.n_trials:
         raise DataError("recording: holds no spikes or no trials; record with record='spikes'.")
+    recording = cells_only(spec, recording)
     n = recording.n_trials
     judged = recording.labels is not None and recording.scores is not None
     sentence = f"{spec.name} on {recording.stimulus_name}: "

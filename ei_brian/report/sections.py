@@ -8,7 +8,7 @@ import numpy as np
 
 from ei_brian.core.noise.kinds import NOISE_KINDS
 from ei_brian.measure.van_rossum import van_rossum_matrix
-from ei_brian.report.cells import currents_into, example_traces, example_trial, input_currents
+from ei_brian.report.cells import cells_only, currents_into, example_traces, example_trial, input_currents
 from ei_brian.report.document import Picture, Report, Section, Table, picture
 from ei_brian.report.figures.confusion import confusion, confusion_matrix
 from ei_brian.report.figures.currents import currents
@@ -32,7 +32,7 @@ def validation_report(validation: Validation) -> Report:
     """Return the report of a validation."""
     good, sentence = verdict(validation)
     exact, first, last = validation.exact, validation.trained, validation.last
-    cells = sum(population.size for population in first.spec.cells if population.spiking)
+    cells = sum(population.size for population in first.spec.cells if population.spiking and not population.relay)
     facts = [
         (f"{exact.equal_trials} of {exact.n_trials}", f"test trials with the spikes of {exact.oracle} in all {cells} cells"),
         (percent(first.recording.accuracy), "of the test set decided right in Brian2, as trained"),
@@ -111,26 +111,26 @@ def _activity(validation: Validation) -> Section:
         "raster", "Spikes of one trial",
         f"Every spike of every hidden cell (rows) in test trial {trial} (class {label}), the first that all decide right; "
         "cells sorted by type. See whether excitatory cells keep their pattern when the interneurons change.",
-        raster([(rung.name, rung.spec, rung.recording) for rung in ends], trial), 2.0 + 1.7 * len(ends),
+        raster([(rung.name, rung.spec, cells_only(rung.spec, rung.recording)) for rung in ends], trial), 2.0 + 1.7 * len(ends),
     )  # fmt: skip
     inhibitory = [p.name for p in validation.trained.spec.cells if p.role == "inh"]
     course = picture(
         "rates", "Population rates",
         f"Mean firing rate in bins of 4 ms (Hz) over {n} test trials and all cells of a population. See whether height and "
         "timing of the response are kept.",
-        rates([(rung.name, rung.recording) for rung in ends], inhibitory), 2.8,
+        rates([(rung.name, cells_only(rung.spec, rung.recording)) for rung in ends], inhibitory), 2.8,
     )  # fmt: skip
     rows = tuple(
         (rung.name, name, train.n_units, train.mean_rate_hz())
         for rung in validation.rungs
-        for name, train in rung.recording.spikes.items()
+        for name, train in cells_only(rung.spec, rung.recording).spikes.items()
     )
     table = Table("rates", f"Mean firing rates over {n} test trials.", ("network", "population", "cells", "rate (Hz)"), rows)
     return Section("Activity", (), (spikes, course, *_distances(validation)), (table, _courses(validation)))
 
 
 def _distances(validation: Validation) -> Iterator[Picture]:
-    names = [p.name for p in validation.trained.spec.cells if p.role == "inh" and p.spiking][-1:]
+    names = [p.name for p in validation.trained.spec.cells if p.role == "inh" and p.spiking and not p.relay][-1:]
     for name in names:
         trains = [(rung.name, rung.recording.spikes[name]) for rung in _ends(validation)]
         n = min(DISTANCE_TRIALS, validation.stimulus.n_trials)

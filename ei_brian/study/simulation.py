@@ -34,18 +34,19 @@ def standard_measures(spec: NetworkSpec, recording: Recording) -> dict[str, floa
     -------
     dict
         ``n_trials``; with labels and a readout ``accuracy``, ``accuracy_low`` and ``accuracy_high`` (Wilson, 95 %, over trials);
-        for each spiking population P ``rate_hz_P``, ``silent_P`` and ``saturated_P`` (shares of cells) and, where spikes were
-        kept, ``cv_P`` (mean over cells); ``spikes_per_decision``; ``synaptic_events_per_decision`` (of the cells, without
+        for each population P of spiking cells ``rate_hz_P``, ``silent_P`` and ``saturated_P`` (shares of cells) and, where spikes
+        were kept, ``cv_P`` (mean over cells); ``spikes_per_decision``; ``synaptic_events_per_decision`` (of the cells, without
         input). What is not defined, like the CV of silent cells, is nan.
     """
     made: dict[str, float | int] = {"n_trials": recording.n_trials}
     if recording.labels is not None and recording.scores is not None:
         right = accuracy(recording)
         made |= {"accuracy": right.value, "accuracy_low": right.low, "accuracy_high": right.high}
-    for name in recording.counts:
+    cells = [name for name in recording.counts if not spec[name].relay]
+    for name in cells:
         summary = rate_summary(recording, name)
         made |= {f"rate_hz_{name}": summary.mean_hz, f"silent_{name}": summary.silent, f"saturated_{name}": summary.saturated}
-    for name, train in recording.spikes.items():
+    for name, train in ((name, recording.spikes[name]) for name in cells if name in recording.spikes):
         known = cv(train)
         known = known[np.isfinite(known)]
         made[f"cv_{name}"] = float(known.mean()) if known.size else float("nan")

@@ -11,6 +11,7 @@ from ei_brian.core.models.lif_exponential import LEAKY_READOUT, LIF_EXPONENTIAL
 from ei_brian.core.models.nir_neurons import NIR_NEURONS
 from ei_brian.core.models.norse_izhikevich import NORSE_IZHIKEVICH
 from ei_brian.core.models.norse_lif import NORSE_LIF
+from ei_brian.core.models.passing import passing_model
 from ei_brian.core.models.snntorch_inhibition import SNNTORCH_INHIBITION
 from ei_brian.core.models.snntorch_leaky import SNNTORCH_LEAKY
 from ei_brian.core.models.snntorch_synaptic import SNNTORCH_SYNAPTIC
@@ -53,6 +54,7 @@ def neuron_model(name: str, where: str = "neuron model") -> NeuronModel:
     SpecError
         If there is none; the message names the nearest.
     """
-    if name not in MODELS:
+    made = MODELS.get(name) or passing_model(name, MODELS)
+    if made is None:
         raise SpecError(unknown_name(f"{where}.model", name, MODELS))
-    return MODELS[name]
+    return made

@@ -35,7 +35,8 @@ def mismatched(population: Population, noise: Noise, seed: int, dt_ms: float = 1
     ConfigError
         For a threshold mismatch of a model that has no parameter for its threshold.
     """
-    if population.role == "input" or not population.spiking or not (noise.threshold_spread or noise.tau_spread):
+    is_cell = population.role != "input" and population.spiking and not population.relay
+    if not is_cell or not (noise.threshold_spread or noise.tau_spread):
         return population
     made = population
     if noise.threshold_spread:
@@ -135,7 +136,7 @@ def _edge(excess: Callable[[FloatArray], FloatArray], low: FloatArray, at_low: F
 
 def dead_cells(population: Population, noise: Noise, seed: int) -> npt.NDArray[np.bool_]:
     """Return which neurons of a population are dead, shape (n_neurons,); never of input or readout."""
-    if population.role in ("input", "readout"):
+    if population.role in ("input", "readout") or population.relay:
         return np.zeros(population.size, dtype=bool)
     by_role = {"exc": noise.exc_death, "inh": noise.inh_death}.get(population.role, 0.0)
     everywhere = uniforms(seed, stream_of(population.name, "cell_death"), 0, 0, population.size)

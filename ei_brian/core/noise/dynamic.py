@@ -52,14 +52,14 @@ def inject(
     spec: NetworkSpec, population: Population, noise: Noise | None, update: Sequence[str],
     constants: Mapping[str, Quantity], states: Mapping[str, Quantity],
 ) -> Injection:  # fmt: skip
-    """Return what the noise adds to the program of a population; nothing for neurons that never spike.
+    """Return what the noise adds to the program of a population; nothing for neurons that never spike and for relays.
 
     Membrane noise is a current into a cell that takes one, constant over a time step; the potential of a model that is a whole
     recurrence, or holds its own synapses, is moved where its update leaves it free to move, before the threshold. Background
     spikes act as if they had arrived at the end of the step before. Dead cells receive none of it.
     """
     added = Injection(update=list(update))
-    if noise is None or not population.spiking or population.role == "input":
+    if noise is None or not population.spiking or population.role == "input" or population.relay:
         return added
     alive = 1.0 - population.dead.astype(np.float64) if len(population.dead) else np.ones(())
     for sign in ("exc", "inh"):

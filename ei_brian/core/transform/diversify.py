@@ -90,14 +90,14 @@ def diversify(
 
 
 def populations_of(spec: NetworkSpec, population: str, where: str) -> tuple[Population, ...]:
-    """Return the populations meant by a role, a name or ``"all"``: cells that are neither input nor readout.
+    """Return the populations meant by a role, a name or ``"all"``: cells that are neither input, readout nor relay.
 
     Raises
     ------
     SpecError
         If there is none.
     """
-    cells = [p for p in spec.cells if p.role != "readout"]
+    cells = [p for p in spec.cells if p.role != "readout" and not p.relay]
     chosen = tuple(p for p in cells if population in ("all", p.role, p.name))
     if not chosen:
         allowed = sorted({"all", *(p.role for p in cells), *(p.name for p in cells)})

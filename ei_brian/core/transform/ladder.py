@@ -196,7 +196,7 @@ def _measured(
     name: str, spec: NetworkSpec, recording: Recording, trained: Recording, filter_ms: float, seconds: float = 0.0
 ) -> Rung:
     agreement = float(np.mean(recording.decisions == trained.decisions))
-    rates = {population: recording.rate_hz(population) for population in recording.counts}
+    rates = {name: recording.rate_hz(name) for name in recording.counts if not spec[name].relay}
     distance = {
         population: _distance(recording, trained, population, filter_ms)
         for population in trained.spikes

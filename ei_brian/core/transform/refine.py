@@ -43,7 +43,7 @@ def refine_dt(spec: NetworkSpec, dt_ms: float = 0.1) -> NetworkSpec:
             f"{spec.dt_ms / 10:g}."
         )
     for population in spec.cells:
-        if population.neuron().method == "recurrence":
+        if population.neuron().method == "recurrence" and not population.relay:
             raise SpecError(
                 f"refine_dt: population {population.name} is of model {population.model!r}, a recurrence in steps; it has no "
                 f"finer form. {_instead(spec)}"

@@ -120,10 +120,11 @@ def targets_of(
         spikes[name] = fine
     dt_ms = trained.dt_ms / factor
     return Targets(
-        spikes, {name: filtered(dense, filter_ms, dt_ms) for name, dense in spikes.items()},
+        spikes, {name: filtered(dense, filter_ms, dt_ms) for name, dense in spikes.items() if not trained[name].relay},
         output_traces(trained, recording, 1, filter_ms),
         None if recording.scores is None else np.asarray(recording.scores, dtype=np.float64),
-        {name: recording.rate_hz(name) for name in recording.counts}, filter_ms, dt_ms, factor, _arrived(trained, recording),
+        {name: recording.rate_hz(name) for name in recording.counts if not trained[name].relay},
+        filter_ms, dt_ms, factor, _arrived(trained, recording),
     )  # fmt: skip
 
 

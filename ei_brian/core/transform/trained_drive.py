@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.models.passing import LARGEST_OF
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.steady_cells import SteadyCells
@@ -49,7 +50,7 @@ def trained_drive(cells: Population, dt_ms: float, where: str) -> TrainedDrive:
         the equations of the model, and must be the same everywhere below threshold.
     """
     model = cells.neuron()
-    if model.input_current or model.margin or not model.spiking or not model.ports:
+    if model.input_current or model.margin or not model.spiking or not model.ports or LARGEST_OF.fullmatch(model.name):
         raise SpecError(f"{where}: {_refusal(cells)}")
     seen = _Filter.of(cells, dt_ms)
     if not seen.linear:
@@ -115,6 +116,12 @@ def _follow(still: SteadyCells, states: dict[str, FloatArray], arrival: float) -
 
 
 def _refusal(cells: Population) -> str:
+    if LARGEST_OF.fullmatch(cells.model):
+        return (
+            f"the cells of population {cells.name} take the largest of several sums ({cells.model}), and real cells add up what "
+            "arrives. Train with the pooling behind the cells (of spikes it becomes relays), or with AvgPool2d; or leave this "
+            "population as it is and name others."
+        )
     if cells.neuron().margin:
         return (
             f"of population {cells.name} only the neuron furthest above its threshold fires ({cells.model}), and cells of real "

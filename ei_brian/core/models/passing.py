@@ -1,0 +1,70 @@
+"""What stands between layers of cells and is no cell: relays of spikes, and cells that take the largest of several drives.
+
+A relay is the largest of several spikes (pooling), or two spikes at once: it sends one in the step in which its inputs do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+
+from ei_brian.core.models.discrete import BIAS, DRIVE, V
+from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.quantity import Parameter, State
+
+__all__ = ["LARGEST_OF", "MOST_DRIVES", "RELAY", "RELAY_NAME", "passing_model"]
+
+RELAY_NAME = "spike_relay"
+MOST_DRIVES = 64
+LARGEST_OF = re.compile(r"(\w+)_of_largest_(\d+)")
+
+RELAY = NeuronModel(
+    name=RELAY_NAME,
+    title="a relay, no cell: spikes in every step in which what arrives is above 0",
+    equations="",
+    update="v = drive\ndrive = bias",
+    method="recurrence",
+    threshold="v > 0",
+    reset="",
+    parameters=(BIAS,),
+    states=(V, DRIVE),
+    coefficients=(),
+    ports=("drive",),
+    reference="torch.nn.functional.max_pool2d of values that are 0 or 1; their product with bias -1",
+)
+
+
+def passing_model(name: str, models: Mapping[str, NeuronModel]) -> NeuronModel | None:
+    """Return the relay, or a cell that adds the largest of several drives to its own; None for a name that is none of these.
+
+    ``snntorch_leaky_subtract_of_largest_4`` has the ports ``drive_0`` to ``drive_3`` beside those of ``snntorch_leaky_subtract``.
+    """
+    if name == RELAY_NAME:
+        return RELAY
+    found = LARGEST_OF.fullmatch(name)
+    base = models.get(found[1]) if found else None
+    if found is None or base is None or "drive" not in base.ports or not 2 <= int(found[2]) <= MOST_DRIVES:
+        return None
+    return _largest(base, int(found[2]))
+
+
+@cache
+def _largest(base: NeuronModel, count: int) -> NeuronModel:
+    lines = ["largest = drive_0"]
+    for number in range(1, count):
+        lines += [f"above = int(drive_{number} > largest)", f"largest = above*drive_{number} + (1 - above)*largest"]
+    lines += ["drive = drive + pool_sign*largest", base.update]
+    lines += [f"drive_{number} = pool_bias_{number}" for number in range(count)]
+    drives = range(count)
+    biases = (
+        Parameter(f"pool_bias_{number}", "1", 0.0, f"bias of drive {number}, added in every step") for number in drives
+    )
+    states = (State(f"drive_{number}", "1", f"drive {number} of the step", f"pool_bias_{number}") for number in drives)
+    sign = Parameter("pool_sign", "1", 1.0, "factor of the largest drive")
+    return replace(
+        base, name=f"{base.name}_of_largest_{count}", title=f"{base.title}, driven by the largest of {count} sums",
+        update="\n".join(lines), parameters=(*base.parameters, sign, *biases), states=(*base.states, *states),
+        ports=(*base.ports, *(f"drive_{number}" for number in drives)),
+    )  # fmt: skip
