@@ -35,7 +35,8 @@ INNER = set(
     core/transform/mixtures.py:Mixture core/transform/mixtures.py:assign_types core/transform/replay.py
     core/transform/trained_drive.py core/units.py interop/check.py interop/commands.py interop/dale.py interop/delays.py
     core/proof.py interop/differences.py interop/layout.py interop/module_run.py interop/operations.py interop/prove.py
-    interop/heads.py interop/largest.py interop/recorder.py interop/returned.py interop/known_fields.py interop/silent.py interop/expected.py
+    interop/heads.py interop/largest.py
+    interop/recorder.py interop/returned.py interop/known_fields.py interop/silent.py interop/expected.py
     interop/graph.py interop/modules.py interop/nir_cells.py interop/script_parts.py interop/state_dict.py:graph_of
     interop/trace.py learn/ensemble.py:EnsembleHistory learn/input_variation.py learn/network.py:Layer
     learn/engine/engine.py learn/engine/trials.py learn/initial_rate.py:scale_to_rate learn/optimiser.py
