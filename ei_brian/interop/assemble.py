@@ -81,16 +81,16 @@ def assemble(graph: Graph, name: str = "network", readout: str | None = None) ->
     names = _population_names(cells)
     populations = [Population(INPUT, _numel(graph.input_shape), "input")]
     projections: list[Projection] = []
-    end = next(item for item in reversed(cells) if item not in relays)
+    ends = graph.readouts or (next(item for item in reversed(cells) if item not in relays),)
     for item in cells:
         incoming = _incoming(graph, layers, item)
-        role = "readout" if item == end else "mixed"
+        role = "readout" if item in ends else "mixed"
         populations.append(_population(names[item], layers[item], incoming, role))
         before = {INPUT, *cells[: cells.index(item)]}
         projections += _projections(names, item, layers[item], incoming, graph.dt_ms, before)
         projections += _loop(names[item], layers[item])
     schedule = layerwise_schedule(populations, projections)
-    last = next(population for population in populations if population.name == names[end])
+    last = next(population for population in populations if population.name == names[ends[0]])
     kind = readout or ("spike count" if last.spiking else "max v")
     made = NetworkSpec(tuple(populations), tuple(projections), graph.dt_ms, Readout(last.name, kind), schedule, name)
     remarks = [f"{names[item]}: {remark}" for item in cells for remark in _cell(layers[item]).remarks]

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ei_brian.core.models import MODELS
-from ei_brian.core.models.passing import RELAY
+from ei_brian.core.models.passing import RELAY, WEIGHTED_SUM
 from ei_brian.errors import DataError, unknown_name
 from ei_brian.interop.graph import Cell, Node
 
 __all__ = ["PLAIN_CELLS", "plain_cell"]
 
-PLAIN_CELLS = {name: model for name, model in MODELS.items() if "drive" in model.ports} | {RELAY.name: RELAY}
+PLAIN_CELLS = {name: model for name, model in MODELS.items() if "drive" in model.ports}
+PLAIN_CELLS |= {model.name: model for model in (RELAY, WEIGHTED_SUM)}
 
 
 def plain_cell(name: str, node: Node) -> Cell:

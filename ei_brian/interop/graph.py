@@ -86,6 +86,8 @@ class Graph:
         Time step.
     framework : str
         Where it comes from, with version.
+    readouts : tuple of str
+        Layers that are read; the last layer of cells unless given. The first of them decides.
     """
 
     nodes: Mapping[str, Node]
@@ -93,6 +95,7 @@ class Graph:
     input_shape: tuple[int, ...]
     dt_ms: float
     framework: str
+    readouts: tuple[str, ...] = ()
 
     def sources(self, name: str) -> list[str]:
         """Return the nodes that feed a node, in the order of the edges."""

@@ -78,13 +78,14 @@ def network_of(
     seen, called = _traced(model, sample, is_cell, is_sequence, step, spikes, run)
     source = f"{package} {SUPPORTED[package]} module"
     graph = Graph(
-        {**{item: nodes[item] for item in seen.order}, **seen.maps}, seen.edges, seen.layout.input_shape, step, source
+        {**{item: nodes[item] for item in seen.order}, **seen.maps}, seen.edges, seen.layout.input_shape, step, source,
+        seen.heads,
     )
-    made = assemble(graph, name, readout).with_provenance("layout of the module", **seen.layout.as_dict())
+    made = assemble(graph, name, readout or seen.rule or None).with_provenance("layout of the module", **seen.layout.as_dict())
     if not proven:
         return made
     names = made.provenance[0]["layers"]
-    layers = {item: names[item] for item in seen.order}
+    layers = {item: names[item] for item in (*seen.order, *seen.heads)}
     return prove(made, Subject(model, seen.layout, layers, seen.returned, called, f"{package} {SUPPORTED[package]}"))
 
 

@@ -145,6 +145,7 @@ class Recorder(SamePrecision):
         self.inside = 0
         self.kept_states: dict[str, Any] = {}
         self.returned: dict[str, list[Value | None]] = {}
+        self.made: dict[str, list[Value]] = {}  # by modules without neurons, call after call
 
     def source(self, tensor: torch.Tensor, kind: str, layer: str, call: int, index: int = 0) -> None:
         """Let a tensor be a source from now on."""
@@ -218,6 +219,7 @@ class Recorder(SamePrecision):
         def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             self.path.pop()
             if layer is None:
+                self._made(path, output)
                 return
             self.inside -= 1
             if not self.inside:
@@ -231,6 +233,12 @@ class Recorder(SamePrecision):
                 self.kept_states[layer] = _states(module)
 
         return enter, leave
+
+    def _made(self, path: str, output: Any) -> None:
+        """Keep what a module without neurons gives."""
+        value = None if self.inside else self.value(next(tensors_of(output), None))
+        if value is not None:
+            self.made.setdefault(path, []).append(value)
 
     def _called(self, layer: str, module: nn.Module, args: Any, kwargs: Any) -> None:
         given = list(tensors_of((args, kwargs)))

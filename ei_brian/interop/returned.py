@@ -11,17 +11,24 @@ from ei_brian.errors import DataError
 from ei_brian.interop.operations import MOVING, operands_of, operation_name, run_operation
 from ei_brian.interop.recorder import Operation, Source, Value
 
-__all__ = ["returned_sources", "sources_of"]
+__all__ = ["WeighedError", "returned_sources", "sources_of"]
 
 MIXED = -1.0
 REDUCING = ("sum", "mean", "max", "min", "amax", "amin", "prod", "any", "all", "cumsum", "median", "std", "var", "norm", "argmax")
 DECIDING = ("argmax", "max")
 HEAD = (
-    "The network has no such layer: what is read ends at the last layer of neurons, whose spikes decide. Put neurons that never "
-    "spike behind it, which sum what it gives: snntorch.Leaky(beta=1.0, reset_mechanism='none', threshold=1e9), norse LICell, or "
-    "spikingjelly IFNode(v_threshold=1e9), with readout='last v'; or leave it out of the module and keep it for a decoder of "
-    "the spikes."
+    "It is read as a population of readout cells where it is a module of its own (nn.Linear, AvgPool1d, VotingLayer) that every "
+    "step runs. Write it so, and sum or average what it gives (on a sum over steps a bias counts once; the average is the "
+    "same); or leave it out of the module and keep it for a decoder of the spikes."
 )
+
+
+class WeighedError(DataError):
+    """Weights, or a sum over neurons, at ``value`` decide what a module returns."""
+
+    def __init__(self, value: Value, text: str) -> None:
+        super().__init__(text)
+        self.value = value
 
 
 def sources_of(value: Value, stop: frozenset[int] = frozenset()) -> list[Value]:
@@ -39,7 +46,9 @@ def sources_of(value: Value, stop: frozenset[int] = frozenset()) -> list[Value]:
     return found
 
 
-def returned_sources(outputs: tuple[Value, ...], drives: frozenset[int]) -> tuple[Source, ...]:
+def returned_sources(
+    outputs: tuple[Value, ...], drives: frozenset[int], heads: tuple[Value, ...] = ()
+) -> tuple[Source, ...]:
     """Return the outputs of layers of neurons that a module's output is made of.
 
     Parameters
@@ -47,15 +56,17 @@ def returned_sources(outputs: tuple[Value, ...], drives: frozenset[int]) -> tupl
     outputs : sequence of Value
         What the module returned.
     drives : set of int
-        ``id`` of the values that enter layers of neurons.
+        ``id`` of the values that enter layers of neurons, or that heads give.
+    heads : sequence of Value
+        What layers that are read as populations give.
 
     Raises
     ------
-    DataError
+    WeighedError
         If weights, or sums over neurons, stand between the last layer of neurons and the output: no population has them.
     """
     found: dict[tuple[str, str, int], Source] = {}
-    labels: dict[int, torch.Tensor] = {}
+    labels = {id(value): _neurons(value) for value in heads}
     for output in outputs:
         if id(output) in drives:
             continue
@@ -63,7 +74,8 @@ def returned_sources(outputs: tuple[Value, ...], drives: frozenset[int]) -> tupl
         for item in parts:
             if item.source is not None and item.source.kind != "input":
                 found.setdefault((item.source.kind, item.source.layer, item.source.index), item.source)
-        if any(item.source is not None and item.source.kind != "input" for item in parts):
+        behind = any(item.source is not None and item.source.kind != "input" for item in parts)
+        if behind or any(item is head for item in parts for head in heads):
             for item in parts:
                 if item.operation is not None and id(item) not in drives:
                     _refuse_weights(item, item.operation)
@@ -76,9 +88,10 @@ def _refuse_weights(value: Value, operation: Operation) -> None:
     constants = [item for item in _constants((operation.arguments, operation.options)) if item.numel() > 1]
     changed = [item for item in constants if item.is_floating_point() and bool(torch.any(item != 0))]
     if changed and operation_name(operation) not in MOVING:
-        raise DataError(
+        raise WeighedError(
+            value,
             f"layer {operation.where or 'network'} ({operation_name(operation)}): it stands behind the last layer of neurons and "
-            f"decides what the module returns. {HEAD}"
+            f"decides what the module returns. {HEAD}",
         )
 
 
@@ -99,7 +112,7 @@ def _refuse_mixture(value: Value, labels: dict[int, torch.Tensor], drives: froze
         step = mixed[-1]
         operation = step.operation
         where = f"layer {operation.where or 'network'} ({operation_name(operation)})" if operation is not None else "output"
-        raise DataError(f"{where}: it combines neurons of the last layer and decides what the module returns. {HEAD}")
+        raise WeighedError(step, f"{where}: it combines neurons of the last layer and decides what the module returns. {HEAD}")
 
 
 def _labels(value: Value, known: dict[int, torch.Tensor], drives: frozenset[int]) -> torch.Tensor:
@@ -107,17 +120,20 @@ def _labels(value: Value, known: dict[int, torch.Tensor], drives: frozenset[int]
     if id(value) in known:
         return known[id(value)]
     if value.operation is None or value.spoilt or id(value) in drives:
-        lead = value.shape[0] if value.shape else 1
-        size = max(int(torch.Size(value.shape).numel()), 1)
-        made = torch.arange(size, dtype=torch.float64).reshape(value.shape)
-        if value.source is None:
-            made = torch.zeros(value.shape, dtype=torch.float64)
-        if value.source is not None and lead > 1:  # all steps in one tensor: the same neurons in each
-            made = torch.arange(size // lead, dtype=torch.float64).reshape(1, *value.shape[1:]).expand(value.shape).clone()
+        made = torch.zeros(value.shape, dtype=torch.float64) if value.source is None else _neurons(value)
     else:
         made = _operation_labels(value, value.operation, known, drives)
     known[id(value)] = made
     return made
+
+
+def _neurons(value: Value) -> torch.Tensor:
+    """Return numbers of neurons: where all steps stand in one tensor, the same ones in each."""
+    lead = value.shape[0] if value.shape else 1
+    size = max(int(torch.Size(value.shape).numel()), 1)
+    if lead > 1:
+        return torch.arange(size // lead, dtype=torch.float64).reshape(1, *value.shape[1:]).expand(value.shape).clone()
+    return torch.arange(size, dtype=torch.float64).reshape(value.shape)
 
 
 def _operation_labels(

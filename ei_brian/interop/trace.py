@@ -11,16 +11,16 @@ import torch
 from scipy import sparse
 from torch import nn
 
-from ei_brian.core.models.passing import RELAY_NAME
+from ei_brian.core.models.passing import RELAY_NAME, WEIGHTED_SUM
 from ei_brian.errors import DataError
 from ei_brian.interop.copying import evaluating, module_copy, same_random_numbers
 from ei_brian.interop.graph import INPUT, Cell, Node
+from ei_brian.interop.heads import find_heads, rule_of, runs_every_step
 from ei_brian.interop.largest import Choice, Known, both_of, choice_of, selected
 from ei_brian.interop.layout import Layout, Run, find_layout, outputs_of, present
 from ei_brian.interop.linear import mapped
 from ei_brian.interop.operations import MOVING, maps_of, operands_of, operation_name
 from ei_brian.interop.recorder import Call, Operation, Recorder, Source, Value, tensors_of
-from ei_brian.interop.returned import returned_sources
 
 __all__ = ["Trace", "cells_of", "first_tensor", "trace"]
 
@@ -29,13 +29,18 @@ STEPS = 3  # of a traced run: enough to see what a step takes from the one befor
 
 @dataclass(slots=True)
 class Trace:
-    """Layers of neurons in the order of their first call, everything between them as maps, and how the module takes its input."""
+    """Layers of neurons in the order of their first call, everything between them as maps, and how the module takes its input.
+
+    ``heads`` are the modules behind the last neurons that decide what is returned, by ``rule``.
+    """
 
     layout: Layout
     order: list[str]
     maps: dict[str, Node] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     returned: tuple[Source, ...] = ()
+    heads: tuple[str, ...] = ()
+    rule: str = ""
 
 
 def cells_of(model: nn.Module, is_cell: Callable[[nn.Module], bool]) -> dict[str, nn.Module]:
@@ -98,7 +103,15 @@ def trace(
     last = outputs_of(copied, layout, results)[-1]
     outputs = tuple(value for value in map(recorder.value, tensors_of(last)) if value is not None)
     drives = frozenset(id(call.drive) for calls in recorder.calls.values() for call in calls)
-    return Trace(layout, recorder.order, builder.maps, builder.edges, returned_sources(outputs, drives))
+    whole = layout.kind != "one step"
+    made = {path: values for path, values in recorder.made.items() if runs_every_step(values, n_steps, whole)}
+    heads, sources = find_heads(outputs, drives, made)
+    for path in heads:
+        builder.head(path, made[path])
+    rule = ""
+    if heads:
+        rule = "mean v" if layout.kind == "one step" else rule_of(outputs, made[heads[0]])
+    return Trace(layout, recorder.order, builder.maps, builder.edges, sources, heads, rule)
 
 
 def _record(
@@ -204,6 +217,16 @@ class _Builder:
         shape = shape or (1,)
         entry = f"{name}: input"
         self.maps[entry] = mapped(shape, self._step_of(call.shape, name).T.tocsr() if whole else None)
+        self.edges += [(source, entry), (entry, name)]
+
+    def head(self, name: str, values: list[Value]) -> None:
+        """Add the way to a layer without neurons that is read, as a population that never spikes."""
+        whole = len(values) != self.n_steps
+        value = values[0 if whole else self.step]
+        source = self.visit(value)
+        entry = f"{name}: what it gives"
+        self.maps[entry] = mapped(value.shape[1:] or (1,), self._step_of(value.shape, name).T.tocsr() if whole else None)
+        self.maps[name] = Node("Head", cell=Cell(WEIGHTED_SUM.name))
         self.edges += [(source, entry), (entry, name)]
 
     def _step_of(self, shape: tuple[int, ...], where: str) -> Any:

@@ -1,4 +1,4 @@
-"""What stands between layers of cells and is no cell: relays of spikes, and cells that take the largest of several drives.
+"""What is no cell of its own: relays of spikes, sums that are read, and cells that take the largest of several drives.
 
 A relay is the largest of several spikes (pooling), or two spikes at once: it sends one in the step in which its inputs do.
 """
@@ -14,7 +14,7 @@ from ei_brian.core.models.discrete import BIAS, DRIVE, V
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Parameter, State
 
-__all__ = ["LARGEST_OF", "MOST_DRIVES", "RELAY", "RELAY_NAME", "passing_model"]
+__all__ = ["LARGEST_OF", "MOST_DRIVES", "RELAY", "RELAY_NAME", "WEIGHTED_SUM", "passing_model"]
 
 RELAY_NAME = "spike_relay"
 MOST_DRIVES = 64
@@ -36,13 +36,30 @@ RELAY = NeuronModel(
 )
 
 
+WEIGHTED_SUM = NeuronModel(
+    name="weighted_sum",
+    title="a readout without memory, which never spikes: the sum of what arrives in a step",
+    equations="",
+    update="v = drive\ndrive = bias",
+    method="recurrence",
+    threshold="",
+    reset="",
+    parameters=(BIAS,),
+    states=(V, DRIVE),
+    coefficients=(),
+    ports=("drive",),
+    reference="torch.nn.Linear of the spikes of a step",
+)
+
+
 def passing_model(name: str, models: Mapping[str, NeuronModel]) -> NeuronModel | None:
-    """Return the relay, or a cell that adds the largest of several drives to its own; None for a name that is none of these.
+    """Return the relay, the weighted sum, or a cell that takes the largest of several drives; None for any other name.
 
     ``snntorch_leaky_subtract_of_largest_4`` has the ports ``drive_0`` to ``drive_3`` beside those of ``snntorch_leaky_subtract``.
     """
-    if name == RELAY_NAME:
-        return RELAY
+    own = {model.name: model for model in (RELAY, WEIGHTED_SUM)}
+    if name in own:
+        return own[name]
     found = LARGEST_OF.fullmatch(name)
     base = models.get(found[1]) if found else None
     if found is None or base is None or "drive" not in base.ports or not 2 <= int(found[2]) <= MOST_DRIVES:
