@@ -35,7 +35,7 @@ def find_heads(
         If the weights are of no such module, so that nothing shows what they give in each step.
     """
     heads: list[str] = []
-    owner = {id(value): path for path, values in reversed(made.items()) for value in values}
+    owner = {id(value): path for path, values in reversed(list(made.items())) for value in values}
     while True:
         stop = drives | {id(value) for path in heads for value in made[path]}
         try:
