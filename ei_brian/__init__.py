@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ei_brian.learn.network import EINetwork
     from ei_brian.learn.train import train
     from ei_brian.sim.backend import Backend
+    from ei_brian.sim.own_cells.cell import cell
 
 __all__ = [
     "Backend",
@@ -36,6 +37,7 @@ __all__ = [
     "NetworkSpec",
     "Noise",
     "calibrate",
+    "cell",
     "check_import",
     "diversify",
     "export",
@@ -58,6 +60,7 @@ _WHERE = {
     "NetworkSpec": "ei_brian.core.spec:NetworkSpec",
     "Noise": "ei_brian.core.noise:Noise",
     "calibrate": "ei_brian.core.transform.calibrate:calibrate",
+    "cell": "ei_brian.sim.own_cells.cell:cell",
     "check_import": "ei_brian.interop.check:check_import",
     "diversify": "ei_brian.core.transform.diversify:diversify",
     "export": "ei_brian.learn.export:export",

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.display import population_text
-from ei_brian.core.models import neuron_model
+from ei_brian.core.models import MODELS, neuron_model
 from ei_brian.core.models.passing import RELAY_NAME
 from ei_brian.core.models.sub_steps import stepped_for
 from ei_brian.core.neuron_model import NeuronModel
@@ -63,8 +63,9 @@ class Population:
         Number of neurons, at least 1.
     role : {"input", "exc", "inh", "mixed", "readout"}
         What its outgoing weights may be: ``exc`` >= 0, ``inh`` <= 0, others of both signs.
-    model : str
-        Name of a neuron model of the catalogue; empty for an input population.
+    model : str or NeuronModel
+        Name of a neuron model of the catalogue, or a model of your own (`ei_brian.cell`), which is kept in ``own`` and travels
+        with the population; empty for an input population.
     receptors : tuple of (port, kind)
         For a model that takes a current: the receptors that feed it.
     parameters : mapping of str to float or array of shape (size,)
@@ -74,6 +75,8 @@ class Population:
         The cell type of each neuron, or empty.
     dead : array of bool, shape (size,), or empty
         Neurons that never fire and receive no noise. It belongs to a run, not to files: `Noise.cell_death` sets it.
+    own : NeuronModel, optional
+        The model itself where it is none of the catalogue; ``model`` is then its name.
 
     Raises
     ------
@@ -89,9 +92,11 @@ class Population:
     parameters: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
     cell_types: tuple[str, ...] = ()
     dead: npt.NDArray[np.bool_] = field(default_factory=lambda: NOBODY)
+    own: NeuronModel | None = None
 
     def __post_init__(self) -> None:
         where = f"population {self.name}"
+        self._take_own_model(where)
         check_name(self.name, where)
         if isinstance(self.size, bool) or not isinstance(self.size, (int, np.integer)) or not 1 <= self.size <= MAX_NEURONS:
             raise SpecError(f"{where}.size: {self.size!r}; give a whole number from 1 to {MAX_NEURONS}.")
@@ -118,15 +123,33 @@ class Population:
 
     def __reduce__(self) -> tuple[type[Population], tuple[object, ...]]:
         """Send a population to another process as its values, which are checked again there."""
-        values = (self.name, self.size, self.role, self.model, self.receptors, dict(self.parameters), self.cell_types, self.dead)
+        values = (
+            self.name, self.size, self.role, self.model, self.receptors, dict(self.parameters), self.cell_types,
+            self.dead, self.own,
+        )  # fmt: skip
         return type(self), values
+
+    def _take_own_model(self, where: str) -> None:
+        """Keep a model that is none of the catalogue; refuse one that has a name of the catalogue."""
+        given = self.model if isinstance(self.model, NeuronModel) else self.own
+        if given is not None and (isinstance(self.model, NeuronModel) or given.name == self.model):
+            if given.name in MODELS and MODELS[given.name] != given:
+                raise SpecError(f"{where}.model: {given.name!r} is a model of the catalogue; give your own another name.")
+            check_name(given.name, f"{where}.model")
+            object.__setattr__(self, "own", None if given.name in MODELS else given)
+            object.__setattr__(self, "model", given.name)
+        else:
+            object.__setattr__(self, "own", None)
+
+    def _model(self, where: str) -> NeuronModel:
+        return self.own if self.own is not None else neuron_model(self.model, where)
 
     def _check_receptors(self, where: str) -> None:
         if self.role == "input":
             if self.receptors or self.parameters:
                 raise SpecError(f"{where}: an input population has neither receptors nor parameters.")
             return
-        takes_current = bool(neuron_model(self.model, where).input_current)
+        takes_current = bool(self._model(where).input_current)
         if not takes_current and self.receptors:
             raise SpecError(f"{where}.receptors: model {self.model!r} holds its own synapses; give no receptors.")
         ports = [port for port, _ in self.receptors]
@@ -172,7 +195,7 @@ class Population:
     def neuron(self) -> NeuronModel:
         """Return the neuron model with the sub-steps of these cells; an input population has none and raises `SpecError`."""
         conductances = any(kind in CONDUCTANCES or kind == "background_conductance" for _, kind in self.receptors)
-        return stepped_for(neuron_model(self.model, f"population {self.name}"), self.cell_types, conductances)
+        return stepped_for(self._model(f"population {self.name}"), self.cell_types, conductances)
 
     def receptor_models(self) -> tuple[Receptor, ...]:
         """Return the receptors with their ports filled in."""

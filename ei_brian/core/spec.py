@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from ei_brian.core.display import html_table, spec_text
+from ei_brian.core.model_data import model_data
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plain_text import one_line
 from ei_brian.core.population import Population, check_name
@@ -77,6 +79,7 @@ class NetworkSpec:
         object.__setattr__(self, "dt_ms", float(self.dt_ms))
         _check_unique([population.name for population in self.populations], "population")
         _check_unique([projection.name for projection in self.projections], "projection")
+        _check_own_models(self.populations)
         for population in self.populations:
             _check_dt(population, self.dt_ms)
             _check_receptors(population)
@@ -135,6 +138,12 @@ class NetworkSpec:
         """Number of input units, all input populations in order."""
         return sum(population.size for population in self.inputs)
 
+    @property
+    def own_models(self) -> tuple[NeuronModel, ...]:
+        """Models of its cells that are none of the catalogue, each once, by name."""
+        own = {population.own.name: population.own for population in self.populations if population.own is not None}
+        return tuple(own[name] for name in sorted(own))
+
     def with_provenance(self, action: str, **details: Any) -> NetworkSpec:
         """Return the same network with one more line of provenance."""
         return replace(self, provenance=(*self.provenance, {"action": action, **details}))
@@ -182,6 +191,14 @@ def _check_unique(names: Sequence[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
             raise SpecError(f"network: two {what}s are named {name!r}; give each its own name.")
+
+
+def _check_own_models(populations: Sequence[Population]) -> None:
+    known: dict[str, NeuronModel] = {}
+    for population in populations:
+        own = population.own
+        if own is not None and known.setdefault(own.name, own) != own:
+            raise SpecError(f"population {population.name}.model: two different models are named {own.name!r}; rename one.")
 
 
 def _check_receptors(population: Population) -> None:
@@ -269,6 +286,7 @@ def _skeleton(spec: NetworkSpec, versions: Mapping[str, int]) -> dict[str, Any]:
     steps = {name: version for name, version in versions.items() if version > 1}
     return {
         **({"steps": steps} if steps else {}),
+        **({"models": [model_data(model) for model in spec.own_models]} if spec.own_models else {}),
         "schema": SCHEMA_VERSION,
         "dt_ms": spec.dt_ms.hex(),
         "populations": [

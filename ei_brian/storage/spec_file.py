@@ -1,4 +1,4 @@
-"""Networks as model files: names and numbers, never equations."""
+"""Networks as model files: names, numbers, and models of one's own as data that is parsed, never executed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ei_brian.core.model_data import model_data, model_from_data
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection, Weights
@@ -26,7 +28,8 @@ from ei_brian.storage.older_steps import migrated
 __all__ = ["load_spec", "save_spec"]
 
 KIND = "network"
-HEADER = {"kind", "schema", "sha256", "name", "dt_ms", "populations", "projections", "schedule", "readout", "provenance", "proof"}
+HEADER = {"kind", "schema", "sha256", "name", "dt_ms", "populations", "projections", "schedule", "readout", "provenance", "proof",
+          "models"}  # fmt: skip
 
 
 def save_spec(spec: NetworkSpec, path: str | PathLike[str]) -> None:
@@ -54,6 +57,7 @@ def save_spec(spec: NetworkSpec, path: str | PathLike[str]) -> None:
         "schedule": [[phase.kind, phase.target] for phase in spec.schedule],
         "readout": None if spec.readout is None else {"population": spec.readout.population, "kind": spec.readout.kind},
         "provenance": [dict(line) for line in spec.provenance],
+        **({"models": [model_data(model) for model in spec.own_models]} if spec.own_models else {}),
         **({} if spec.proof is None else {"proof": asdict(spec.proof)}),
     }
     write_content(path, KIND, SCHEMA_VERSION, Content(header, arrays))
@@ -91,7 +95,11 @@ def _spec(content: Content) -> NetworkSpec:
     header = content.header
     only(header, HEADER, "header")
     arrays = _Used(content.arrays)
-    populations = [_population(item, arrays) for item in entries(header, "populations", dict, "header")]
+    own = _own_models(header)
+    populations = [_population(item, arrays, own) for item in entries(header, "populations", dict, "header")]
+    unused = set(own) - {population.model for population in populations}
+    if unused:
+        raise StorageError(f"header: the model {min(unused)!r:.70} is none of any population. Make the file again.")
     sizes = {population.name: population.size for population in populations}
     projections = [_projection(item, sizes, arrays) for item in entries(header, "projections", dict, "header")]
     arrays.refuse_rest()
@@ -178,7 +186,18 @@ def _population_header(population: Population, arrays: dict[str, npt.NDArray[Any
     }  # fmt: skip
 
 
-def _population(item: Mapping[str, Any], arrays: _Used) -> Population:
+def _own_models(header: Mapping[str, Any]) -> dict[str, NeuronModel]:
+    """Return the models that the file brings: data, which is parsed and checked and never executed as it stands."""
+    if "models" not in header:
+        return {}
+    models = [model_from_data(item) for item in entries(header, "models", dict, "header")]
+    own = {model.name: model for model in models}
+    if len(own) < len(models):
+        raise StorageError("header: two models have one name. Make the file again.")
+    return own
+
+
+def _population(item: Mapping[str, Any], arrays: _Used, own: Mapping[str, NeuronModel]) -> Population:
     name = entry(item, "name", str, "population")
     where, place = f"population {name[:64]}", f"populations/{name}"
     only(item, {"name", "size", "role", "model", "receptors", "cell_types"}, where)
@@ -193,7 +212,7 @@ def _population(item: Mapping[str, Any], arrays: _Used) -> Population:
         cell_types = tuple(types[number] for number in numbers.tolist())
     population = Population(
         name, size, entry(item, "role", str, where), entry(item, "model", str, where),
-        tuple(_pairs(item, "receptors", where)), parameters, cell_types,
+        tuple(_pairs(item, "receptors", where)), parameters, cell_types, own=own.get(item["model"]),
     )  # fmt: skip
     missing = sorted(set(population.parameters) - set(parameters))
     if missing:

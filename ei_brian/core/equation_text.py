@@ -1,0 +1,97 @@
+"""The equations of a cell as Brian2 writes them, read as data: what may be in them, line by line.
+
+Equations of a stranger's file are handed on to Brian2 and its computer algebra, so nothing else may pass: no attributes, no
+unknown names, no powers that a computer algebra would multiply out for ever.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Set
+
+from ei_brian.core.formula import FUNCTIONS, LARGEST, parsed_expression
+from ei_brian.errors import SpecError, unknown_name
+
+__all__ = ["UNIT_NAMES", "check_equations"]
+
+LINE = re.compile(r"(?:d(?P<state>\w+)/dt|(?P<part>\w+)) = (?P<right>[^:\n]+) : (?P<unit>[^:\n]+)")
+UNIT = re.compile(r"(?:1|[a-z]+(?:\*\*\d)?)(?:[*/][a-z]+(?:\*\*\d)?)*")
+UNIT_WORDS = frozenset("volt amp second siemens farad hertz ohm".split())
+LETTERS = ("V", "A", "s", "S", "F", "Hz")
+PREFIXES = ("", "f", "p", "n", "u", "m", "k", "M", "G")
+UNIT_NAMES = frozenset(
+    {"Hz", *(p + word for p in PREFIXES for word in UNIT_WORDS), *(p + letter for p in PREFIXES[1:] for letter in LETTERS)}
+)
+CALLS = frozenset({*FUNCTIONS, "exprel", "int"})
+MOST_LINES, LARGEST_POWER = 60, 20
+
+
+def check_equations(text: str, names: Set[str], states: Set[str], where: str) -> None:
+    """Refuse equations that are not exactly one differential equation per state, and named parts.
+
+    Parameters
+    ----------
+    text : str
+        One equation a line: ``dv/dt = … : volt`` or ``part = … : unit``.
+    names : set of str
+        Parameters, states and the input current.
+    states : set of str
+        Those with a differential equation.
+    where : str
+        For the error.
+
+    Raises
+    ------
+    SpecError
+        With the line.
+    """
+    lines = text.splitlines()
+    if len(lines) > MOST_LINES:
+        raise SpecError(f"{where}: {len(lines)} lines; allowed are {MOST_LINES}.")
+    read = []
+    for number, line in enumerate(lines, start=1):
+        match = LINE.fullmatch(line)
+        if match is None or not UNIT.fullmatch(match["unit"]) or not set(re.findall("[a-z]+", match["unit"])) <= UNIT_WORDS:
+            raise SpecError(f"{where}, line {number}: {line!r:.80} is no equation; write dv/dt = … : volt or part = … : amp.")
+        read.append(match)
+    parts = {match["part"] for match in read if match["part"]}
+    stepped = {match["state"] for match in read if match["state"]}
+    if stepped != set(states) or parts & set(names) or len(read) != len(parts) + len(states):
+        raise SpecError(f"{where}: give one differential equation for each of {', '.join(sorted(states))}, and parts once each.")
+    for number, match in enumerate(read, start=1):
+        here = f"{where}, line {number}"
+        _check(parsed_expression(match["right"].strip(), here), {*names, *parts, *UNIT_NAMES}, here)
+
+
+def _check(node: ast.expr, names: Set[str], where: str) -> None:
+    if isinstance(node, ast.Name):
+        if node.id not in names:
+            raise SpecError(unknown_name(where, node.id, names))
+        return
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
+        small = isinstance(power, ast.Constant) and isinstance(power.value, (int, float)) and abs(power.value) <= LARGEST_POWER
+        named = any(isinstance(each, ast.Name) for each in ast.walk(power))
+        nested = any(isinstance(each, ast.BinOp) and isinstance(each.op, ast.Pow) for each in ast.walk(node.left))
+        if nested or not (small or named):
+            raise SpecError(
+                f"{where}: the power {ast.unparse(node)!r:.60}; allowed are numbers up to {LARGEST_POWER}, not of powers."
+            )
+    allowed = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call)
+    operators = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Gt, ast.GtE, ast.Lt, ast.LtE)
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and abs(node.value) < LARGEST:
+        return
+    if isinstance(node, ast.Call):
+        if not isinstance(node.func, ast.Name) or node.func.id not in CALLS or node.keywords:
+            raise SpecError(unknown_name(f"{where}, a function", ast.unparse(node.func)[:60], CALLS))
+        for argument in node.args:
+            _check(argument, names, where)
+        return
+    if not isinstance(node, allowed):
+        raise SpecError(f"{where}: {ast.unparse(node)!r:.60} is not allowed in an equation.")
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            _check(child, names, where)
+        elif not isinstance(child, operators):
+            raise SpecError(f"{where}: {ast.unparse(node)!r:.60} is not allowed in an equation.")

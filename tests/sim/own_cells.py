@@ -1,0 +1,126 @@
+"""Published point neurons by their equations, as a user of Brian2 writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from brian2 import Hz, ms, mV, nS, pA, pF, volt
+
+HH_RATES = """
+alpha_m = 0.32/mV*4*mV/exprel((13*mV - v + v_t)/(4*mV))/ms : Hz
+beta_m = 0.28/mV*5*mV/exprel((v - v_t - 40*mV)/(5*mV))/ms : Hz
+alpha_h = 0.128*exp((17*mV - v + v_t)/(18*mV))/ms : Hz
+beta_h = 4/(1 + exp((40*mV - v + v_t)/(5*mV)))/ms : Hz
+alpha_n = 0.032/mV*5*mV/exprel((15*mV - v + v_t)/(5*mV))/ms : Hz
+beta_n = 0.5*exp((10*mV - v + v_t)/(40*mV))/ms : Hz
+"""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model of the literature."""
+
+    name: str
+    equations: str
+    threshold: str
+    reset: str
+    method: str
+    parameters: dict[str, Any]
+    currents: npt.NDArray[np.float64]  # in the unit of the input current
+    initial: dict[str, Any]
+    reference: str
+    refractory: Any = ""
+    dt_ms: float = 0.1
+    duration_ms: float = 200.0
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def _steps(low: float, high: float) -> npt.NDArray[np.float64]:
+    return np.linspace(low, high, 12)
+
+
+PUBLISHED = (
+    Published(
+        "izhikevich_of_2003",
+        "dv/dt = 0.04/mV/ms*v**2 + 5/ms*v + 140*mV/ms - u + I : volt\ndu/dt = a*(b*v - u) : volt/second",
+        "v >= 30*mV", "v = c; u += d", "euler",
+        {"a": 0.02 / ms, "b": 0.2 / ms, "c": -65 * mV, "d": 8 * mV / ms}, _steps(0.0, 20.0), {"v": -65 * mV, "u": -13 * mV / ms},
+        "Izhikevich 2003, IEEE Trans. Neural Netw. 14:1569",
+    ),
+    Published(
+        "adaptive_exponential",
+        "dv/dt = (g_l*(E_l - v) + g_l*D*exp((v - v_t)/D) - w + I)/C : volt\ndw/dt = (a*(v - E_l) - w)/tau_w : amp",
+        "v > -20*mV", "v = v_r; w += b", "exponential_euler",
+        {"C": 281 * pF, "g_l": 30 * nS, "E_l": -70.6 * mV, "D": 2 * mV, "v_t": -50.4 * mV, "a": 4 * nS, "tau_w": 144 * ms,
+         "b": 80.5 * pA, "v_r": -70.6 * mV},
+        _steps(500.0, 2500.0), {"v": -70.6 * mV, "w": 0 * pA}, "Brette & Gerstner 2005, J. Neurophysiol. 94:3637",
+    ),
+    Published(
+        "exponential_if", "dv/dt = (E_l - v + D*exp((v - v_t)/D) + R*I)/tau : volt", "v > v_cut", "v = v_r", "rk2",
+        {"E_l": -65 * mV, "D": 3.48 * mV, "v_t": -59.9 * mV, "R": 100e6 * volt / (1e12 * pA), "tau": 10 * ms, "v_cut": -30 * mV,
+         "v_r": -68 * mV},
+        _steps(0.0, 400.0), {"v": -65 * mV}, "Fourcaud-Trocmé et al. 2003, J. Neurosci. 23:11628", refractory=1.7 * ms,
+    ),
+    Published(
+        "quadratic_if", "dv/dt = (a_0*(v - v_rest)*(v - v_c) + R*I)/tau : volt", "v > 0*mV", "v = v_r", "rk4",
+        {"a_0": 0.04 / mV, "v_rest": -65 * mV, "v_c": -50 * mV, "R": 100e6 * volt / (1e12 * pA), "tau": 10 * ms, "v_r": -60 * mV},
+        _steps(0.0, 300.0), {"v": -65 * mV}, "Latham et al. 2000, J. Neurophysiol. 83:808",
+    ),
+    Published(
+        "adapting_lif", "dv/dt = (E_l - v + R*(I - w))/tau : volt (unless refractory)\ndw/dt = -w/tau_w : amp",
+        "v > v_t", "v = v_r\nw = w + b", "exact",
+        {"E_l": -70 * mV, "R": 100e6 * volt / (1e12 * pA), "tau": 20 * ms, "tau_w": 100 * ms, "v_t": -50 * mV, "v_r": -60 * mV,
+         "b": 15 * pA},
+        _steps(150.0, 600.0), {"v": -70 * mV, "w": 0 * pA}, "Treves 1993, Network 4:259", refractory="2*ms",
+    ),
+    Published(
+        "fitzhugh_nagumo", "dv/dt = (v - v**3/3 - w + I)/tau : 1\ndw/dt = (v + a - b*w)*rate/tau : 1", "v > 1", "", "rk4",
+        {"a": 0.7, "b": 0.8, "rate": 0.08, "tau": 1 * ms}, _steps(0.0, 1.2), {"v": -1.2, "w": -0.6},
+        "FitzHugh 1961, Biophys. J. 1:445", refractory="v > 0",
+    ),
+    Published(
+        "morris_lecar",
+        "dv/dt = (g_l*(E_l - v) + g_ca*m_inf*(E_ca - v) + g_k*n*(E_k - v) + I)/C : volt\n"
+        "dn/dt = rate*cosh((v - v_3)/(2*v_4))*((1 + tanh((v - v_3)/v_4))/2 - n) : 1\n"
+        "m_inf = (1 + tanh((v - v_1)/v_2))/2 : 1",
+        "v > 0*mV", "", "rk2",
+        {"C": 20 * pF, "g_l": 2 * nS, "g_ca": 4.4 * nS, "g_k": 8 * nS, "E_l": -60 * mV, "E_ca": 120 * mV, "E_k": -84 * mV,
+         "v_1": -1.2 * mV, "v_2": 18 * mV, "v_3": 2 * mV, "v_4": 30 * mV, "rate": 40 * Hz},
+        _steps(60.0, 180.0), {"v": -60 * mV, "n": 0.0}, "Morris & Lecar 1981, Biophys. J. 35:193", refractory="v > -10*mV",
+        duration_ms=400.0,
+    ),
+    Published(
+        "traub_miles_hh",
+        "dv/dt = (g_l*(E_l - v) + g_na*m**3*h*(E_na - v) + g_k*n**4*(E_k - v) + I)/C : volt\n"
+        "dm/dt = alpha_m*(1 - m) - beta_m*m : 1\ndh/dt = alpha_h*(1 - h) - beta_h*h : 1\ndn/dt = alpha_n*(1 - n) - beta_n*n : 1"
+        + HH_RATES,
+        "v > -20*mV", "", "exponential_euler",
+        {"C": 200 * pF, "g_l": 10 * nS, "E_l": -65 * mV, "g_na": 20000 * nS, "E_na": 50 * mV, "g_k": 6000 * nS, "E_k": -90 * mV,
+         "v_t": -63 * mV},
+        _steps(100.0, 1500.0), {"v": -65 * mV, "m": 0.0, "h": 1.0, "n": 0.0}, "Traub & Miles 1991; Brette et al. 2007",
+        refractory="v > -40*mV", dt_ms=0.05, duration_ms=120.0,
+    ),
+    Published(
+        "wang_buzsaki_hh",
+        "dv/dt = (g_na*m**3*h*(E_na - v) + g_k*n**4*(E_k - v) + g_l*(E_l - v) + I)/C : volt\n"
+        "dh/dt = phi*(0.07*exp((-58*mV - v)/(20*mV))*(1 - h) - h/(1 + exp((-28*mV - v)/(10*mV))))/ms : 1\n"
+        "dn/dt = phi*(0.1/exprel((-34*mV - v)/(10*mV))*(1 - n) - 0.125*exp((-44*mV - v)/(80*mV))*n)/ms : 1\n"
+        "m = a_m/(a_m + b_m) : 1\na_m = 1/exprel((-35*mV - v)/(10*mV)) : 1\nb_m = 4*exp((-60*mV - v)/(18*mV)) : 1",
+        "v > -20*mV", "", "exponential_euler",
+        {"C": 100 * pF, "g_na": 3500 * nS, "E_na": 55 * mV, "g_k": 900 * nS, "E_k": -90 * mV, "g_l": 10 * nS, "E_l": -65 * mV,
+         "phi": 5},
+        _steps(20.0, 300.0), {"v": -64 * mV, "h": 0.78, "n": 0.09}, "Wang & Buzsáki 1996, J. Neurosci. 16:6402",
+        refractory="v > -30*mV", dt_ms=0.05, duration_ms=120.0,
+    ),
+    Published(
+        "two_time_constants",
+        "dv/dt = (E_l - v + R*s)/tau : volt\nds/dt = (I - s)/tau_s : amp\ndtheta/dt = (theta_0 - theta)/tau_theta : volt",
+        "v > theta", "v = E_l; theta += jump", "exact",
+        {"E_l": -70 * mV, "R": 100e6 * volt / (1e12 * pA), "tau": 15 * ms, "tau_s": 4 * ms, "theta_0": -50 * mV,
+         "tau_theta": 50 * ms, "jump": 3 * mV},
+        _steps(150.0, 700.0), {"v": -70 * mV, "s": 0 * pA, "theta": -50 * mV}, "Chacron et al. 2003, Neural Comput. 15:253",
+    ),
+)  # fmt: skip
