@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ei_brian.config.shipped import shipped_file
 from ei_brian.report.model_check import check_model
-from ei_brian.report.validation import Settings
+from ei_brian.report.settings import Settings
 from ei_brian.storage import load_spec
 from ei_brian.storage.whole_file import write_bytes
 

@@ -45,7 +45,9 @@ INNER = set(
     learn/training_config.py:History measure/balance.py:Balance measure/decision.py:Proportion measure/rates.py:RateSummary
     report/cells.py report/comparison.py report/document.py report/figures/confusion.py report/figures/currents.py
     report/figures/distances.py report/figures/ladder.py report/figures/robustness.py report/figures/traces.py
-    report/style.py report/validation.py:Validation report/words.py study/claim.py study/comparison.py study/condition.py
+    report/controls.py report/noisy.py report/rung.py report/settings.py:Settings.type_seed report/settings.py:Settings.noise_seed
+    report/settings.py:mix_in_words report/verdict.py report/style.py report/validation.py:Validation report/words.py
+    study/claim.py study/comparison.py study/condition.py
     study/dask_cluster.py study/outcome.py study/pool.py study/scheduler.py study/statistics.py:Interval
     study/statistics.py:PairedTest study/store.py study/sweep.py:Summary
     core/models/step_errors.py core/neuron_model.py:NeuronModel.solver core/spec.py:NetworkSpec.sha256_of_steps

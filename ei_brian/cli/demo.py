@@ -16,24 +16,26 @@ __all__ = ["command"]
 def command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("ei_brian_report"),
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Load models/digits_ei80.h5 instead of training.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the network that is trained.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the network that is trained, and of all draws.")] = 0,
+    draws: Annotated[int, typer.Option(min=1, help="Draws of cell types.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Noise seeds per level and draw.")] = 3,
     backend: BackendName = "cpp_standalone",
     threads: Threads = 2,
     as_json: AsJson = False,
 ) -> None:
-    """Train an 80:20 network on digits, prove its spikes equal in Brian2, make its interneurons biological, add noise.
+    """Train an 80:20 network on digits, prove its spikes equal in Brian2, make its interneurons biological, and add noise.
 
-    Writes a report folder with report.html, report.md, the figures and the numbers. About 4 minutes on two cores, 2 of them for
-    training; under 2 with --pretrained.
+    Runs controls as well, and writes a report folder with report.html, report.md, the figures and the numbers. Most of the time
+    goes into training (left out with --pretrained) and into the runs under noise, of which there are draws x seeds x levels.
     """
     from ei_brian.config.shipped import shipped_file
     from ei_brian.report.folder import check_folder, write_report
     from ei_brian.report.model_check import check_model
-    from ei_brian.report.validation import Settings
+    from ei_brian.report.settings import Settings
     from ei_brian.storage import load_spec, save_spec
 
     check_folder(output)
-    settings = Settings(backend, threads, {"FS": 0.6, "LTS": 0.4})
+    settings = Settings(backend, threads, {"FS": 0.6, "LTS": 0.4}, draws=draws, seeds=seeds, seed=seed)
     if pretrained:
         path = shipped_file("digits_ei80.h5")
         note(f"loading {path} …")

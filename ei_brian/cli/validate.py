@@ -21,21 +21,29 @@ def command(
         str, typer.Option(help="What the inhibitory cells become: TYPE=SHARE,…, a mixture (hippocampus CA3), or 'none'.")
     ] = "FS=0.6,LTS=0.4",
     noise: Annotated[str, typer.Option(help="Kind of noise of the ladder, a field of ei_brian.Noise.")] = "membrane_ou_sd",
-    levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.1,0.2,0.35,0.5",
-    seeds: Annotated[int, typer.Option(min=1, help="Noise seeds per level.")] = 3,
+    levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.2,0.5,1,1.5",
+    draws: Annotated[int, typer.Option(min=1, help="Draws of cell types, each with noise seeds of its own.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Noise seeds per level and draw.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 1,
+    largest_loss: Annotated[
+        float, typer.Option(help="Criterion: points of accuracy (of 100) that may be lost for a function to count as kept.")
+    ] = 5.0,
+    controls: Annotated[bool, typer.Option(help="Run the controls: inhibition silenced, weakened, noise on the input.")] = True,
     trials: Trials = 0,
     backend: BackendName = "cpp_standalone",
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Prove the spikes of a model equal in Brian2, make its interneurons biological, add noise, and write a report folder."""
+    """Prove the spikes of a model equal in Brian2, make its interneurons biological, add noise, run controls, write a report."""
     from ei_brian.cli.mixture import parse_levels, parse_mix
     from ei_brian.report.folder import check_folder, write_report
     from ei_brian.report.model_check import check_model
-    from ei_brian.report.validation import Settings
+    from ei_brian.report.settings import Settings
     from ei_brian.storage import load_spec
 
-    settings = Settings(backend, threads, parse_mix(mix), noise, parse_levels(levels), seeds)
+    settings = Settings(
+        backend, threads, parse_mix(mix), noise, parse_levels(levels), seeds, seed, draws, largest_loss / 100, controls
+    )
     spec = load_spec(model)
     check_folder(output)
     report, facts = check_model(spec, data, settings, trials, note)

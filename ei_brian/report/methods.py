@@ -18,6 +18,7 @@ BRIAN2 = "Stimberg, Brette & Goodman 2019, eLife 8:e47314, doi 10.7554/eLife.473
 TORCH = "Paszke et al. 2019, NeurIPS 32 (PyTorch), arXiv 1912.01703"
 NEFTCI = "Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51, doi 10.1109/MSP.2019.2931595"
 WILSON = "Wilson 1927, J. Am. Stat. Assoc. 22:209, doi 10.1080/01621459.1927.10502953"
+STUDENT = "Student 1908, Biometrika 6:1, doi 10.1093/biomet/6.1.1"
 PHILOX = "Salmon, Moraes, Dror & Shaw 2011, SC '11 (counter-based random numbers), doi 10.1145/2063384.2063405"
 
 TRAINED_HERE, FINE_TUNED = "export from EINetwork", "fine-tune"
@@ -43,14 +44,19 @@ def methods(validation: Validation) -> str:
     ) else ", with the spikes of every cell compared one by one with a step-by-step reference simulation. "
     if settings.mix and len(validation.rungs) > 1:
         shares = ", ".join(f"{100 * share:.0f} % {kind}" for kind, share in settings.mix.items())
-        text += f"Inhibitory cells were then replaced by Izhikevich neurons ({shares}; types drawn with seed {settings.seed}). "
+        text += f"Inhibitory cells were then replaced by Izhikevich neurons ({shares}; {settings.draws} draws of types, "
+        text += f"seeds from {settings.type_seed(0)}). "
         if len(validation.rungs) > 2:
             text += "Their input was calibrated on trials that neither training nor test set holds. "
     kind = NOISE_KINDS[settings.noise]
     text += (
         f"Noise ({settings.noise}: {kind.meaning.rstrip('.')}) was drawn from counters (Philox, Salmon et al. 2011), "
-        f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''} per level. Intervals of accuracies are 95 % Wilson intervals "
-        "over trials (Wilson 1927); bands under noise are the range over seeds."
+        f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''} per level in each of {settings.draws} draws, the same in all "
+        "networks and in no other draw: networks are compared draw by draw. Intervals are 95 %: Student's t over draws "
+        "(Student 1908), which counts cell types and noise together and holds for these test trials; where a network was run "
+        "once, Wilson's interval of its accuracy over trials (Wilson 1927), and Student's t over trials of a change. A function "
+        f"counts as kept where the interval of the change lies above -{100 * settings.largest_loss:g} points, as lost where it "
+        "lies below."
     )
     return text
 
@@ -84,7 +90,7 @@ def sources(validation: Validation) -> str:
     """Return the list of sources, one a line."""
     spec = validation.trained.spec
     trained = any(_line(spec, action) is not None for action in (TRAINED_HERE, FINE_TUNED))
-    used = [BRIAN2, TORCH, *([NEFTCI] if trained else []), PHILOX, WILSON]
+    used = [BRIAN2, TORCH, *([NEFTCI] if trained else []), PHILOX, WILSON, STUDENT]
     for rung in validation.rungs:
         for population in rung.spec.cells:
             references = [population.neuron().reference, *(receptor.reference for receptor in population.receptor_models())]

@@ -18,7 +18,8 @@ from ei_brian.learn.export import simulate_torch
 from ei_brian.learn.from_spec import network_from_spec
 from ei_brian.report.document import Report
 from ei_brian.report.sections import validation_report
-from ei_brian.report.validation import Settings, Validation, validate
+from ei_brian.report.settings import Settings
+from ei_brian.report.validation import Validation, validate
 
 __all__ = ["check_model", "data_settings", "facts_of"]
 
@@ -78,9 +79,15 @@ def facts_of(validation: Validation) -> dict[str, Any]:
         "equal_trials": exact.equal_trials,
         "spikes": exact.n_spikes,
         "equal_trials_float32": validation.single.equal_trials,
-        "accuracy": {rung.name: rung.recording.accuracy for rung in validation.rungs},
-        "noise": {name: accuracy.mean(axis=1).tolist() for name, accuracy in validation.accuracy.items()},
+        "accuracy": {rung.name: rung.accuracy for rung in validation.rungs},
+        "accuracy_of_draws": {rung.name: rung.accuracies.tolist() for rung in validation.rungs},
+        "noise": {name: accuracy.mean(axis=(0, 2)).tolist() for name, accuracy in validation.accuracy.items()},
         "levels": list(validation.settings.levels),
+        "largest_loss": validation.settings.largest_loss,
+        "controls": [
+            {"control": one.name, "network": one.network, "accuracy": one.accuracy, "change": one.change.mean}
+            for one in validation.controls
+        ],
         "seconds": dict(validation.seconds),
         "notes": list(validation.notes),
     }

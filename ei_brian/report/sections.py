@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ei_brian.core.noise.kinds import NOISE_KINDS
 from ei_brian.measure.van_rossum import van_rossum_matrix
 from ei_brian.report.cells import cells_only, currents_into, example_traces, example_trial, input_currents
 from ei_brian.report.document import Picture, Report, Section, Table, picture
 from ei_brian.report.figures.confusion import confusion, confusion_matrix
 from ei_brian.report.figures.currents import currents
 from ei_brian.report.figures.distances import distances
-from ei_brian.report.figures.ladder import ladder, wilson
+from ei_brian.report.figures.ladder import ladder
 from ei_brian.report.figures.raster import raster
 from ei_brian.report.figures.rates import rate_course, rates
-from ei_brian.report.figures.robustness import robustness
 from ei_brian.report.figures.traces import traces
 from ei_brian.report.methods import equations_text, methods, sources
-from ei_brian.report.validation import Rung, Validation
+from ei_brian.report.robustness_sections import controls_sections, noise_section
+from ei_brian.report.rung import Rung
+from ei_brian.report.validation import Validation
 from ei_brian.report.verdict import verdict
-from ei_brian.report.words import noise_name, noise_unit, percent
+from ei_brian.report.words import percent
 
 __all__ = ["validation_report"]
 
@@ -35,14 +35,14 @@ def validation_report(validation: Validation) -> Report:
     cells = sum(population.size for population in first.spec.cells if population.spiking and not population.relay)
     facts = [
         (f"{exact.equal_trials} of {exact.n_trials}", f"test trials with the spikes of {exact.oracle} in all {cells} cells"),
-        (percent(first.recording.accuracy), "of the test set decided right in Brian2, as trained"),
-        (percent(last.recording.accuracy), f"with {last.name}") if last is not first else
+        (percent(first.accuracy), "of the test set decided right in Brian2, as trained"),
+        (percent(last.accuracy), f"with {last.name}, mean of {len(last.specs)} draws") if last is not first else
         (f"{validation.single.equal_trials} of {exact.n_trials}", "trials with the same spikes in single precision"),
         (f"{first.recording.run_seconds:.2g} s", f"to simulate the test set in Brian2 ({validation.settings.backend})"),
     ]  # fmt: skip
     sections = (
-        _equality(validation), _function(validation), _activity(validation), _cells(validation), _noise(validation),
-        _methods(validation),
+        _equality(validation), _function(validation), _activity(validation), _cells(validation), noise_section(validation),
+        *controls_sections(validation), _methods(validation),
     )  # fmt: skip
     return Report(f"ei_brian report: {first.spec.name} on {validation.stimulus.name}", sentence, good, tuple(facts), sections)
 
@@ -72,15 +72,18 @@ def _equality(validation: Validation) -> Section:
 
 def _function(validation: Validation) -> Section:
     n, n_classes = validation.stimulus.n_trials, validation.stimulus.n_classes
-    rungs = [(rung.name, rung.correct, n) for rung in validation.rungs]
+    intervals = [(rung.name, rung.interval) for rung in validation.rungs]
+    rungs = [(name, one.mean, one.low, one.high) for name, one in intervals]
     shown = picture(
         "ladder", "Accuracy along the ladder of realism",
         f"Share of {n} test trials decided right by the network as trained and after each change of its cells (top to bottom); "
-        f"lines are 95 % Wilson intervals. Chance is {percent(1 / n_classes)}. See whether the points stay where they were.",
+        "lines are 95 % intervals: Wilson's over trials for the trained network, Student's t over draws of cell types "
+        f"(n = {len(validation.last.specs)}) for the others. Chance is {percent(1 / n_classes)}. See whether the points stay "
+        "where they were.",
         ladder(rungs, 1 / n_classes), 1.1 + 0.62 * len(rungs),
     )  # fmt: skip
-    rows = tuple((name, correct, trials, correct / trials, *wilson(correct, trials)) for name, correct, trials in rungs)
-    table = Table("accuracy", "", ("network", "right", "trials", "accuracy", "low 95 %", "high 95 %"), rows, shown=False)
+    rows = tuple((name, one.n, n, one.mean, one.low, one.high) for name, one in intervals)
+    table = Table("accuracy", "", ("network", "units", "trials", "accuracy", "low 95 %", "high 95 %"), rows, shown=False)
     matrices = [(rung.name, _matrix(rung, n_classes)) for rung in _ends(validation)]
     errors = picture(
         "confusion", "Which class is taken for which",
@@ -181,28 +184,6 @@ def _cell_pictures(validation: Validation) -> Iterator[Picture]:
                 "units of the threshold; triangles mark its spikes. See which source drives the cell and which holds it back.",
                 currents(parts, steps, spec.dt_ms),
             )  # fmt: skip
-
-
-def _noise(validation: Validation) -> Section:
-    settings, n = validation.settings, validation.stimulus.n_trials
-    kind = NOISE_KINDS[settings.noise]
-    levels = np.array(settings.levels)
-    name, unit = noise_name(settings.noise), noise_unit(settings.noise)
-    axis = f"{name} ({unit})" if unit else name
-    shown = picture(
-        "noise", "Robustness to noise",
-        f"Test accuracy (n = {n} trials) against the level of {name}: {kind.meaning.rstrip('.')}. Lines are "
-        f"means, bands the range over {settings.seeds} seeds. See where each curve leaves its plateau.",
-        robustness(levels, validation.accuracy, 1 / validation.stimulus.n_classes, axis), 3.3,
-    )  # fmt: skip
-    rows = tuple(
-        (name, float(level), settings.seed + column, float(accuracy[row, column]))
-        for name, accuracy in validation.accuracy.items()
-        for row, level in enumerate(settings.levels)
-        for column in range(settings.seeds)
-    )
-    table = Table("noise", "", ("network", settings.noise, "seed", "accuracy"), rows, shown=False)
-    return Section("Noise", (), (shown,), (table,))
 
 
 def _methods(validation: Validation) -> Section:

@@ -1,4 +1,4 @@
-"""What ``ei-brian validate`` and ``ei-brian demo`` compute: equality, biology, noise."""
+"""What ``ei-brian validate`` and ``ei-brian demo`` compute: equality, biology, noise, controls."""
 
 from __future__ import annotations
 
@@ -9,82 +9,24 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from ei_brian.core.noise import Noise
-from ei_brian.core.plain_numbers import takes_numbers
-from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.diversify import diversify
-from ei_brian.core.transform.mixtures import MIXTURES, mixture
 from ei_brian.errors import CalibrationError, DataError, SpecError
 from ei_brian.report.comparison import Comparison, compare
+from ei_brian.report.controls import Control, run_controls
+from ei_brian.report.noisy import under_noise
+from ei_brian.report.rung import Rung
+from ei_brian.report.settings import Settings, mix_in_words
 from ei_brian.report.words import percent
 from ei_brian.sim.backend import Backend
 
 __all__ = ["Rung", "Settings", "Validation", "validate"]
 
 Say = Callable[[str], None]
-
-
-@takes_numbers()
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a model is validated.
-
-    Parameters
-    ----------
-    backend : str
-        Name of the Brian2 backend.
-    threads : int
-        Processor cores for it.
-    mix : mapping of cell type to share, or None
-        What the inhibitory cells become; None leaves them.
-    noise : str
-        Kind of noise of the ladder, a field of `Noise`.
-    levels : tuple of float
-        Its levels, the first is 0.
-    seeds : int
-        Number of noise seeds per level.
-    seed : int
-        Seed of cell types and of the first noise.
-
-    Raises
-    ------
-    BackendError, SpecError, ConfigError
-        For a backend, cell type, mixture or noise that is not known, and a level out of range: before anything is computed.
-    """
-
-    backend: str = "cpp_standalone"
-    threads: int = 1
-    mix: Mapping[str, float] | None = None
-    noise: str = "membrane_ou_sd"
-    levels: tuple[float, ...] = (0.0, 0.1, 0.2, 0.35, 0.5)
-    seeds: int = 3
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        Backend(self.backend, threads=self.threads)
-        if self.mix is not None:
-            mixture(self.mix, "inh", "validate")
-        for level in self.levels:
-            Noise.of(self.noise, level)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rung:
-    """A network on the ladder of realism, and what it did on the test set."""
-
-    name: str
-    spec: NetworkSpec
-    recording: Recording
-
-    @property
-    def correct(self) -> int:
-        """Number of trials decided right."""
-        return int(np.sum(self.recording.decisions == self.recording.labels))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +39,10 @@ class Validation:
         Brian2 against torch (or the reference, for networks that torch cannot run) in float64, and float32 against float64.
     rungs : tuple of Rung
         Trained network first.
-    accuracy : mapping of rung name to array, shape (level, seed)
+    accuracy : mapping of rung name to array, shape (draw, level, seed)
         Accuracy under noise.
+    controls : tuple of Control
+        Empty where none were run.
     notes : tuple of str
         What could not be done, and why.
     seconds : mapping of str to float
@@ -111,6 +55,7 @@ class Validation:
     single: Comparison
     rungs: tuple[Rung, ...]
     accuracy: Mapping[str, npt.NDArray[np.float64]]
+    controls: tuple[Control, ...]
     notes: tuple[str, ...]
     seconds: Mapping[str, float]
 
@@ -161,14 +106,16 @@ def validate(
     narrow = Backend(settings.backend, dtype="float32", threads=settings.threads).run(spec, test_set)
     single = compare("float64", recording.spikes, "float32", narrow.spikes)
     clock.lap("float32")
-    rungs = [Rung("as trained", spec, recording)]
+    rungs = [Rung("as trained", (spec,), (recording,))]
     if settings.mix is not None:
         rungs += _biology(spec, test_set, calibration_set, settings, backend, say, notes)
         clock.lap("biology")
     ends = (rungs[0], rungs[-1]) if len(rungs) > 1 else (rungs[0],)
-    accuracy = {rung.name: _under_noise(rung, test_set, settings, backend, say) for rung in ends}
+    accuracy = {rung.name: under_noise(rung, test_set, settings, backend, say) for rung in ends}
     clock.lap("noise")
-    return Validation(settings, test_set, exact, single, tuple(rungs), accuracy, tuple(notes), clock.laps)
+    controls = run_controls(rungs, test_set, settings, backend, say) if settings.controls else ()
+    clock.lap("controls")
+    return Validation(settings, test_set, exact, single, tuple(rungs), accuracy, controls, tuple(notes), clock.laps)
 
 
 class _Clock:
@@ -189,46 +136,37 @@ def _biology(
     notes: list[str],
 ) -> list[Rung]:  # fmt: skip
     words = mix_in_words(settings.mix or {})
-    say(f"replacing the interneurons by {words} cells …")
+    say(f"replacing the interneurons by {words} cells, {settings.draws} draws …")
     try:
-        diverse = diversify(spec, settings.mix or {}, "inh", seed=settings.seed)
+        drawn = [diversify(spec, settings.mix or {}, "inh", seed=settings.type_seed(k)) for k in range(settings.draws)]
     except SpecError as error:
         notes.append(f"The interneurons were not replaced: {error}")
         say(f"  {notes[-1]}")
         return []
-    rungs = [Rung(f"{words} interneurons", diverse, backend.run(diverse, test_set))]
-    say(f"  accuracy {percent(rungs[0].recording.accuracy)}")
+    rungs = [_run_draws(f"{words} interneurons", drawn, test_set, backend, say)]
     if calibration_set is None:
         return rungs
     say(f"calibrating them on {calibration_set.n_trials} other trials …")
-    try:
-        fitted = calibrate(diverse, calibration_set, test_set=test_set)
-    except CalibrationError as error:
-        notes.append(f"The calibration did not converge, and the cells stay as they were: {error}")
-        say(f"  {notes[-1]}")
-        return rungs
-    rungs.append(Rung(f"{words}, calibrated", fitted, backend.run(fitted, test_set)))
-    say(f"  accuracy {percent(rungs[1].recording.accuracy)}")
-    return rungs
+    fitted = []
+    for draw, diverse in enumerate(drawn):
+        try:
+            fitted.append(calibrate(diverse, calibration_set, test_set=test_set))
+        except CalibrationError as error:
+            if error.best is None:
+                notes.append(f"The calibration did not converge, and the cells stay as they were: {error}")
+                say(f"  {notes[-1]}")
+                return rungs
+            fitted.append(error.best.network())
+            notes.append(
+                f"Draw {draw + 1} of {settings.draws}: the calibration did not reach its aim, and the nearest network found is "
+                f"counted ({'; '.join(error.best.reasons)})."
+            )
+            say(f"  {notes[-1]}")
+    return [*rungs, _run_draws(f"{words}, calibrated", fitted, test_set, backend, say)]
 
 
-def mix_in_words(mix: Mapping[str, float]) -> str:
-    """Return "FS/LTS" for a mixture of those types, and the name of a mixture that has one and many types."""
-    named = [known.name for known in MIXTURES.values() if len(mix) > 2 and dict(known.inh) == dict(mix)]
-    return named[0] if named else "/".join(mix)
-
-
-def _under_noise(
-    rung: Rung, test_set: Stimulus, settings: Settings, backend: Backend, say: Say
-) -> npt.NDArray[np.float64]:
-    say(f"noise ladder ({settings.noise}), {rung.name} …")
-    accuracy = np.empty((len(settings.levels), settings.seeds))
-    for row, level in enumerate(settings.levels):
-        noise = Noise.of(settings.noise, level)
-        for column in range(settings.seeds):
-            seed = settings.seed + column
-            accuracy[row, column] = backend.run(rung.spec, test_set, noise=noise, seed=seed).accuracy if level else np.nan
-        if not level:
-            accuracy[row] = rung.recording.accuracy
-        say(f"  {settings.noise} {level:g}: accuracy {percent(accuracy[row].mean())}")
-    return accuracy
+def _run_draws(name: str, specs: list[NetworkSpec], test_set: Stimulus, backend: Backend, say: Say) -> Rung:
+    recordings = backend.run_many([(spec, test_set, None, None) for spec in specs])
+    rung = Rung(name, tuple(specs), tuple(recordings))
+    say(f"  accuracy {percent(rung.accuracy)}")
+    return rung

@@ -1,46 +1,177 @@
-"""The one sentence that a report ends in."""
+"""The few sentences that a report begins with: what is the same, what is kept, and what the controls allow to conclude."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ei_brian.report.validation import Validation, mix_in_words
-from ei_brian.report.words import level_words, noise_name, percent
+from ei_brian.report.controls import INPUT, SILENCED, UNCALIBRATED, Control
+from ei_brian.report.noisy import critical_levels
+from ei_brian.report.settings import mix_in_words
+from ei_brian.report.validation import Validation
+from ei_brian.report.words import level_words, noise_name, percent, points
+from ei_brian.study.statistics import Interval, mean_interval
 
-__all__ = ["tolerated_level", "verdict"]
+__all__ = ["Judgement", "control_words", "criterion_words", "extra_loss", "judge", "tolerated", "verdict"]
 
-LARGEST_LOSS = 0.05  # a loss of accuracy that we call surviving
+KEPT, LOST, OPEN = "kept", "lost", "open"
 
 
-def tolerated_level(validation: Validation, rung: str) -> float | None:
-    """Return the highest level of noise up to which the mean accuracy stays within 5 points of that without noise."""
-    means = validation.accuracy[rung].mean(axis=1)
-    lost = np.flatnonzero(means < means[0] - LARGEST_LOSS)
-    last = (lost[0] if lost.size else means.size) - 1
-    return float(validation.settings.levels[last]) if last > 0 else None
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A change of accuracy against the criterion: the whole interval decides, not its middle.
+
+    Parameters
+    ----------
+    word : {"kept", "lost", "open"}
+        Kept: the interval lies above the largest loss allowed; lost: below it; open: it lies across, or there is none.
+    change : Interval
+        Share of all trials; negative is a loss.
+    """
+
+    word: str
+    change: Interval
+
+
+def judge(change: Interval, largest_loss: float) -> Judgement:
+    """Return the judgement of a change."""
+    word = KEPT if change.low >= -largest_loss else LOST if change.high < -largest_loss else OPEN
+    return Judgement(word, change)
+
+
+def function_kept(validation: Validation) -> Judgement:
+    """Judge the last rung against the trained network, without noise, over draws of cell types."""
+    change = validation.last.accuracies - validation.trained.accuracy
+    return judge(mean_interval(change), validation.settings.largest_loss)
+
+
+def extra_loss(validation: Validation) -> Judgement:
+    """Judge what noise costs the last rung beyond what it costs the trained network; same trials and seeds, mean over levels."""
+    lost = [found.mean(axis=2) - found.mean(axis=2)[:, :1] for found in _ends(validation)]
+    return judge(mean_interval((lost[-1] - lost[0])[:, 1:].mean(axis=1)), validation.settings.largest_loss)
+
+
+def _ends(validation: Validation) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    return validation.accuracy[validation.trained.name], validation.accuracy[validation.last.name]
+
+
+def tolerated(validation: Validation, rung: str) -> str:
+    """Return in words at which level of noise a network has lost more than the criterion allows."""
+    settings = validation.settings
+    found = critical_levels(validation.accuracy[rung], np.array(settings.levels), settings.largest_loss)
+    kind, most = settings.noise, max(settings.levels)
+    if np.isinf(found).all():
+        return f"not lost at any level tried (up to {level_words(kind, most)})"
+    if np.isinf(found).any():
+        least = level_words(kind, float(found.min()))
+        return f"lost beyond {least} ({np.isfinite(found).sum()} of {found.size} draws) or at no level tried (the others)"
+    one = mean_interval(found)
+    span = "" if np.isnan(one.low) else f" (95 % interval {max(one.low, 0.0):.2g} to {one.high:.2g})"
+    return f"lost at {level_words(kind, one.mean)}{span}"
 
 
 def verdict(validation: Validation) -> tuple[bool, str]:
-    """Return whether the spikes are equal, and the sentence."""
+    """Return whether the spikes are equal, and the sentences."""
     exact, spec, first, last = validation.exact, validation.trained.spec, validation.trained, validation.last
     if not exact.equal:
         return False, (
             f"{spec.name} does not do in Brian2 what it does in {exact.oracle}: {exact.differing_spikes:,} spikes differ, in "
             f"{exact.n_trials - exact.equal_trials} of {exact.n_trials} test trials, first at {exact.first}."
         )
-    same = f"{spec.name} does in Brian2 exactly what it does in {exact.oracle} (all {exact.n_spikes:,} spikes of "
-    same += f"{exact.n_trials} test trials are equal)"
-    level = tolerated_level(validation, last.name)
-    kind = noise_name(validation.settings.noise)
-    noise = f"loses more than 5 points to the least {kind} tried"
-    if level is not None:
-        noise = f"withstands {kind} up to {level_words(validation.settings.noise, level)}"
+    same = (
+        f"{spec.name} does in Brian2 exactly what it does in {exact.oracle} (all {exact.n_spikes:,} spikes of "
+        f"{exact.n_trials} test trials are equal)"
+    )
     if last is first:
-        return True, f"{same}, decides {percent(first.recording.accuracy)} of them right and {noise}."
-    change = last.recording.accuracy - first.recording.accuracy
-    words, joint = ("keeps", "and") if change > -LARGEST_LOSS else ("loses", "and what is left")
+        parts = [f"{same} and decides {percent(first.accuracy)} of them right."]
+    else:
+        parts = [f"{same}.", _function_words(validation)]
+    parts += [_noise_words(validation), *control_words(validation)[:1], criterion_words(validation)]
+    return True, " ".join(part for part in parts if part)
+
+
+def _function_words(validation: Validation) -> str:
+    found, first, last = function_kept(validation), validation.trained, validation.last
     mix = mix_in_words(validation.settings.mix or {})
-    return True, (
-        f"{same}; with {mix} interneurons it {words} its function ({percent(first.recording.accuracy)} → "
-        f"{percent(last.recording.accuracy)}) {joint} {noise}."
+    words = {KEPT: "its function is kept", LOST: "its function is lost", OPEN: "it stays open whether its function is kept"}
+    change = f"{percent(first.accuracy)} → {percent(last.accuracy)}, {_change(found.change)}"
+    return f"With {mix} interneurons {words[found.word]} ({change})."
+
+
+def _noise_words(validation: Validation) -> str:
+    name = noise_name(validation.settings.noise)
+    lost = points(validation.settings.largest_loss)
+    if len(validation.settings.levels) < 2:
+        return ""
+    if validation.last is validation.trained:
+        return f"Under {name}, {lost} are {tolerated(validation, validation.trained.name)}."
+    found = extra_loss(validation)
+    words = {
+        KEPT: "do no worse under noise than the trained cells", LOST: "lose more to noise than the trained cells",
+        OPEN: "may or may not lose more to noise than the trained cells: the interval lies across the criterion",
+    }  # fmt: skip
+    better = found.change.low > validation.settings.largest_loss
+    told = "lose less to noise than the trained cells" if better else words[found.word]
+    return (
+        f"Under {name}, {lost} are {tolerated(validation, validation.last.name)}; as trained, they are "
+        f"{tolerated(validation, validation.trained.name)}. The biological cells {told} "
+        f"({_change(found.change)}, mean over levels)."
+    )
+
+
+def control_words(validation: Validation) -> tuple[str, ...]:
+    """Return what the controls show, the conclusion on inhibition first; nothing where none were run."""
+    if not validation.controls:
+        return ()
+    told = [_inhibition_words(validation)]
+    for control in validation.controls:
+        if control.name in (INPUT, UNCALIBRATED):
+            words = judge(control.change, validation.settings.largest_loss).word
+            where = f"{control.name.capitalize()}, {_network(validation, control)}"
+            told.append(f"{where}: function {words} ({_change(control.change)}).")
+    return tuple(told)
+
+
+def _inhibition_words(validation: Validation) -> str:
+    found = [one for one in validation.controls if one.name == SILENCED]
+    if not found:
+        return "The network has no inhibitory cells: nothing here is about inhibition."
+    words = [judge(one.change, validation.settings.largest_loss).word for one in found]
+    costs = ", ".join(f"{_network(validation, one)} {_change(one.change)}" for one in found)
+    start = f"Control, all inhibition silenced: {costs}."
+    if words[0] == KEPT:
+        return (
+            f"{start} As trained the network does not need its inhibition, so that nothing here shows that inhibition survives a "
+            "change of its cells."
+        )
+    if OPEN in words:
+        return f"{start} Whether the network needs its inhibition stays open, and with it what the change of its cells shows."
+    if words[-1] == KEPT:
+        return f"{start} The trained network needs its inhibition; with the new cells the network no longer does."
+    return f"{start} The network needs its inhibition, so that a function that is kept is kept with inhibition."
+
+
+def _network(validation: Validation, control: Control) -> str:
+    return control.network if control.network == validation.trained.name else f"with {control.network}"
+
+
+def _change(change: Interval) -> str:
+    if np.isnan(change.low):
+        return f"{100 * change.mean:+.1f} points, one draw, no interval"
+    span = f"95 % interval {100 * change.low:+.1f} to {100 * change.high:+.1f}"
+    return f"{100 * change.mean:+.1f} points, {span}"
+
+
+def criterion_words(validation: Validation) -> str:
+    """Return the criterion and what the intervals count."""
+    settings = validation.settings
+    drawn = "cell types, each with" if validation.last is not validation.trained else "noise, each of"
+    few = "With one draw there is no interval, and every judgement stays open." if settings.draws == 1 else (
+        f"Intervals: Student's t over {settings.draws} draws of {drawn} {settings.seeds} noise "
+        f"seed{'s' if settings.seeds > 1 else ''} of its own, for these test trials."
+    )  # fmt: skip
+    return (
+        f"Criterion: a function is kept where the whole 95 % interval of the change lies above −{points(settings.largest_loss)} "
+        f"(of 100), lost where it lies below, else open. {few}"
     )

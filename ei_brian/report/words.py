@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ei_brian.core.noise.kinds import NOISE_KINDS
 
-__all__ = ["level_words", "noise_name", "noise_unit", "percent"]
+__all__ = ["level_words", "noise_name", "noise_unit", "percent", "points"]
 
 NAMES = {
     "membrane_white_sd": "white membrane noise",
@@ -21,6 +21,11 @@ NAMES = {
 def percent(share: float) -> str:
     """Return "96.7 %"."""
     return f"{100 * share:.1f} %"
+
+
+def points(share: float) -> str:
+    """Return "5 points" for a share of 0.05."""
+    return f"{100 * share:.3g} points"
 
 
 def noise_name(kind: str) -> str:

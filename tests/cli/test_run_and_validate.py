@@ -15,11 +15,11 @@ from ei_brian.cli.ten_neurons import try_backend
 from ei_brian.config import shipped
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.report import model_check
-from ei_brian.report.validation import Settings
+from ei_brian.report.settings import Settings
 from ei_brian.storage import load_recording, load_spec, save_spec
 
 QUICK = ("--backend", "numpy", "--trials", 12)
-LADDER = ("--levels", "0,0.2", "--seeds", 1)
+LADDER = ("--levels", "0,0.2", "--seeds", 1, "--draws", 1, "--no-controls")
 
 
 def test_run_writes_a_recording_that_report_shows(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:
@@ -49,9 +49,9 @@ def report(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a validation report with interneurons replaced."""
     from ei_brian.report.folder import write_report
     from ei_brian.report.model_check import check_model
-    from ei_brian.report.validation import Settings
+    from ei_brian.report.settings import Settings
 
-    settings = Settings("numpy", 1, {"FS": 0.5, "LTS": 0.5}, levels=(0.0, 0.2), seeds=1)
+    settings = Settings("reference", 1, {"FS": 0.5, "LTS": 0.5}, levels=(0.0, 0.2), seeds=1, draws=2)
     made, _ = check_model(load_spec(tiny_model), None, settings, 12, lambda text: None)
     folder = tmp_path_factory.mktemp("report")
     write_report(made, folder)
@@ -86,10 +86,11 @@ def test_every_source_is_listed_once(report: Path) -> None:
 
 def test_numbers_stand_in_csv(report: Path) -> None:
     names = {path.stem for path in (report / "numbers").glob("*.csv")}
-    assert {"accuracy", "equality", "noise", "rates", "rate_course", "seconds"} == names
+    assert {"accuracy", "controls", "equality", "noise", "noise_levels", "rates", "rate_course", "seconds"} == names
     header, *rows = (report / "numbers" / "noise.csv").read_text().splitlines()
-    assert header == "network,membrane_ou_sd,seed,accuracy"
-    assert len(rows) == 4
+    assert header == "network,membrane_ou_sd,draw,seed,accuracy"
+    assert len(rows) == 2 * 2 * 2
+    assert len({tuple(row.rsplit(",", 3)[1:3]) for row in rows}) == 2, "each draw has noise of its own"
 
 
 def test_validate_says_yes_and_exits_0(ei_brian: Callable, tiny_model: Path, tmp_path: Path) -> None:
@@ -247,7 +248,7 @@ def test_demo_trains_where_no_report_folder_is(
     original = model_check.check_model
 
     def short(spec: NetworkSpec, data: str | None, settings: Settings, trials: int, say: Callable) -> tuple:
-        return original(spec, data, dataclasses.replace(settings, levels=(0.0, 0.2), seeds=1), 12, say)
+        return original(spec, data, dataclasses.replace(settings, levels=(0.0, 0.2), seeds=1, draws=1, controls=False), 12, say)
 
     monkeypatch.setattr(shipped, "shipped_file", lambda name: tiny_config)
     monkeypatch.setattr(model_check, "check_model", short)

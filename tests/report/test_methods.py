@@ -12,7 +12,7 @@ import pytest
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.report.methods import methods, sources
-from ei_brian.report.validation import Settings
+from ei_brian.report.settings import Settings
 from ei_brian.storage import load_spec
 
 MODELS = Path(__file__).resolve().parents[2] / "models"

@@ -19,22 +19,21 @@ def wilson(correct: int, trials: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def ladder(rungs: Sequence[tuple[str, int, int]], chance: float) -> Draw:
-    """Return how to draw (name, correct, trials) from top to bottom."""
+def ladder(rungs: Sequence[tuple[str, float, float, float]], chance: float) -> Draw:
+    """Return how to draw (name, accuracy, low, high) from top to bottom; shares."""
 
     def draw(figure: Figure, ink: Ink) -> None:
         ax = figure.subplots()
-        for k, (_, correct, trials) in enumerate(rungs):
-            low, high = wilson(correct, trials)
-            ax.plot([100 * low, 100 * high], [k, k], color=ink.exc, linewidth=2.4, solid_capstyle="butt")
-            ax.plot(100 * correct / trials, k, "o", color=ink.exc, ms=7)
+        for k, (_, mean, low, high) in enumerate(rungs):
+            ax.plot([100 * low, min(100 * high, 100)], [k, k], color=ink.exc, linewidth=2.4, solid_capstyle="butt")
+            ax.plot(100 * mean, k, "o", color=ink.exc, ms=7)
             ax.annotate(
-                f"{100 * correct / trials:.1f} %", (100 * correct / trials, k), xytext=(0, 8), textcoords="offset points",
+                f"{100 * mean:.1f} %", (100 * mean, k), xytext=(0, 8), textcoords="offset points",
                 ha="center", fontsize=9,
             )  # fmt: skip
-        ax.set_yticks(np.arange(len(rungs)), [name for name, _, _ in rungs])
+        ax.set_yticks(np.arange(len(rungs)), [name for name, *_ in rungs])
         ax.set_ylim(len(rungs) - 0.4, -0.7)
-        lowest = min(100 * wilson(correct, trials)[0] for _, correct, trials in rungs)
+        lowest = 100 * min(low for _, _, low, _ in rungs)
         ax.set_xlim(max(0.0, lowest - 6), 101)
         if lowest - 6 < 100 * chance:
             ax.axvline(100 * chance, color=ink.text, linewidth=0.8, linestyle=":")

@@ -18,14 +18,15 @@ MARKERS = ("o", "s", "^", "D", "v")
 def robustness(
     levels: npt.NDArray[np.floating], curves: Mapping[str, npt.NDArray[np.floating]], chance: float, axis: str
 ) -> Draw:
-    """Return how to draw accuracies, shape (level, seed) for each name: the mean as a line, the range as a band."""
+    """Return how to draw mean, low and high, shape (3, level) for each name: the mean as a line, the interval as a band."""
 
     def draw(figure: Figure, ink: Ink) -> None:
         ax = figure.subplots()
         for k, (name, accuracy) in enumerate(curves.items()):
             colour = (ink.exc, *ink.types)[k % (1 + len(ink.types))]
-            ax.fill_between(levels, 100 * accuracy.min(axis=1), 100 * accuracy.max(axis=1), color=colour, alpha=0.2, linewidth=0)
-            ax.plot(levels, 100 * accuracy.mean(axis=1), MARKERS[k % 5] + "-", color=colour, label=name, ms=5)
+            mean, low, high = 100 * accuracy
+            ax.fill_between(levels, low, np.minimum(high, 100), color=colour, alpha=0.2, linewidth=0)
+            ax.plot(levels, mean, MARKERS[k % 5] + "-", color=colour, label=name, ms=5)
         ax.axhline(100 * chance, color=ink.text, linewidth=0.8, linestyle=":")
         ax.annotate("chance", (levels[-1], 100 * chance), xytext=(0, -11), textcoords="offset points", ha="right", fontsize=9)
         ax.set_ylim(0, 103)

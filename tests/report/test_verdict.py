@@ -1,0 +1,121 @@
+"""What the words of a verdict depend on: the whole interval over draws and the criterion, not the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ei_brian.core.population import Population
+from ei_brian.core.projection import Projection
+from ei_brian.core.spec import NetworkSpec
+from ei_brian.errors import ConfigError
+from ei_brian.report.controls import SILENCED, Control, weaker_inhibition
+from ei_brian.report.noisy import critical_levels
+from ei_brian.report.settings import Settings
+from ei_brian.report.verdict import judge, verdict
+from ei_brian.study.statistics import Interval, mean_interval
+
+LEVELS = (0.0, 0.5, 1.0)
+EXACT = SimpleNamespace(equal=True, oracle="torch", n_spikes=1000, n_trials=100)
+
+
+def drawn(after: float, sd: float, silenced: float, seed: int, draws: int = 3) -> Any:
+    """Return a validation whose cells, after the swap, are right in a share of `after`, with this deviation over draws."""
+    rng = np.random.default_rng(seed)
+    spec = SimpleNamespace(name="net")
+    first = SimpleNamespace(name="as trained", spec=spec, accuracy=0.95, accuracies=np.array([0.95]))
+    swapped = after + sd * rng.standard_normal(draws)
+    last = SimpleNamespace(name="FS/LTS, calibrated", spec=spec, accuracy=float(swapped.mean()), accuracies=swapped)
+    curve = np.array([0.0, -0.02, -0.2])[None, :, None]
+    noise = sd * rng.standard_normal((2, draws, 3, 3)) * np.array([0, 1, 1])[:, None]
+    accuracy = {
+        one.name: np.broadcast_to(one.accuracies, draws)[:, None, None] + curve + noise[k] for k, one in enumerate((first, last))
+    }
+    change = Interval(silenced, silenced - 0.01, silenced + 0.01, 100)
+    controls = tuple(Control(SILENCED, one.name, change, "trials", 0.5) for one in (first, last))
+    settings = Settings("numpy", 1, {"FS": 0.6, "LTS": 0.4}, levels=LEVELS, draws=draws)
+    return SimpleNamespace(
+        exact=EXACT, trained=first, last=last, rungs=(first, last), settings=settings, accuracy=accuracy, controls=controls
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "silenced", "said"),
+    [
+        (0.95, -0.4, ("its function is kept", "do no worse under noise", "kept with inhibition")),
+        (0.95, -0.01, ("its function is kept", "nothing here shows that inhibition survives")),
+        (0.80, -0.4, ("its function is lost",)),
+        (0.95, -0.05, ("stays open, and with it what the change of its cells shows",)),
+    ],
+)
+def test_words_are_those_of_every_seed(after: float, silenced: float, said: tuple[str, ...]) -> None:
+    for seed in range(20):
+        good, words = verdict(drawn(after, 0.004, silenced, seed))
+        assert good
+        for part in said:
+            assert part in words, (seed, words)
+        assert "above −5 points" in words
+        assert "3 draws of cell types, each with 3 noise seeds" in words
+
+
+def test_an_interval_across_the_criterion_is_open() -> None:
+    assert judge(Interval(-0.04, -0.06, -0.02, 3), 0.05).word == "open"
+    assert judge(Interval(-0.04, -0.049, -0.02, 3), 0.05).word == "kept"
+    assert judge(Interval(-0.06, -0.09, -0.051, 3), 0.05).word == "lost"
+    assert judge(Interval(-0.06, -0.09, -0.051, 3), 0.10).word == "kept", "the criterion decides"
+    assert judge(mean_interval([-0.01]), 0.05).word == "open", "one draw has no interval"
+    assert "no interval" in verdict(drawn(0.95, 0.004, -0.4, 0, draws=1))[1]
+
+
+def test_the_level_at_which_a_function_is_lost() -> None:
+    levels, accuracy = np.array([0.0, 1.0, 2.0]), np.array([[0.9, 0.9, 0.7], [0.9, 0.8, 0.9], [0.9, 0.9, 0.86]])[:, :, None]
+    assert critical_levels(accuracy, levels, 0.05) == pytest.approx([1.25, 0.5, np.inf])
+
+
+def test_draws_share_no_seed_with_each_other_nor_with_another_run() -> None:
+    made = [Settings("numpy", seed=seed, draws=5, seeds=3) for seed in range(4)]
+    noise = [one.noise_seed(draw, column) for one in made for draw in range(5) for column in range(3)]
+    types = [one.type_seed(draw) for one in made for draw in range(5)]
+    assert len(set(noise)) == len(noise)
+    assert len(set(types)) == len(types)
+    for wrong in ({"draws": 0}, {"seeds": 0}, {"draws": 100, "seeds": 100}, {"largest_loss": 0.0}, {"seed": -1}):
+        with pytest.raises(ConfigError, match="validate: "):
+            Settings("numpy", **wrong)  # type: ignore[arg-type]
+
+
+def test_inhibition_is_weakened_and_nothing_else(make_spec: Callable[..., NetworkSpec]) -> None:
+    spec = make_spec()
+    for factor in (0.0, 0.7):
+        changed = weaker_inhibition(spec, factor)
+        seen = 0
+        for before, after in zip(spec.projections, changed.projections, strict=True):
+            ours = spec[before.source].role == "inh"
+            seen += ours
+            expected = before.weight_values() * np.float32(factor if ours else 1)
+            assert np.allclose(after.weight_values(), expected, rtol=1e-6, atol=0)
+            assert after.weight_values().dtype == before.weight_values().dtype
+        assert seen
+    kept = weaker_inhibition(spec, 0.0, readout=False)
+    for before, after in zip(spec.projections, kept.projections, strict=True):
+        if spec[before.target].role == "readout":
+            assert np.array_equal(before.weight_values(), after.weight_values())
+
+
+def test_one_type_is_silenced_in_dense_and_sparse_tables() -> None:
+    from scipy import sparse
+
+    cells = Population("I", 3, "inh", "lif_exponential", cell_types=("FS", "LTS", "FS"))
+    weights = -np.arange(1, 7, dtype=np.float32).reshape(2, 3)
+    for table in (weights, sparse.csr_array(weights)):
+        spec = NetworkSpec(
+            (Population("in", 2, "input"), cells, Population("E", 2, "exc", "lif_exponential")),
+            (Projection("I", "E", table),), dt_ms=1.0,
+        )  # fmt: skip
+        (made,) = weaker_inhibition(spec, 0.0, "FS").projections
+        dense = made.weights.toarray() if made.sparse else made.weights
+        assert np.array_equal(dense, [[0, -2, 0], [0, -5, 0]])
+        assert np.array_equal(spec.projections[0].weight_values().ravel(), weights.ravel()), "the network given is left alone"
