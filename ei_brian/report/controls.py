@@ -40,6 +40,8 @@ class Control:
         What the interval is over.
     accuracy : float
         Mean that is left.
+    of_type : bool
+        Whether one cell type alone was silenced.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Control:
     change: Interval
     unit: str
     accuracy: float
+    of_type: bool = False
 
 
 def run_controls(
@@ -80,8 +83,8 @@ def _of(
         made = backend.run_many([*((changed, test_set, None, None) for changed in once), lost])
         for row, recording in zip(runs if once else runs[-1:], made, strict=True):
             row.append(recording)
-    for name, after in zip([*(way[0] for way in ways), INPUT], runs, strict=True):
-        yield _compared(name, rung.name, rung.recordings, after)
+    for (name, _, kind, _), after in zip([*ways, (INPUT, 1.0, "", True)], runs, strict=True):
+        yield replace(_compared(name, rung.name, rung.recordings, after), of_type=bool(kind))
 
 
 def _compared(name: str, network: str, before: Sequence[Recording], after: Sequence[Recording]) -> Control:

@@ -108,14 +108,14 @@ def _noise_words(validation: Validation) -> str:
         return f"Under {name}, {lost} are {tolerated(validation, validation.trained.name)}."
     found = extra_loss(validation)
     words = {
-        KEPT: "do no worse under noise than the trained cells", LOST: "lose more to noise than the trained cells",
-        OPEN: "may or may not lose more to noise than the trained cells: the interval lies across the criterion",
+        KEPT: "does no worse under noise than as trained", LOST: "loses more to noise than as trained",
+        OPEN: "may or may not lose more to noise than as trained: the interval lies across the criterion",
     }  # fmt: skip
     better = found.change.low > validation.settings.largest_loss
-    told = "lose less to noise than the trained cells" if better else words[found.word]
+    told = "loses less to noise than as trained" if better else words[found.word]
     return (
         f"Under {name}, {lost} are {tolerated(validation, validation.last.name)}; as trained, they are "
-        f"{tolerated(validation, validation.trained.name)}. The biological cells {told} "
+        f"{tolerated(validation, validation.trained.name)}. The network with the new cells {told} "
         f"({_change(found.change)}, mean over levels)."
     )
 
@@ -149,7 +149,18 @@ def _inhibition_words(validation: Validation) -> str:
         return f"{start} Whether the network needs its inhibition stays open, and with it what the change of its cells shows."
     if words[-1] == KEPT:
         return f"{start} The trained network needs its inhibition; with the new cells the network no longer does."
-    return f"{start} The network needs its inhibition, so that a function that is kept is kept with inhibition."
+    needed = "The network needs its inhibition, so that a function that is kept is kept with inhibition."
+    return f"{start} {needed}{_spare(validation)}"
+
+
+def _spare(validation: Validation) -> str:
+    """Name the cell types that the network can do without: of them a kept function says nothing."""
+    loss = validation.settings.largest_loss
+    silent = {one.name.removesuffix(" silenced"): judge(one.change, loss).word for one in validation.controls if one.of_type}
+    spare = [kind for kind, word in silent.items() if word == KEPT]
+    if not spare:
+        return ""
+    return f" It does without {', '.join(spare)} cells: of these alone a kept function says nothing."
 
 
 def _network(validation: Validation, control: Control) -> str:

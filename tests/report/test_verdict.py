@@ -37,6 +37,10 @@ def drawn(after: float, sd: float, silenced: float, seed: int, draws: int = 3) -
     }
     change = Interval(silenced, silenced - 0.01, silenced + 0.01, 100)
     controls = tuple(Control(SILENCED, one.name, change, "trials", 0.5) for one in (first, last))
+    spare = Interval(-0.01, -0.02, 0.0, 3)
+    controls += tuple(
+        Control(f"{kind} silenced", last.name, cost, "draws", 0.5, True) for kind, cost in (("FS", change), ("LTS", spare))
+    )
     settings = Settings("numpy", 1, {"FS": 0.6, "LTS": 0.4}, levels=LEVELS, draws=draws)
     return SimpleNamespace(
         exact=EXACT, trained=first, last=last, rungs=(first, last), settings=settings, accuracy=accuracy, controls=controls
@@ -46,7 +50,7 @@ def drawn(after: float, sd: float, silenced: float, seed: int, draws: int = 3) -
 @pytest.mark.parametrize(
     ("after", "silenced", "said"),
     [
-        (0.95, -0.4, ("its function is kept", "do no worse under noise", "kept with inhibition")),
+        (0.95, -0.4, ("its function is kept", "does no worse under noise", "kept with inhibition", "It does without LTS cells")),
         (0.95, -0.01, ("its function is kept", "nothing here shows that inhibition survives")),
         (0.80, -0.4, ("its function is lost",)),
         (0.95, -0.05, ("stays open, and with it what the change of its cells shows",)),

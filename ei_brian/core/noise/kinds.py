@@ -70,8 +70,9 @@ _ALL = (
     ),
     NoiseKind(
         "membrane_ou_sd", "standard deviation of the free potential, share of the distance to threshold",
-        "the same of an Ornstein-Uhlenbeck current with time constant membrane_ou_tau_ms, stationary from the first step: what a "
-        "cell receives from many synapses",
+        "Ornstein-Uhlenbeck current with time constant membrane_ou_tau_ms, stationary from the first step, like what a cell "
+        "receives from many synapses; of the size that gives the free potential of each cell (no spikes, at rest under its own "
+        "constant current) the standard deviation level * D; D: its own distance from rest to threshold",
         DESTEXHE, high=10.0,
     ),
     NoiseKind(
