@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ei_brian.config.shipped import load
     from ei_brian.core.engine import Engine
     from ei_brian.core.noise import Noise
+    from ei_brian.core.recorded_cells import cells_from_csv
     from ei_brian.core.spec import NetworkSpec
     from ei_brian.core.transform.calibrate import calibrate
     from ei_brian.core.transform.diversify import diversify
@@ -38,6 +39,7 @@ __all__ = [
     "Noise",
     "calibrate",
     "cell",
+    "cells_from_csv",
     "check_import",
     "diversify",
     "export",
@@ -61,6 +63,7 @@ _WHERE = {
     "Noise": "ei_brian.core.noise:Noise",
     "calibrate": "ei_brian.core.transform.calibrate:calibrate",
     "cell": "ei_brian.sim.own_cells.cell:cell",
+    "cells_from_csv": "ei_brian.core.recorded_cells:cells_from_csv",
     "check_import": "ei_brian.interop.check:check_import",
     "diversify": "ei_brian.core.transform.diversify:diversify",
     "export": "ei_brian.learn.export:export",

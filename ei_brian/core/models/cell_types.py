@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ei_brian.core.models import adex, hodgkin_huxley, izhikevich_2003, izhikevich_2007, neuron_model
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.errors import SpecError, unknown_name
 
@@ -29,6 +30,8 @@ class CellType:
         In the units of the model; what is not given has the model's default.
     reference : str
         Source.
+    own : NeuronModel, optional
+        The model where it is none of the catalogue.
     """
 
     name: str
@@ -36,12 +39,17 @@ class CellType:
     model: str
     parameters: Mapping[str, float]
     reference: str
+    own: NeuronModel | None = None
 
     def __post_init__(self) -> None:
-        units = {parameter.name: parameter.unit for parameter in neuron_model(self.model, f"cell type {self.name}").parameters}
+        units = {parameter.name: parameter.unit for parameter in self.neuron().parameters}
         where = f"cell type {self.name}.parameters"
         plain = {name: plain_number(value, units.get(name, "1"), f"{where}[{name!r}]") for name, value in self.parameters.items()}
         object.__setattr__(self, "parameters", plain)
+
+    def neuron(self) -> NeuronModel:
+        """Return the neuron model."""
+        return self.own if self.own is not None else neuron_model(self.model, f"cell type {self.name}")
 
 
 KOPSICK = (

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.engine import default_engine
-from ei_brian.core.models.cell_types import CellType, cell_type
+from ei_brian.core.models.cell_types import CellType
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import RECEPTORS, mapped_cells
 from ei_brian.core.transform.holding import synaptic_receptors
+from ei_brian.core.transform.own_types import type_in
 from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError
 
@@ -74,15 +75,16 @@ def calibration_curves(spec: NetworkSpec) -> tuple[CalibrationCurve, ...]:
     for cells in spec.cells:
         if cells.name in lines and synaptic_receptors(cells) == RECEPTORS:
             line = lines[cells.name]
-            made += [_curve(cells, name, line, spec.dt_ms) for name in dict.fromkeys(cells.cell_types)]
+            made += [_curve(cells, type_in(spec, cells, name), line, spec.dt_ms) for name in dict.fromkeys(cells.cell_types)]
     if not made:
         raise SpecError("calibration_curves: no swapped cells with synaptic currents; diversify the network first.")
     return tuple(made)
 
 
-def _curve(cells: Population, name: str, line: Mapping[str, Any], dt_ms: float) -> CalibrationCurve:
+def _curve(cells: Population, kind: CellType, line: Mapping[str, Any], dt_ms: float) -> CalibrationCurve:
+    name = kind.name
     mine = np.array(cells.cell_types) == name
-    kind, first = cell_type(name), line["first_map"][name]
+    first = line["first_map"][name]
     present = {
         key: float(np.broadcast_to(np.asarray(cells.parameters[parameter]), (cells.size,))[mine].mean())
         for key, parameter in (("gain", "gain_g"), ("offset", "offset_g"), ("tau_ms", "tau_g"))
@@ -101,7 +103,7 @@ def _curve(cells: Population, name: str, line: Mapping[str, Any], dt_ms: float) 
 
 def _mapped(kind: CellType, values: Mapping[str, float]) -> Population:
     parameters = {**kind.parameters, "gain_g": values["gain"], "offset_g": values["offset"], "tau_g": values["tau_ms"]}
-    return mapped_cells(kind.model, DRIVES.size, "mixed", parameters, cell_types=(kind.name,) * DRIVES.size)
+    return mapped_cells(kind.neuron(), DRIVES.size, "mixed", parameters, cell_types=(kind.name,) * DRIVES.size)
 
 
 def _jumps(tau_syn_ms: float, dt_ms: float) -> Array:

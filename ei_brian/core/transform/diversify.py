@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ei_brian.core.models import neuron_model
-from ei_brian.core.models.cell_types import cell_type
+from ei_brian.core.models.cell_types import CellType, cell_type
 from ei_brian.core.models.step_errors import step_error_words
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.noise.seed import checked_seed
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
@@ -18,6 +18,7 @@ from ei_brian.core.quantity import FloatArray
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, first_map, mapped_cells
 from ei_brian.core.transform.mixtures import assign_types, mixture
+from ei_brian.core.transform.own_types import Mix, named_mix
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError, unknown_name
@@ -32,7 +33,7 @@ VOLT_SPREAD_MV = 20.0  # a jitter of 1 moves a potential by this much
 @pipeable
 @takes_numbers()
 def diversify(
-    spec: NetworkSpec, mix: str | Mapping[str, float] = "cortex FS/LTS", population: str = "inh", *, jitter: float = 0.0,
+    spec: NetworkSpec, mix: Mix = "cortex FS/LTS", population: str = "inh", *, jitter: float = 0.0,
     seed: int = 0,
 ) -> NetworkSpec:  # fmt: skip
     """Replace trained integrate-and-fire cells by a mixture of real cell types: ``spec | diversify(mix="hippocampus CA3")``.
@@ -46,8 +47,9 @@ def diversify(
     spec : NetworkSpec
         A network of leaky integrate-and-fire cells, of this package or imported; left out behind ``|``. Cells of an imported
         network are excitatory or inhibitory once `split_by_sign` has made them so; before it, name a population.
-    mix : str or mapping of cell type to share
-        A named mixture (`mixtures.MIXTURES`), one cell type, or shares that sum to one; ``"none"`` leaves the network as it is.
+    mix : str, model, recorded cells, or mapping of these to shares
+        A named mixture (`mixtures.MIXTURES`), one cell type, or shares that sum to one; ``"none"`` leaves the network as it is. A
+        model from `ei_brian.cell`, and cells from `cells_from_csv`, stand where a name does.
     population : str
         A role (``"inh"``, ``"exc"``), the name of a population, or ``"all"`` for every cell but inputs and readout.
     jitter : float
@@ -71,13 +73,15 @@ def diversify(
     if not 0 <= jitter <= LARGEST_JITTER:
         raise SpecError(f"diversify.jitter: {jitter!r}; allowed is 0 to {LARGEST_JITTER}.")
     chosen = populations_of(spec, population, "diversify")
-    if mix == "none":
+    if isinstance(mix, str) and mix == "none":
         return spec
     made = spec
     for target, stream in zip(chosen, np.random.SeedSequence(checked_seed(seed)).spawn(len(spec.populations)), strict=False):
         role = "exc" if target.role == "exc" else "inh"
-        shares = mixture(mix, role, "diversify")
-        cells, maps = _swapped(target, shares, jitter, np.random.default_rng(stream), spec.dt_ms)
+        names, own = named_mix(mix, role, "diversify")
+        shares = mixture(names, role, "diversify", own)
+        kinds = {name: own.get(name) or cell_type(name) for name in shares}
+        cells, maps = _swapped(target, shares, kinds, jitter, np.random.default_rng(stream), spec.dt_ms)
         ports = {p.name: p.port for p in spec.projections if p.target == target.name and p.port != RECEPTORS[0][0]}
         populations = tuple(cells if p.name == target.name else p for p in made.populations)
         projections = tuple(replace(p, port=RECEPTORS[0][0]) if p.name in ports else p for p in made.projections)
@@ -85,6 +89,7 @@ def diversify(
             "diversify", population=target.name, mix=shares, jitter=jitter, seed=seed, from_model=target.model,
             trained={name: np.asarray(values).tolist() for name, values in target.parameters.items()}, first_map=maps,
             **({"ports": ports} if ports else {}), step_error=step_error_words(shares, spec.dt_ms),
+            **({"own_types": {name: dict(kind.parameters) for name, kind in own.items()}} if own else {}),
         )  # fmt: skip
     return made
 
@@ -107,45 +112,48 @@ def populations_of(spec: NetworkSpec, population: str, where: str) -> tuple[Popu
 
 
 def _swapped(
-    old: Population, shares: Mapping[str, float], jitter: float, rng: np.random.Generator, dt_ms: float
+    old: Population, shares: Mapping[str, float], kinds: Mapping[str, CellType], jitter: float, rng: np.random.Generator,
+    dt_ms: float,
 ) -> tuple[Population, dict[str, Any]]:
-    kinds = [cell_type(name) for name in shares]
-    models = sorted({kind.model for kind in kinds})
+    models = sorted({kind.model for kind in kinds.values()})
+    model = next(iter(kinds.values())).neuron()
     if len(models) > 1:
         raise SpecError(
             f"diversify.mix: types of different models ({', '.join(models)}); a population is of one. Take types of one model."
         )
     names = assign_types(shares, old.size, rng)
     trained_drive(old, dt_ms, "diversify")  # refuses cells that have none
-    _check_step(old, models[0], dt_ms)
-    maps = {kind.name: first_map(kind, old, dt_ms) for kind in kinds}
-    parameters = type_parameters(names, jitter, rng)
+    _check_step(old, model, dt_ms)
+    maps = {name: first_map(kind, old, dt_ms) for name, kind in kinds.items()}
+    parameters = type_parameters(names, kinds, jitter, rng)
     for key, attribute in (("gain_g", "gain"), ("offset_g", "offset"), ("tau_g", "tau_ms")):
         parameters[key] = np.array([getattr(maps[name], attribute) for name in names])
     parameters["offset_g"] = parameters["offset_g"] + bias_current(old, parameters["gain_g"], parameters["tau_g"], dt_ms)
-    cells = mapped_cells(models[0], old.size, old.role, parameters, old.name, names)
+    cells = mapped_cells(model, old.size, old.role, parameters, old.name, names)
     return cells, {name: _as_data(made) for name, made in maps.items()}
 
 
-def _check_step(old: Population, model: str, dt_ms: float) -> None:
-    limit = neuron_model(model).max_dt_ms
+def _check_step(old: Population, model: NeuronModel, dt_ms: float) -> None:
+    limit = model.max_dt_ms
     if dt_ms <= limit:
         return
     instead = f"Make the step smaller first, for example with refine_dt(spec, {dt_ms / np.ceil(dt_ms / limit):g})."
     if old.neuron().method == "recurrence":
         instead = f"How long a step is you say when you import a network: import it again with dt_ms={limit:g} or less."
     where = f"diversify: population {old.name}"
-    raise SpecError(f"{where} has steps of {dt_ms:g} ms, and cells of {model} allow {limit:g} ms at the most. {instead}")
+    raise SpecError(f"{where} has steps of {dt_ms:g} ms, and cells of {model.name} allow {limit:g} ms at the most. {instead}")
 
 
 def _as_data(made: DriveMap) -> dict[str, float]:
     return {name: float(getattr(made, name)) for name in DriveMap.__dataclass_fields__}
 
 
-def type_parameters(names: tuple[str, ...], jitter: float, rng: np.random.Generator) -> dict[str, FloatArray]:
+def type_parameters(
+    names: tuple[str, ...], types: Mapping[str, CellType], jitter: float, rng: np.random.Generator
+) -> dict[str, FloatArray]:
     """Return the parameters of each cell: those of its type, spread by the jitter."""
-    kinds = [cell_type(name) for name in names]
-    model = neuron_model(kinds[0].model)
+    kinds = [types[name] for name in names]
+    model = kinds[0].neuron()
     made: dict[str, FloatArray] = {}
     for parameter in model.parameters:
         if parameter.kind == "initial":

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ei_brian.core.engine import Engine, default_engine
 from ei_brian.core.models.cell_types import CellType
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.receptor import BACKGROUND
@@ -63,14 +64,16 @@ def current_scale(cells: Population) -> FloatArray:
 
 
 def mapped_cells(
-    model: str, size: int, role: str, parameters: Mapping[str, npt.ArrayLike], name: str = "cells",
+    model: str | NeuronModel, size: int, role: str, parameters: Mapping[str, npt.ArrayLike], name: str = "cells",
     cell_types: tuple[str, ...] = (),
 ) -> Population:  # fmt: skip
     """Return cells with a trained drive, at rest under their constant current.
 
     ``parameters`` are those of the model together with ``gain_g``, ``offset_g`` and ``tau_g``.
     """
-    return Population(name, size, role, model, RECEPTORS, parameters, cell_types).at_its_rest()
+    own = model if isinstance(model, NeuronModel) else None
+    known = model if isinstance(model, str) else model.name
+    return Population(name, size, role, known, RECEPTORS, parameters, cell_types, own=own).at_its_rest()
 
 
 def fit_map(
@@ -101,7 +104,7 @@ def fit_map(
     within : callable, optional
         Puts cells into the bounds of their type; ``offset`` is what is asked of it.
     """
-    scale = float(current_scale(mapped_cells(kind.model, 1, "mixed", kind.parameters))[0])
+    scale = float(current_scale(mapped_cells(kind.neuron(), 1, "mixed", kind.parameters))[0])
     fit = _Fit(kind, dt_ms, jumps, filtered(target, filter_ms, dt_ms), filter_ms, engine or default_engine(), within)
     power = max(float(np.square(fit.wanted).sum()), 1e-12)
     best = (np.inf, 0.0, 0.0, 0.0, taus_ms[0])
@@ -137,7 +140,7 @@ class _Fit:
         drive: dict[str, npt.ArrayLike] = {"gain_g": np.repeat(gain, n_cells), "offset_g": np.repeat(offset, n_cells)}
         parameters = {**self.kind.parameters, **drive, "tau_g": tau_ms}
         types = (self.kind.name,) * (gain.size * n_cells)  # which decide the sub-steps
-        cells = mapped_cells(self.kind.model, gain.size * n_cells, "mixed", parameters, cell_types=types)
+        cells = mapped_cells(self.kind.neuron(), gain.size * n_cells, "mixed", parameters, cell_types=types)
         cells = cells if self.within is None else self.within(cells)
         distance, count = self.engine.distances(cells, self.dt_ms, {"g": self.jumps}, self.wanted, self.filter_ms)
         shape = (gain.size, n_cells)
@@ -165,18 +168,19 @@ def first_map(kind: CellType, trained: Population, dt_ms: float) -> DriveMap:
     means = {name: float(np.mean(np.asarray(value))) for name, value in trained.parameters.items()}
     kinds = {parameter.name: parameter.kind for parameter in trained.declared_parameters()}
     parameters = tuple((name, value) for name, value in means.items() if kinds[name] != "constant current")
-    return _first_map(kind.name, trained.model, parameters, ports[0], drive, dt_ms)
+    own = tuple(sorted(kind.parameters.items()))
+    return _first_map(kind.name, kind.neuron(), own, trained.model, parameters, ports[0], drive, dt_ms)
 
 
 @lru_cache(maxsize=256)
 def _first_map(
-    kind_name: str, model: str, parameters: tuple[tuple[str, float], ...], port: str, drive: TrainedDrive, dt_ms: float
-) -> DriveMap:
-    from ei_brian.core.models.cell_types import cell_type
-
+    kind_name: str, kind_model: NeuronModel, kind_parameters: tuple[tuple[str, float], ...], model: str,
+    parameters: tuple[tuple[str, float], ...], port: str, drive: TrainedDrive, dt_ms: float,
+) -> DriveMap:  # fmt: skip
+    kind = CellType(kind_name, "inh", kind_model.name, dict(kind_parameters), "", kind_model)
     unit = drive.arrival
     jumps = synthetic_jumps(drive.tau_ms, dt_ms) * unit
     trained = Population("cells", jumps.shape[2], "mixed", model, parameters=dict(parameters))
     taus, target = tuple(drive.tau_ms * factor for factor in FIRST_TAUS), default_engine().replay(trained, dt_ms, {port: jumps})
-    made = fit_map(cell_type(kind_name), taus, dt_ms, jumps / unit, target)
+    made = fit_map(kind, taus, dt_ms, jumps / unit, target)
     return DriveMap(made.gain / unit, made.offset, made.tau_ms, made.distance, made.rate_trained_hz, made.rate_mapped_hz)

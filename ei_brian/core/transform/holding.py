@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ei_brian.core.models import neuron_model
 from ei_brian.core.models.physiology import IN_VIVO_FACTOR, rest_range
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.operating_point import distinct
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
@@ -77,15 +77,16 @@ def hold_limits(cells: Population) -> HoldLimits:
     """Return the bounds of each cell, from its type and its own equations."""
     own = tuple(p.name for p in cells.neuron().parameters if p.kind != "initial")
     columns = [np.broadcast_to(np.asarray(cells.parameters[name], dtype=np.float64), (cells.size,)) for name in own]
+    model = cells.neuron()
     table, types = np.ascontiguousarray(np.stack(columns, axis=1)), cells.cell_types or ("",) * cells.size
-    keys = [(cells.model, row.tobytes(), name) for row, name in zip(table, types, strict=True)]
+    keys = [(model, row.tobytes(), name) for row, name in zip(table, types, strict=True)]
     new = {key: index for index, key in enumerate(keys) if key not in _known}
     if new:
         if len(_known) > MOST_KNOWN:
             _known.clear()
             new = {key: index for index, key in enumerate(keys)}
         few = list(new.values())
-        made = _limits(cells.model, dict(zip(own, table[few].T, strict=True)), [types[index] for index in few])
+        made = _limits(model, dict(zip(own, table[few].T, strict=True)), [types[index] for index in few])
         _known.update(zip(new, made, strict=True))
     columns_made = np.array([_known[key][0] for key in keys]).T
     names = [name for name in HoldLimits.__dataclass_fields__ if name != "sources"]
@@ -93,16 +94,17 @@ def hold_limits(cells: Population) -> HoldLimits:
     return HoldLimits(sources=tuple(_known[key][1] for key in keys), **arrays)
 
 
-_known: dict[tuple[str, bytes, str], tuple[tuple[float, ...], str]] = {}  # what was computed before, for each different cell
+_known: dict[tuple[NeuronModel, bytes, str], tuple[tuple[float, ...], str]] = {}  # computed before, by cell
 
 
-def _limits(model_name: str, given: Mapping[str, FloatArray], types: Sequence[str]) -> list[tuple[tuple[float, ...], str]]:
+def _limits(
+    model: NeuronModel, given: Mapping[str, FloatArray], types: Sequence[str]
+) -> list[tuple[tuple[float, ...], str]]:
     """Return the fields of `HoldLimits` of some cells, a row each, with their source."""
-    model = neuron_model(model_name)
     free = model.standing_point(given)
     ranges = [rest_range(name, rest) for name, rest in zip(types, free.rest.tolist(), strict=True)]
-    low, per_conductance = _held_at(model_name, given, np.array([each.low_mv for each in ranges]))
-    high, _ = _held_at(model_name, given, np.array([each.high_mv for each in ranges]))
+    low, per_conductance = _held_at(model, given, np.array([each.low_mv for each in ranges]))
+    high, _ = _held_at(model, given, np.array([each.high_mv for each in ranges]))
     most_high = free.rheobase - BELOW_RHEOBASE * free.scale
     high = np.minimum(np.where(np.isfinite(high), high, most_high), most_high)
     low = np.minimum(np.where(np.isfinite(low), low, high), high)
@@ -116,9 +118,10 @@ def _limits(model_name: str, given: Mapping[str, FloatArray], types: Sequence[st
     return [(tuple(row), each.source) for row, each in zip(rows.tolist(), ranges, strict=True)]
 
 
-def _held_at(model_name: str, parameters: Mapping[str, npt.ArrayLike], potential: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _held_at(
+    model: NeuronModel, parameters: Mapping[str, npt.ArrayLike], potential: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return the constant current that holds each cell at a potential, and by how much a conductance of 1 quickens it, per ms."""
-    model = neuron_model(model_name)
     full = {p.name: p.default if p.kind == "initial" else parameters[p.name] for p in model.parameters}
     rows, v, which, shape = distinct(full, potential)
     cells = SteadyCells(model, rows, 1.0)

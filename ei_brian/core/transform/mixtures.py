@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +53,7 @@ MIXTURES: dict[str, Mixture] = {
 
 
 @takes_numbers()
-def mixture(mix: str | Mapping[str, float], role: str, where: str) -> dict[str, float]:
+def mixture(mix: str | Mapping[str, float], role: str, where: str, own: Container[str] = ()) -> dict[str, float]:
     """Return the shares of a mixture given by name or by shares.
 
     Parameters
@@ -64,6 +64,8 @@ def mixture(mix: str | Mapping[str, float], role: str, where: str) -> dict[str, 
         Which half of a named mixture.
     where : str
         For the error.
+    own : container of str
+        Types of the user's own, which are known as well.
 
     Raises
     ------
@@ -80,7 +82,8 @@ def mixture(mix: str | Mapping[str, float], role: str, where: str) -> dict[str, 
     if not mix:
         raise SpecError(f"{where}.mix: no types given; give shares that sum to 1, or 'none' to leave the network as it is.")
     for name, share in mix.items():
-        cell_type(name, f"{where}.mix")
+        if name not in own:
+            cell_type(name, f"{where}.mix")
         if not (math.isfinite(share) and share > 0):
             raise SpecError(f"{where}.mix[{name!r}]: {share!r}; a share is a positive number.")
     total = sum(mix.values())

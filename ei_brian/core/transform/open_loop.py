@@ -9,7 +9,6 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from ei_brian.core.engine import Engine
-from ei_brian.core.models.cell_types import cell_type
 from ei_brian.core.population import Population
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
@@ -17,6 +16,7 @@ from ei_brian.core.transform.calibration_settings import CalibrationSettings
 from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, fit_map
 from ei_brian.core.transform.holding import bounded, held, hold_limits, is_bounded, synaptic_receptors
 from ei_brian.core.transform.knobs import with_population, with_values
+from ei_brian.core.transform.own_types import type_in
 from ei_brian.core.transform.replay import jumps_of
 
 __all__ = ["fit_open_loop"]
@@ -57,7 +57,7 @@ def fit_open_loop(
         tau = float(tau_syn[mine].mean())
         taus = tuple(tau * factor for factor in search.synaptic_decays) if settings.kinetics else (tau,)
         within = bounded if is_bounded(cells) else None
-        fit = fit_map(cell_type(name), taus, spec.dt_ms, jumps, target, settings.filter_ms, engine, within)
+        fit = fit_map(type_in(spec, cells, name), taus, spec.dt_ms, jumps, target, settings.filter_ms, engine, within)
         made = with_population(made, _with_map(made[cells.name], mine, fit))
         maps.setdefault(cells.name, {})[name] = {key: float(getattr(fit, key)) for key in DriveMap.__dataclass_fields__}
     return made, maps
