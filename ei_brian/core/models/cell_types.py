@@ -47,6 +47,9 @@ class CellType:
         plain = {name: plain_number(value, units.get(name, "1"), f"{where}[{name!r}]") for name, value in self.parameters.items()}
         object.__setattr__(self, "parameters", plain)
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.model))
+
     def neuron(self) -> NeuronModel:
         """Return the neuron model."""
         return self.own if self.own is not None else neuron_model(self.model, f"cell type {self.name}")

@@ -18,7 +18,7 @@ from ei_brian.core.quantity import FloatArray
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, first_map, mapped_cells
 from ei_brian.core.transform.mixtures import assign_types, mixture
-from ei_brian.core.transform.own_types import Mix, named_mix
+from ei_brian.core.transform.own_types import OwnType, named_mix
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError, unknown_name
@@ -33,8 +33,8 @@ VOLT_SPREAD_MV = 20.0  # a jitter of 1 moves a potential by this much
 @pipeable
 @takes_numbers()
 def diversify(
-    spec: NetworkSpec, mix: Mix = "cortex FS/LTS", population: str = "inh", *, jitter: float = 0.0,
-    seed: int = 0,
+    spec: NetworkSpec, mix: str | OwnType | Mapping[Any, float] = "cortex FS/LTS", population: str = "inh", *,
+    jitter: float = 0.0, seed: int = 0,
 ) -> NetworkSpec:  # fmt: skip
     """Replace trained integrate-and-fire cells by a mixture of real cell types: ``spec | diversify(mix="hippocampus CA3")``.
 

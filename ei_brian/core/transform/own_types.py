@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from ei_brian.core.models.cell_types import CELL_TYPES, CellType, cell_type
 from ei_brian.core.neuron_model import NeuronModel
@@ -13,14 +13,15 @@ from ei_brian.core.recorded_cells import RecordedCells
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import SpecError
 
-__all__ = ["Mix", "OwnType", "named_mix", "type_in"]
+__all__ = ["OwnType", "named_mix", "type_in"]
 
-OwnType = NeuronModel | CellType | RecordedCells
-Mix = str | OwnType | Mapping[Any, float]  # keys: names of cell types, and own ones
+OwnType: TypeAlias = NeuronModel | CellType | RecordedCells
 
 
 @takes_numbers()
-def named_mix(mix: Mix, role: str, where: str) -> tuple[str | dict[str, float], dict[str, CellType]]:
+def named_mix(
+    mix: str | OwnType | Mapping[Any, float], role: str, where: str
+) -> tuple[str | dict[str, float], dict[str, CellType]]:
     """Return a mixture by names, and the types of one's own among them.
 
     A model stands for one type with its default parameters; recorded cells for one type each, in equal shares.
