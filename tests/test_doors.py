@@ -19,6 +19,7 @@ from ei_brian.core.models import MODELS, neuron_model
 from ei_brian.core.models.cell_types import CellType
 from ei_brian.core.noise import Noise
 from ei_brian.core.noise.kinds import NOISE_KINDS
+from ei_brian.core.noise.noise import FORMER
 from ei_brian.core.plain_numbers import NUMERIC, declared_unit, plain_number, takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
@@ -26,7 +27,7 @@ from ei_brian.core.quantity import Parameter, State
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.core.units import base_unit, dimension, readable_unit, unit_scale
-from ei_brian.errors import SpecError, UnitError
+from ei_brian.errors import ConfigError, SpecError, UnitError
 from ei_brian.study.plan import NoiseLevels
 from tests.doors import doors
 
@@ -85,6 +86,10 @@ def test_every_door_converts_the_unit_that_it_declares(path: str, name: str, arg
     """The door stands before a function of the same signature that hands back what reached it."""
     if name == "Noise":
         value = brian2_value(0.5, declared_unit(argument))
+        if argument in FORMER:  # kinds of version 0.1: read, and refused with what to write
+            with pytest.raises(ConfigError, match=f"{argument}_sd is the standard deviation"):
+                Noise(**{argument: value})
+            return
         assert argument == "weight_bits" or getattr(Noise(**{argument: value}), argument) == 0.5
         return
     door = target(path, name)

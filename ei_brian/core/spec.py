@@ -305,6 +305,7 @@ def _arrays(spec: NetworkSpec) -> list[np.ndarray[Any, Any]]:
     arrays: list[np.ndarray[Any, Any]] = []
     for population in spec.populations:
         arrays += [population.parameters[name] for name in sorted(population.parameters)]  # type: ignore[misc]
+        arrays += [population.dead] if population.dead.any() else []
     for projection in spec.projections:
         arrays += [projection.weight_values(), np.asarray(projection.delay_steps, dtype=np.int32)]
         if projection.sparse:

@@ -180,6 +180,8 @@ def _population_header(population: Population, arrays: dict[str, npt.NDArray[Any
     if types:
         number = {name: index for index, name in enumerate(types)}
         arrays[f"{place}/cell_types"] = np.asarray([number[name] for name in population.cell_types], dtype=np.int32)
+    if population.dead.any():
+        arrays[f"{place}/dead"] = np.flatnonzero(population.dead).astype(np.int32)
     return {
         "name": population.name, "size": population.size, "role": population.role, "model": population.model,
         "receptors": [list(pair) for pair in population.receptors], "cell_types": types,
@@ -212,12 +214,23 @@ def _population(item: Mapping[str, Any], arrays: _Used, own: Mapping[str, Neuron
         cell_types = tuple(types[number] for number in numbers.tolist())
     population = Population(
         name, size, entry(item, "role", str, where), entry(item, "model", str, where),
-        tuple(_pairs(item, "receptors", where)), parameters, cell_types, own=own.get(item["model"]),
+        tuple(_pairs(item, "receptors", where)), parameters, cell_types, _dead(arrays, place, size, where), own.get(item["model"]),
     )  # fmt: skip
     missing = sorted(set(population.parameters) - set(parameters))
     if missing:
         raise StorageError(f"{where}: has no value of {', '.join(missing)}, which its model now has. Export it again.")
     return population
+
+
+def _dead(arrays: _Used, place: str, size: int, where: str) -> npt.NDArray[np.bool_]:
+    """Return which neurons are dead; a file says so only where some are."""
+    dead = np.zeros(size if f"{place}/dead" in arrays.rest else 0, dtype=bool)
+    if dead.size:
+        numbers = arrays.take(f"{place}/dead", "i4")
+        if numbers.ndim != 1 or not numbers.size or not 0 <= numbers.min() <= numbers.max() < size:
+            raise StorageError(f"{where}: dead neurons are no numbers from 0 to {size - 1}. Make the file again.")
+        dead[numbers] = True
+    return dead
 
 
 def _projection_header(projection: Projection, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_sweep_gives_what_the_simulator_gives(ei_brian: Callable, config: Path, 
     assert f"report: {page}" in ei_brian("report", folder).out
     assert "| LIF | 0.3 |" in text
     assert "| FS | 0.3 |" in text
-    assert (page.parent / "figures" / "accuracy_membrane_white.png").stat().st_size > 1000
+    assert (page.parent / "figures" / "accuracy_membrane_white_sd.png").stat().st_size > 1000
     quiet = simulate(spec, stimulus)
     assert np.isclose(rows["LIF", 0.0, 1]["accuracy"], quiet.accuracy)
 

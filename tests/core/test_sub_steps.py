@@ -138,7 +138,7 @@ class TestTable:
 
     def test_words(self) -> None:
         assert step_error_words((), 1.0) == "" == step_error_words(("mine",), 1.0)
-        assert "above 1000 Hz, which Basket can reach" in step_error_words(("Basket", "Ivy"), 1.0)
+        assert "above 1000 Hz, which Basket, Ivy can reach" in step_error_words(("Basket", "Ivy"), 1.0)
         assert "of converged" in step_error_words(("FS",), 1.0)
 
     def test_unnamed_parameters_get_the_shortest_sub_step(self) -> None:

@@ -59,7 +59,7 @@ def test_no_field_is_forgotten() -> None:
     """A field added to these types must be added to the file, and here."""
     known = {
         NetworkSpec: "populations projections dt_ms readout schedule name provenance proof",
-        Population: "name size role model receptors parameters cell_types dead own",  # dead belongs to a run
+        Population: "name size role model receptors parameters cell_types dead own",
         Projection: "source target weights port delay_steps plasticity name unit",  # unit is empty within a network
         TsodyksMarkram: "utilization tau_u_ms tau_x_ms",
         Readout: "population kind",
@@ -67,6 +67,19 @@ def test_no_field_is_forgotten() -> None:
     }
     for kind, names in known.items():
         assert [field.name for field in dataclasses.fields(kind)] == names.split()
+
+
+def test_dead_cells_stay_dead_and_count(tmp_path: Path) -> None:
+    spec = network(1)
+    name = spec.cells[0].name
+    dead = np.arange(spec[name].size) % 3 == 1
+    killed = dataclasses.replace(
+        spec, populations=[dataclasses.replace(p, dead=dead) if p.name == name else p for p in spec.populations]
+    )
+    save_spec(killed, tmp_path / "killed.h5")
+    assert killed.sha256 != spec.sha256
+    assert load_spec(tmp_path / "killed.h5").sha256 == killed.sha256
+    assert np.array_equal(load_spec(tmp_path / "killed.h5")[name].dead, dead)
 
 
 @pytest.fixture

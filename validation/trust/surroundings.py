@@ -29,7 +29,7 @@ def call(dtype="float64"):
     spec = lif()
     shown, digests = stimulus(spec, 4, 30), set()
     for name in BACKENDS:
-        found = Backend(name, dtype=dtype).run(spec, shown, noise=Noise(membrane_white=0.2), seed=3, traces=[("E", "v")])
+        found = Backend(name, dtype=dtype).run(spec, shown, noise=Noise(membrane_white_sd=0.2), seed=3, traces=[("E", "v")])
         digest = hashlib.sha256(found.traces["E", "v"].tobytes() + found.scores.tobytes())
         for train in found.spikes.values():
             for part in (train.trial, train.step, train.unit):

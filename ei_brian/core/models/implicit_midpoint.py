@@ -23,7 +23,7 @@ H = Coefficient("h", "ms", "sub-step", lambda p, dt_ms: dt_ms)
 LATE = State("late", "ms", "time since a spike in the last sub-step, added to the next one")
 LIMITS = (  # what divisors are held within, far from where a cell without a spike in the sub-step gets
     Coefficient("least", "1", "smallest divisor of a sub-step", lambda p, dt_ms: 0.05),
-    Coefficient("most", "1", "largest divisor of a sub-step", lambda p, dt_ms: 1e6),
+    Coefficient("most", "1", "largest divisor of a sub-step", lambda p, dt_ms: 1e15),
     Coefficient("slowest", "mV/ms", "smallest slope at which the time of a spike is sought", lambda p, dt_ms: 1e-3),
     Coefficient("fastest", "mV/ms", "largest slope at which the time of a spike is sought", lambda p, dt_ms: 1e6),
 )
