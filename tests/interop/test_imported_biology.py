@@ -83,7 +83,7 @@ def test_inhibitory_cells_of_an_imported_network_become_real_ones_and_are_calibr
     fitted = swapped | calibrate(shown(2), test_set=shown(3), iterations=3, rate_tolerance=0.5, physiology=False)
     targets = targets_of(lawful, shown(3), 1, 10.0)
     before, after = (compare(spec, shown(3), targets).distance["cell1_inh"] for spec in (swapped, fitted))
-    # the first map is near the trained cells already; what three rounds gain on their own trials, 6 %, is less than sets of trials differ
+    # the first map is near the trained cells; what the rounds gain on their own trials, 6 %, is less than sets of trials differ
     assert fitted.provenance[-1]["result"]["distance"]["cell1_inh"] < fitted.provenance[-1]["before"]["distance"]["cell1_inh"]
     assert after < 1.05 * before
     for curve in calibration_curves(fitted):
