@@ -214,7 +214,8 @@ def _population(item: Mapping[str, Any], arrays: _Used, own: Mapping[str, Neuron
         cell_types = tuple(types[number] for number in numbers.tolist())
     population = Population(
         name, size, entry(item, "role", str, where), entry(item, "model", str, where),
-        tuple(_pairs(item, "receptors", where)), parameters, cell_types, _dead(arrays, place, size, where), own.get(item["model"]),
+        tuple(_pairs(item, "receptors", where)), parameters, cell_types, _dead(arrays, place, size, where),
+        own.get(item["model"]),
     )  # fmt: skip
     missing = sorted(set(population.parameters) - set(parameters))
     if missing:
