@@ -96,7 +96,7 @@ def curves_picture(kind: str, own: Sequence[Curve]) -> Picture:
     """Return the figure of the curves of one kind of noise, with n in its legend."""
     measure = one_line(own[0].measure.replace("_", " "), LONGEST_LABEL)
     caption = f"Mean and 95 % interval (Student's t) over {own[0].unit_name}s; where all seeds are one run there is none."
-    axis = f"{noise_name(kind)} ({noise_unit(kind)})" if kind in NOISE_KINDS else one_line(kind, LONGEST_LABEL)
+    axis = f"{noise_name(kind)}\n({noise_unit(kind)})" if kind in NOISE_KINDS else one_line(kind, LONGEST_LABEL)
     name = f"{own[0].measure}_{kind}"
     return picture(name, f"{measure.capitalize()} against {noise_name(kind)}", caption, _draw(own, axis, measure), 3.6)
 

@@ -31,7 +31,7 @@ def noise_section(validation: Validation) -> Section:
         f"Test accuracy (n = {n} trials) against the level of {name}: {kind.meaning.rstrip('.')}. Lines are means, bands 95 % "
         f"intervals (Student's t) over {settings.draws} draws of {settings.seeds} noise seeds each. See where each curve leaves "
         "its plateau.",
-        robustness(levels, curves, 1 / validation.stimulus.n_classes, f"{name} ({unit})" if unit else name), 3.3,
+        robustness(levels, curves, 1 / validation.stimulus.n_classes, f"{name}\n({unit})" if unit else name), 3.5,
     )  # fmt: skip
     rows = tuple(
         (rung, float(level), draw, settings.noise_seed(draw, column), float(accuracy[draw, row, column]))
