@@ -13,7 +13,7 @@ from collections.abc import Set
 from ei_brian.core.formula import FUNCTIONS, LARGEST, parsed_expression
 from ei_brian.errors import SpecError, unknown_name
 
-__all__ = ["UNIT_NAMES", "check_equations"]
+__all__ = ["LINE", "UNIT_NAMES", "check_equations", "unit_size"]
 
 LINE = re.compile(r"(?:d(?P<state>\w+)/dt|(?P<part>\w+)) = (?P<right>[^:\n]+) : (?P<unit>[^:\n]+)")
 UNIT = re.compile(r"(?:1|[a-z]+(?:\*\*\d)?)(?:[*/][a-z]+(?:\*\*\d)?)*")
@@ -25,6 +25,16 @@ UNIT_NAMES = frozenset(
 )
 CALLS = frozenset({*FUNCTIONS, "exprel", "int"})
 MOST_LINES, LARGEST_POWER = 60, 20
+
+
+def unit_size(name: str) -> float | None:
+    """Return the size in SI of a unit that equations may name, or ``None``."""
+    if name not in UNIT_NAMES:
+        return None
+    if name in UNIT_WORDS or name == "Hz":
+        return 1.0
+    powers = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
+    return powers[name[0]]
 
 
 def check_equations(text: str, names: Set[str], states: Set[str], where: str) -> None:
