@@ -32,7 +32,8 @@ def norse_cell(name: str, node: Node) -> Cell:
     """
     where = f"layer {name} ({node.kind})"
     if node.kind not in NORSE_CELLS:
-        raise DataError(unknown_name(where, node.kind, NORSE_CELLS, "LSNN, MC, correlation and conductance cells have no model."))
+        use = "Multi-compartment, correlation and conductance cells have no model."
+        raise DataError(unknown_name(where, node.kind, NORSE_CELLS, use))
     return NORSE_CELLS[node.kind](where, node)
 
 
@@ -111,6 +112,19 @@ def _adex(where: str, node: Node) -> Cell:
     return Cell("norse_lif_adex", parameters, remarks=remarks)
 
 
+def _lsnn(where: str, node: Node) -> Cell:
+    p = _values(node, LIF_DEFAULTS)
+    own = _values(node, {"tau_adapt_inv": 1.0 / 800, "beta": 1.8})
+    parameters = {
+        "rate_mem": _rate(node, p["tau_mem_inv"]), "rate_syn": _rate(node, p["tau_syn_inv"]), "v_leak": p["v_leak"],
+        "v_threshold": p["v_th"], "v_reset": p["v_reset"], "rate_adapt": _rate(node, own["tau_adapt_inv"]),
+        "adaptation_jump": own["beta"],
+    }  # fmt: skip
+    if "Recurrent" in node.kind:
+        return Cell("norse_lsnn_recurrent", parameters, **_loops(where, node))
+    return Cell("norse_lsnn", parameters)
+
+
 def _izhikevich(where: str, node: Node) -> Cell:
     missing = [key for key in ("a", "b", "c", "d", "v", "u") if key not in node.options]
     if missing:
@@ -133,5 +147,5 @@ NORSE_CELLS: dict[str, Callable[[str, Node], Cell]] = {
     "LILinearCell": _li, "LIBoxCell": _li, "IAFCell": _iaf, "IAF": _iaf, "LIFRefracCell": _lif, "LIFRefracRecurrentCell": _lif,
     "LIFRefracRecurrent": _lif, "IzhikevichCell": _izhikevich, "Izhikevich": _izhikevich, "IzhikevichRecurrentCell": _izhikevich,
     "IzhikevichRecurrent": _izhikevich, "LIFAdExCell": _adex, "LIFAdEx": _adex, "LIFAdExRecurrentCell": _adex,
-    "LIFAdExRecurrent": _adex,
+    "LIFAdExRecurrent": _adex, "LSNNCell": _lsnn, "LSNN": _lsnn, "LSNNRecurrentCell": _lsnn, "LSNNRecurrent": _lsnn,
 }  # fmt: skip

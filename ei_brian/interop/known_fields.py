@@ -69,6 +69,8 @@ CELL_OPTIONS: dict[tuple[str, str], str] = {
         "IzhikevichCell", "Izhikevich", "IzhikevichRecurrentCell", "IzhikevichRecurrent")},
     **{("norse", kind): f"{NORSE_LIF} adaptation_current adaptation_spike delta_T tau_ada_inv" for kind in (
         "LIFAdExCell", "LIFAdEx", "LIFAdExRecurrentCell", "LIFAdExRecurrent")},
+    **{("norse", kind): f"{NORSE_LIF} tau_adapt_inv beta" for kind in (
+        "LSNNCell", "LSNN", "LSNNRecurrentCell", "LSNNRecurrent")},
     ("spikingjelly", "IFNode"): "v_threshold v_reset surrogate_function detach_reset step_mode backend store_v_seq",
     ("spikingjelly", "LIFNode"): (
         "tau decay_input v_threshold v_reset surrogate_function detach_reset step_mode backend store_v_seq"),

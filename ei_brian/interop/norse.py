@@ -23,7 +23,7 @@ __all__ = ["from_norse"]
 STEP_METHODS = ("super", "heaviside", "tanh", "triangle", "circ", "heavi_erfc", "adjoint")
 OTHER_CELLS = (
     "LIFAdExRefracCell", "LIFAdExRefracRecurrentCell", "LIFExCell", "LIFEx",
-    "LIFExRecurrentCell", "LIFExRecurrent", "LSNNCell", "LSNN", "LSNNRecurrentCell", "LSNNRecurrent", "CobaLIFCell",
+    "LIFExRecurrentCell", "LIFExRecurrent", "CobaLIFCell",
     "LIFMCRecurrentCell", "LIFMCRefracRecurrentCell", "LIFCorrelation", "ExpFilter",
 )  # fmt: skip
 WHOLE_SEQUENCE = ("SNN", "SNNRecurrent")

@@ -114,7 +114,7 @@ def _norse_parameters(functional: Any, kind: str, options: dict[str, Any]) -> An
 
         as_tensor["reset_method"] = getattr(reset, options["reset_method"])
     name = {"LIFBoxCell": "LIFBoxParameters", "IAFCell": "IAFParameters"}.get(kind)
-    name = name or ("LIFAdExParameters" if "AdEx" in kind else "LIFParameters")
+    name = name or ("LIFAdExParameters" if "AdEx" in kind else "LSNNParameters" if "LSNN" in kind else "LIFParameters")
     return getattr(functional, name)(**as_tensor)
 
 
@@ -132,6 +132,7 @@ VECTOR = torch.linspace(0.5, 0.95, N_HIDDEN)
 IZHIKEVICH = {"a": 0.02, "b": 0.2, "c": -65.0, "d": 6.0, "v": -70.0, "u": float(torch.tensor(-70) * 0.2)}
 LIF = {"v_th": 0.4, "v_reset": -0.1, "tau_mem_inv": 120.0, "tau_syn_inv": 150.0}
 ADEX = {"v_th": 0.6, "delta_T": 0.3, "adaptation_current": 1.5, "adaptation_spike": 0.1, "tau_ada_inv": 8.0}
+LSNN = {"v_th": 0.4, "v_reset": -0.1, "tau_mem_inv": 120.0, "tau_syn_inv": 150.0, "tau_adapt_inv": 20.0, "beta": 0.3}
 INHIBITED: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("Leaky", 1.0, {"beta": 0.9}),
     ("Synaptic", 0.6, {"alpha": 0.7, "beta": 0.8}),
@@ -196,6 +197,8 @@ CASES: dict[str, Case] = {
     "norse-LIFRefracRecurrentCell": _norse("lif_refrac", "LIFRefracRecurrentCell", {**LIF, "rho_reset": 2.0}, recurrent=True),
     "norse-LIFAdExCell": _norse("lif_adex", "LIFAdExCell", ADEX),
     "norse-LIFAdExRecurrentCell": _norse("lif_adex", "LIFAdExRecurrentCell", ADEX, recurrent=True),
+    "norse-LSNNCell": _norse("lsnn", "LSNNCell", LSNN),
+    "norse-LSNNRecurrentCell": _norse("lsnn", "LSNNRecurrentCell", LSNN, recurrent=True),
     "norse-IzhikevichCell": _norse("izhikevich", "IzhikevichCell", IZHIKEVICH, scale=12.0),
     "norse-IzhikevichRecurrentCell": _norse("izhikevich", "IzhikevichRecurrentCell", IZHIKEVICH, scale=25.0, recurrent=True),
     "spikingjelly-IFNode-soft": _jelly("IFNode", v_reset=None),

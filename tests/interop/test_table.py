@@ -26,7 +26,7 @@ TITLES = {"snntorch": "snnTorch", "norse": "Norse", "spikingjelly": "SpikingJell
 SAME_STEP = {
     "LIF": "LIFCell", "LIFRecurrent": "LIFRecurrentCell", "LIFRefracRecurrent": "LIFRefracRecurrentCell", "IAF": "IAFCell",
     "Izhikevich": "IzhikevichCell", "IzhikevichRecurrent": "IzhikevichRecurrentCell", "LIFAdEx": "LIFAdExCell",
-    "LIFAdExRecurrent": "LIFAdExRecurrentCell",
+    "LIFAdExRecurrent": "LIFAdExRecurrentCell", "LSNN": "LSNNCell", "LSNNRecurrent": "LSNNRecurrentCell",
 }  # fmt: skip
 MEMBRANE = ("LICell", "LI", "LILinearCell", "LIBoxCell")  # tests/interop/test_whole_models.py
 REFUSED_CELLS = {
@@ -96,7 +96,7 @@ PROVEN = "its module, run beside the network on import"
 START, END = "<!-- frameworks: made by tests/interop/test_table.py -->", "<!-- end of frameworks -->"
 REFUSED_IN_SHORT = {
     "snntorch": "`inhibition` of layers that are not flat, graded spikes, quantised states, LSTM and parallel cells",
-    "norse": "LIFEx, LSNN, multi-compartment, conductance and correlation cells",
+    "norse": "LIFEx, multi-compartment, conductance and correlation cells",
     "spikingjelly": "all other nodes",
 }
 

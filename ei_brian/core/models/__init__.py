@@ -11,6 +11,7 @@ from ei_brian.core.models.lif_exponential import LEAKY_READOUT, LIF_EXPONENTIAL
 from ei_brian.core.models.nir_neurons import NIR_NEURONS
 from ei_brian.core.models.norse_izhikevich import NORSE_IZHIKEVICH
 from ei_brian.core.models.norse_lif import NORSE_LIF
+from ei_brian.core.models.norse_lsnn import NORSE_LSNN
 from ei_brian.core.models.passing import passing_model
 from ei_brian.core.models.snntorch_inhibition import SNNTORCH_INHIBITION
 from ei_brian.core.models.snntorch_leaky import SNNTORCH_LEAKY
@@ -38,6 +39,7 @@ MODELS: dict[str, NeuronModel] = {
         *SNNTORCH_SYNAPTIC,
         *SNNTORCH_INHIBITION,
         *NORSE_LIF,
+        *NORSE_LSNN,
         *NORSE_IZHIKEVICH,
         *SPIKINGJELLY,
         *SPYTORCH,
