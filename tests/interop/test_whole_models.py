@@ -182,7 +182,7 @@ def test_a_derived_neuron_is_refused() -> None:
         from_snntorch(nn.Sequential(nn.Linear(4, 3), Own(beta=0.9, init_hidden=True)), torch.zeros(1, 4))
 
 
-@pytest.mark.parametrize("kind", ["LIFExCell", "CobaLIFCell"])
+@pytest.mark.parametrize("kind", ["LIFExCell"])
 def test_cells_of_norse_without_a_model_are_refused_by_name(kind: str) -> None:
     norse = pytest.importorskip("norse.torch")
     cell = getattr(norse, kind, None)
