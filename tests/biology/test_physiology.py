@@ -13,6 +13,7 @@ from ei_brian.core.models.cell_types import CELL_TYPES
 from ei_brian.core.models.physiology import IN_VIVO_FACTOR, OWN_REST_SPAN_MV, PUBLISHED_REST, rest_range
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
+from ei_brian.core.receptor import BACKGROUND
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
@@ -26,7 +27,15 @@ from ei_brian.sim.backend import Backend
 from tests.biology.networks import some_input, trained_like
 
 FAST = ("RS", "LTS", "RS2007", "Pyramidal", "Basket", "AdEx tonic", "AdEx irregular")
-TYPES = [pytest.param(name, marks=[] if name in FAST else [pytest.mark.slow]) for name in CELL_TYPES]
+NOT_HELD = {  # known faults of the bounds: with strict marks, so that a mended one is seen
+    "AdEx delayed regular bursting": "a = -g_L, so a weak background alone restores v: it may rest at -104 mV",
+}
+TYPES = [
+    pytest.param(name, marks=[
+        *([] if name in FAST else [pytest.mark.slow]),
+        *([pytest.mark.xfail(reason=NOT_HELD[name], strict=True, raises=AssertionError)] if name in NOT_HELD else []),
+    ]) for name in CELL_TYPES
+]  # fmt: skip
 
 
 def cells_of(name: str, size: int = 3, **parameters: object) -> Population:
@@ -55,7 +64,10 @@ def test_cells_pushed_far_rest_within_the_range_of_their_type_and_stay_there(nam
     assert (point.rest > min(span.low_mv, limits.rest_low.min()) - 0.1).all()
     assert (point.rest < span.high_mv + 0.1).all()
     assert (made.constant_current < point.rheobase).all()
-    assert (point.tau_ms > 0.95 * limits.own_tau_ms / IN_VIVO_FACTOR).all()
+    without = {key: value for key, value in made.parameters.items() if key not in BACKGROUND}
+    unopened = made.neuron().operating_point(without, limits.low).tau_ms  # v alone has no finite one at the own rest of RZ
+    assert (point.tau_ms > 0.95 * np.minimum(limits.own_tau_ms / IN_VIVO_FACTOR, unopened)).all()
+    assert (np.asarray(made.parameters[BACKGROUND[0]])[unopened < limits.own_tau_ms / IN_VIVO_FACTOR] == 0).all()
     dt_ms = min(0.5, made.neuron().max_dt_ms)
     alone = NetworkSpec((Population("input", 1, "input"), made), (Projection("input", "A", np.zeros((3, 1), np.float32)),), dt_ms)
     recording = simulate(alone, Stimulus(Spikes([], [], [], 1, 200, 1, dt_ms)), traces=[("A", "v")])
