@@ -12,11 +12,11 @@ __all__ = ["DIMENSIONLESS", "SI_BASE", "Dimension", "base_unit", "dimension", "r
 Dimension: TypeAlias = tuple[float, ...]  # exponents of metre, kilogram, second, ampere, kelvin, mole, candela
 
 ATOMIC = {
-    "1": 1.0, "s": 1.0, "ms": 1e-3, "V": 1.0, "mV": 1e-3, "pA": 1e-12, "nA": 1e-9,
+    "1": 1.0, "A": 1.0, "s": 1.0, "ms": 1e-3, "V": 1.0, "mV": 1e-3, "pA": 1e-12, "nA": 1e-9,
     "nS": 1e-9, "uS": 1e-6, "pF": 1e-12, "Hz": 1.0, "mM": 1.0,
 }  # fmt: skip
 BASE = {
-    "ms": "second", "s": "second", "V": "volt", "mV": "volt", "pA": "amp", "nA": "amp", "nS": "siemens",
+    "A": "amp", "ms": "second", "s": "second", "V": "volt", "mV": "volt", "pA": "amp", "nA": "amp", "nS": "siemens",
     "uS": "siemens", "pF": "farad", "Hz": "hertz", "mM": "1",
 }  # fmt: skip
 SI_BASE = ("m", "kg", "s", "A", "K", "mol", "cd")

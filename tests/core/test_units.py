@@ -11,7 +11,8 @@ from ei_brian.core.units import ATOMIC, base_unit, unit_scale
 from ei_brian.errors import SpecError
 
 BRIAN2 = {
-    name: 1.0 if name in ("1", "mM") else getattr(brian2, {"V": "volt", "s": "second", "uS": "usiemens", "nS": "nsiemens",
+    name: 1.0 if name in ("1", "mM") else getattr(brian2, {"V": "volt", "A": "amp", "s": "second", "uS": "usiemens",
+                                                         "nS": "nsiemens",
                                                          "pF": "pfarad", "pA": "pamp", "nA": "namp"}.get(name, name))
     for name in ATOMIC
 }  # fmt: skip

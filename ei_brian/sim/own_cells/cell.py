@@ -149,7 +149,7 @@ class _Maker:
         self.units = {**{name: unit_text(dim, f"{where}.parameters[{name!r}]") for name, dim in dims.items()}, **declared}
         self.parameters = [self._parameter(name, unit, given) for name, unit in self.units.items()]
         taken = {*read.states, *read.parts, current, READY, SINCE, HOLD, NEVER, "dt", *DEFAULT_FUNCTIONS, *unit_sizes()}
-        self.writer = StepWriter(self.units, unit_sizes(), taken, where)
+        self.writer = StepWriter(self.units, unit_sizes(), taken, where, read.unit_of)
 
     def _parameter(self, name: str, unit: str, given: Mapping[str, Any]) -> Parameter:
         value = plain_number(given.get(name, math.nan), unit, f"{self.where}.parameters[{name!r}]")
@@ -240,6 +240,7 @@ class _Maker:
             return f"{left} {sign} {right}", []
         if sign in ("<", "<="):
             left, sign, right = right, {"<": ">", "<=": ">="}[sign], left
-        never = Coefficient(NEVER, "1", "more than any difference", Formula("1e30"))
+        side = threshold.replace(">=", ">").replace("<=", ">").replace("<", ">").partition(">")[0]
+        never = Coefficient(NEVER, self.read.unit_of(side.strip()), "more than any difference", Formula("1e30"))
         return f"{left} - {right} {sign} (1 - {READY})*{NEVER}", [never]
 

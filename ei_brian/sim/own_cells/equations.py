@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER, SUBEXPR
 from brian2.equations.unitcheck import check_units_statements
 from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
 from brian2.stateupdaters.base import StateUpdateMethod
-from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
+from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, DimensionMismatchError
 from brian2.utils.stringtools import get_identifiers
 
 from ei_brian.core.units import base_unit, dimension
@@ -37,7 +37,7 @@ def brian2_errors(where: str) -> Iterator[None]:
         raise SpecError(f"{where}: Brian2 does not take it: {str(error).strip()[:400]}") from error
 
 
-def unit_text(dim: Dimension, where: str) -> str:
+def unit_text(dim: Dimension, where: str, si: bool = False) -> str:
     """Return the unit in which numbers of these dimensions are kept: mV, pA, ms and products of them.
 
     Raises
@@ -46,7 +46,7 @@ def unit_text(dim: Dimension, where: str) -> str:
         For a dimension with a length, a temperature or an amount in it.
     """
     exponents = tuple(float(dim.get_dimension(name)) for name in ("m", "kg", "s", "A", "K", "mol", "cd"))
-    for unit in COMMON:
+    for unit in () if si else COMMON:
         if dimension(unit) == exponents:
             return unit
     metre, kilogram, second, ampere, *rest = exponents
@@ -56,7 +56,7 @@ def unit_text(dim: Dimension, where: str) -> str:
             f"{where}: has the dimensions {dim}; they must be made of volt, ampere and second. Multiply densities by the area."
         )
     text = "1"
-    for name, power in (("mV", volts), ("pA", amps), ("ms", seconds)):
+    for name, power in zip(("V", "A", "s") if si else ("mV", "pA", "ms"), (volts, amps, seconds), strict=True):
         if power:
             text += f"{'*' if power > 0 else '/'}{name}" + (f"^{abs(int(power))}" if abs(power) > 1 else "")
     return text.removeprefix("1*")
@@ -81,6 +81,8 @@ class Read:
         The step, as Brian2's integrator writes it.
     held : tuple of str
         States that do not change while refractory.
+    unit_of : callable
+        Gives the unit, of SI, of an expression.
     """
 
     states: Mapping[str, str]
@@ -89,6 +91,7 @@ class Read:
     text: str
     code: str
     held: tuple[str, ...]
+    unit_of: Callable[[str], str]
 
 
 def read_equations(
@@ -130,7 +133,18 @@ def read_equations(
         "\n".join(_line(eq, where) for eq in (*kinds[DIFFERENTIAL_EQUATION], *kinds[SUBEXPRESSION])),
         str(code),
         tuple(eq.varname for eq in kinds[DIFFERENTIAL_EQUATION] if "unless refractory" in eq.flags),
+        lambda text: _si_unit(text, group),
     )  # fmt: skip
+
+
+def _si_unit(text: str, group: NeuronGroup) -> str:
+    """Return the unit of an expression in V, A and s, whose size is 1; "1" where Brian2 knows none."""
+    try:
+        names = get_identifiers(text) | {"dt"}
+        dim = parse_expression_dimensions(text, group.resolve_all(names, {}, user_identifiers=set()))
+        return unit_text(dim, text, si=True)
+    except (SpecError, ValueError, TypeError, KeyError, DimensionMismatchError):
+        return "1"
 
 
 def _line(equation: Any, where: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ei_brian.core.formula import Formula, parsed_expression
 from ei_brian.core.quantity import Coefficient
@@ -37,10 +37,15 @@ class StepWriter:
         Names that may not be given to anything else.
     where : str
         For errors.
+    unit_of : callable
+        Gives the unit, of SI, of an expression without states.
     """
 
-    def __init__(self, parameters: Mapping[str, str], units: Mapping[str, float], taken: Iterable[str], where: str) -> None:
-        self.parameters, self.units, self.where = parameters, units, where
+    def __init__(
+        self, parameters: Mapping[str, str], units: Mapping[str, float], taken: Iterable[str], where: str,
+        unit_of: Callable[[str], str],
+    ) -> None:  # fmt: skip
+        self.parameters, self.units, self.where, self.unit_of = parameters, units, where, unit_of
         self.taken = {*taken, *parameters}
         self.renamed: dict[str, str] = {}
         self.coefficients: dict[str, Coefficient] = {}
@@ -149,7 +154,8 @@ class StepWriter:
             used = sorted({each.id for each in ast.walk(node) if isinstance(each, ast.Name)} & set(self.parameters))
             name = self._fresh(f"constant_{len(self.coefficients)}")
             formula = Formula(text, tuple((each, self.parameters[each]) for each in used))
-            self.coefficients[text] = Coefficient(name, "1", f"{ast.unparse(node)}, in SI units", formula)
+            meaning = f"{ast.unparse(node)}, in SI units"
+            self.coefficients[text] = Coefficient(name, self.unit_of(ast.unparse(node)), meaning, formula)
         return self.coefficients[text].name
 
     def _power(self, node: ast.BinOp) -> str:
