@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ei_brian.core.numpy_engine import NumpyEngine
+from ei_brian.core.population import Population
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
@@ -89,6 +90,12 @@ def test_inhibitory_cells_of_an_imported_network_become_real_ones_and_are_calibr
     for curve in calibration_curves(fitted):
         assert curve.trained_hz[-1] > curve.trained_hz[0]
         assert curve.before_hz[-1] > 0.5 * curve.trained_hz[-1]
+
+
+@pytest.mark.parametrize("model", ["norse_lsnn", "norse_lsnn_recurrent"])
+def test_cells_whose_threshold_adapts_do_not_lose_it_without_a_word(model: str) -> None:
+    with pytest.raises(SpecError, match="moves with each spike"):
+        trained_drive(Population("A", 3, "inh", model), 1.0, "diversify")
 
 
 def test_mixed_cells_are_told_how_to_get_a_sign() -> None:

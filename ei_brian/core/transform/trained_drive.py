@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.models.passing import LARGEST_OF
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.steady_cells import SteadyCells
@@ -50,7 +52,8 @@ def trained_drive(cells: Population, dt_ms: float, where: str) -> TrainedDrive:
         the equations of the model, and must be the same everywhere below threshold.
     """
     model = cells.neuron()
-    if model.input_current or model.margin or not model.spiking or not model.ports or LARGEST_OF.fullmatch(model.name):
+    unfit = model.input_current or model.margin or not model.spiking or not model.ports
+    if unfit or LARGEST_OF.fullmatch(model.name) or _adapting_threshold(model):
         raise SpecError(f"{where}: {_refusal(cells)}")
     seen = _Filter.of(cells, dt_ms)
     if not seen.linear:
@@ -115,12 +118,26 @@ def _follow(still: SteadyCells, states: dict[str, FloatArray], arrival: float) -
     return names
 
 
+def _adapting_threshold(model: NeuronModel) -> tuple[str, ...]:
+    """Return the states in the threshold that a spike changes, the membrane aside."""
+    states = {state.name for state in model.states} - {model.voltage}
+    asked = set(re.findall(r"[A-Za-z_]\w*", model.threshold)) & states
+    changed = {line.split("=")[0].strip() for line in model.reset.splitlines()}
+    return tuple(sorted(asked & changed))
+
+
 def _refusal(cells: Population) -> str:
     if LARGEST_OF.fullmatch(cells.model):
         return (
             f"the cells of population {cells.name} take the largest of several sums ({cells.model}), and real cells add up what "
             "arrives. Train with the pooling behind the cells (of spikes it becomes relays), or with AvgPool2d; or leave this "
             "population as it is and name others."
+        )
+    if adapting := _adapting_threshold(cells.neuron()):
+        return (
+            f"the threshold of population {cells.name} ({cells.model}) moves with each spike (state {', '.join(adapting)}); "
+            "a cell of another type would lose that adaptation. Leave this population as it is and name others, or train cells "
+            "with a fixed threshold."
         )
     if cells.neuron().margin:
         return (
