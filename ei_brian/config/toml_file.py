@@ -81,7 +81,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]) and isinstance(value, list):
         return tuple(_value(get_args(hint)[0], item, f"{where} {number + 1}") for number, item in enumerate(value))
     allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    for option in allowed:
+    for option in sorted(allowed, key=is_dataclass):  # a table that may be a plain mapping is one
         if is_dataclass(option) and isinstance(value, Mapping):
             return _value(option, value, where)
         matched, result = _matched(option, value)
