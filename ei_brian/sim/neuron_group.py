@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -39,6 +42,18 @@ class _Step(StateUpdateMethod):
         return untouched(self.update)
 
 
+@contextmanager
+def _cells_that_reset_in_their_step() -> Iterator[None]:
+    """Keep Brian2 from warning of a threshold without a reset: such cells are reset within their sub-steps."""
+    logger = logging.getLogger("brian2.groups.neurongroup.only_threshold")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def neuron_group(group: GroupStructure, n_copies: int, slots: Slots, dt: Quantity) -> NeuronGroup:
     """Return ``n_copies`` side by side of a population as one NeuronGroup; copy k has neurons k*size … (k+1)*size - 1.
 
@@ -47,10 +62,11 @@ def neuron_group(group: GroupStructure, n_copies: int, slots: Slots, dt: Quantit
     equations = Equations(group.equations + "\n" + _declarations(group))
     order = slots.of("update", group.name)
     threshold = {"threshold": group.threshold, "reset": untouched(group.reset) or None} if group.threshold else {}
-    made = NeuronGroup(
-        group.size * n_copies, equations, method=_Step(group.update), name=group.name, dt=dt,
-        namespace=dict(FUNCTIONS), **threshold,
-    )  # fmt: skip
+    with _cells_that_reset_in_their_step():
+        made = NeuronGroup(
+            group.size * n_copies, equations, method=_Step(group.update), name=group.name, dt=dt,
+            namespace=dict(FUNCTIONS), **threshold,
+        )  # fmt: skip
     made.state_updater.when, made.state_updater.order = order  # it runs nothing where there is no differential equation
     if not equations.diff_eq_names:
         made.run_regularly(untouched(group.update), when=order[0], order=order[1], name=f"{group.name}_step")
