@@ -194,25 +194,30 @@ def _unmasked(value: Any, unit: str, where: str) -> Any:
     hidden = int(value.size - value.count())
     if hidden:
         raise UnitError(
-            f"{where}: {hidden} of {value.size} values are masked; a number in {unit} is needed for each. Fill them "
+            f"{where}: {hidden} of {value.size} values are masked; a number{_in(unit)} is needed for each. Fill them "
             "(array.filled(value)) or leave them out (array.compressed())."
         )
     return plain_number(value.data, unit, where)
 
 
+def _in(unit: str) -> str:
+    return "" if unit == "1" else f" in {unit}"
+
+
 def _plain_other(value: Any, unit: str, where: str) -> Any:
     if isinstance(value, (str, bytes, complex, np.complexfloating, datetime.datetime, np.datetime64)):
-        raise UnitError(f"{where}: {_short(value)} is not a number; give one in {unit}.")
+        raise UnitError(f"{where}: {_short(value)} is not a number; give one{_in(unit)}.")
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
         parts = [plain_number(part, unit, where) for part in value.ravel().tolist()]
         if any(isinstance(part, (list, tuple)) or part is None for part in parts):
-            raise UnitError(f"{where}: an array of objects that are not all numbers; give numbers in {unit}.")
+            raise UnitError(f"{where}: an array of objects that are not all numbers; give numbers{_in(unit)}.")
         try:
             return np.array([float(part) for part in parts]).reshape(value.shape)
         except (TypeError, ValueError) as error:
-            raise UnitError(f"{where}: an array of objects that are not all numbers ({error}); give them in {unit}.") from error
+            why = f"an array of objects that are not all numbers ({error})"
+            raise UnitError(f"{where}: {why}; give numbers{_in(unit)}.") from error
     if isinstance(value, np.ndarray) and value.dtype.kind not in "buif":
-        raise UnitError(f"{where}: an array of {value.dtype} is not of numbers; give them in {unit}.")
+        raise UnitError(f"{where}: an array of {value.dtype} is not of numbers; give numbers{_in(unit)}.")
     if callable(getattr(value, "detach", None)) and callable(getattr(value, "cpu", None)):  # a tensor of torch
         try:
             return value.detach().cpu().numpy()

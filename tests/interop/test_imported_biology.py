@@ -32,8 +32,9 @@ from tests.interop.networks import N_IN
 from tests.interop.small_cases import SMALL_CASES, small_spec
 
 WITHOUT = ("-Alpha", "-IAF", "AdEx", "-Izhikevich", "-IFNode", "-inhibition")
-LEAKY = [name for name in SMALL_CASES if not any(kind in name for kind in WITHOUT)]
-OTHER = [name for name in SMALL_CASES if name not in LEAKY]
+ADAPTIVE = [name for name in SMALL_CASES if "LSNN" in name]  # thresholds that move with each spike
+LEAKY = [name for name in SMALL_CASES if name not in ADAPTIVE and not any(kind in name for kind in WITHOUT)]
+OTHER = [name for name in SMALL_CASES if name not in LEAKY + ADAPTIVE]
 
 
 def shown(seed: int, n_trials: int = 12) -> Stimulus:
@@ -145,6 +146,12 @@ def test_the_mean_arrival_brings_every_leaky_cell_to_its_threshold(name: str) ->
     for share, fires in ((0.8, False), (1.25, True)):
         each = np.full((1, 400, 4), share * drive.arrival / drive.tau_ms)
         assert bool(NumpyEngine().replay(alone, 1.0, {"drive": each})[:, 300:].any()) is fires
+
+
+@pytest.mark.parametrize("name", ADAPTIVE)
+def test_cells_whose_threshold_adapts_are_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(SpecError, match="would lose that adaptation"):
+        diversify(small_spec(name), "FS", "cell1")
 
 
 @pytest.mark.slow

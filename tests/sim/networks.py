@@ -131,7 +131,7 @@ SPIKING_MAPS = tuple(name for name, model in MODELS.items() if model.spiking and
 SCALES = {  # of the weights, so that no family is silent and none spikes in every step
     "snntorch_leaky": 0.2, "snntorch_rleaky": 0.2, "snntorch_lapicque": 3.0, "snntorch_synaptic": 0.06,
     "snntorch_rsynaptic": 0.06, "snntorch_alpha": 1.0, "norse_lif": 1.5, "norse_iaf": 3.0, "norse_izhikevich": 30.0,
-    "spikingjelly_lif": 1.0, "spikingjelly_plif": 1.0, "spikingjelly_if": 0.3, "spytorch_lif": 0.2,
+    "spikingjelly_lif": 1.0, "spikingjelly_plif": 1.0, "spikingjelly_if": 0.3, "spytorch_lif": 0.2, "nir_lif": 1.5,
 }  # fmt: skip
 SILENT_MAPS = tuple(name for name, model in MODELS.items() if not model.spiking and not model.equations)
 

@@ -248,7 +248,7 @@ def without_asserts() -> str:
         "for tau in (0.0, -1.0, float('nan'), float('inf'), 'a', 1j):\n"
         "    make(lambda: Population('E', 1, 'exc', 'lif_exponential', parameters={'tau_mem': tau}))\n"
         "for size in (0, -1, 2**40, 1.5, True):\n    make(lambda: Population('E', size, 'exc', 'lif_exponential'))\n"
-        "for weights in ([[float('nan')]], [[1j]], [['a']], np.zeros((1, 1), '>f4'), np.zeros((1, 1), object), [1.0]):\n"
+        "for weights in ([[float('nan')]], [[1j]], [['a']], np.zeros((1, 1), '>f4'), np.full((1, 1), None, object), [1.0]):\n"
         "    make(lambda: Projection('a', 'b', np.asarray(weights)))\n"
         "for delay in (-1, 2**31, 0.5):\n    make(lambda: Projection('a', 'b', np.zeros((1, 1)), delay_steps=delay))\n"
         "Projection('a', 'b', np.full((1, 1), 5e-324))\nprint(refused)"
