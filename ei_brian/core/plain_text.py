@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-__all__ = ["one_line", "printable"]
+__all__ = ["cell_text", "one_line", "printable", "text_of_cell"]
 
 HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, format (also right-to-left), surrogate, private, line and paragraph ends
+
+
+FORMULA = re.compile(r"['\s]*(?:[=@]|[+-](?!(?:[.\d]+(?:[eE][+-]?\d+)?|inf|nan)?\Z))")  # as a spreadsheet sees it; no number
+
+
+def cell_text(text: str) -> str:
+    """Return a text as it stands in a CSV file: a spreadsheet shows it, and computes nothing, by an apostrophe before it."""
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def text_of_cell(cell: str) -> str:
+    """Return the text of which `cell_text` made that."""
+    return cell[1:] if cell.startswith("'") and cell_text(cell[1:]) == cell else cell
 
 
 def printable(text: object) -> str:

@@ -120,7 +120,7 @@ def _example(spec: NetworkSpec, stimulus: Stimulus | None) -> dict[str, Any]:
 
 def _network(spec: NetworkSpec, places: Places) -> str:
     made = ", ".join(population.name for population in spec.populations)
-    joined = ", ".join(f"synapses_{projection.name}" for projection in spec.projections)
+    joined = ", ".join(f"synapses_{projection.name}" for projection in spec.projections if projection.n_synapses)
     steps = ", ".join(f"steps_{name}" for name in places.stepped(spec))
     steps = ", ".join(filter(None, (steps, *(f"compete_{cell.name}" for cell in spec.cells if cell.neuron().margin))))
     lines = [RULE, "network = Network(", *(f"    {part}," for part in (made, joined, steps) if part), ")"]

@@ -191,6 +191,8 @@ def synapses_text(spec: NetworkSpec, projection: Projection, places: Places, num
     name, key = f"synapses_{projection.name}", projection.name
     unit = {state.name: state.unit for state in spec[projection.target].declared_states()}[projection.port]
     source, target, weight, delay = projection.synapse_table()
+    if not source.size:
+        return _comment(f"{key}: no synapse")
     plastic = projection.plasticity is not None
     if plastic and projection.max_delay:
         raise DataError(f"script: projection {key}: plastic synapses with a delay cannot be written as plain Synapses.")

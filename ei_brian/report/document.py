@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ei_brian.core.plain_text import printable
+from ei_brian.core.plain_text import cell_text, printable
 from ei_brian.report.style import INKS, Draw, png
 
 __all__ = ["Picture", "Report", "Section", "Table", "picture"]
@@ -58,8 +58,8 @@ class Table:
         """Return the table as CSV, numbers in full precision."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(printable(column) for column in self.columns)
-        writer.writerows([printable(one) if isinstance(one, str) else one for one in row] for row in self.rows)
+        writer.writerow(cell_text(printable(column)) for column in self.columns)
+        writer.writerows([cell_text(printable(one)) if isinstance(one, str) else one for one in row] for row in self.rows)
         return buffer.getvalue()
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
 __all__ = ["DARK", "INKS", "LIGHT", "Draw", "Ink", "kind_colours", "pdf", "png", "tidy"]
 
@@ -82,9 +86,30 @@ def _file(draw: Draw, height_in: float, ink: Ink, kind: str, metadata: dict[str,
     with matplotlib.rc_context(_settings(ink)):
         figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
         draw(figure, ink)
+        _spell_out(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
+
+
+def _spell_out(figure: Figure) -> None:
+    r"""Write letters that the font lacks as ``\u5c42``: otherwise a box stands for each of them, and none can be told."""
+    for text in figure.findobj(Text):
+        text.set_text(_drawable(text.get_text()))
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, FuncFormatter):  # names, where figures have any; the others format numbers
+                axis.set_major_formatter(FuncFormatter(lambda value, place, names=formatter: _drawable(names(value, place))))
+
+
+def _drawable(text: str) -> str:
+    return "".join(one if one.isascii() or ord(one) in _letters() else ascii(one)[1:-1] for one in text)
+
+
+@cache
+def _letters() -> frozenset[int]:
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
 def tidy(axes: Axes, grid: str = "y") -> None:

@@ -100,8 +100,8 @@ def preferences(target: str, dtype: npt.DTypeLike, flags: Sequence[str] = COMPIL
             with np.errstate(over="ignore"):
                 yield
         finally:
+            found.put_back()  # before it is taken off the list, so that a child that is forked in between does it again
             _taken.remove(found)
-            found.put_back()
 
 
 def _cython_cache(flags: Sequence[str] = COMPILER_FLAGS) -> str:
@@ -124,12 +124,14 @@ def _defaults() -> dict[str, Any]:
 
 
 def _start_over_after_fork() -> None:
-    """In a child that was forked while another thread had Brian2: that thread does not exist here."""
+    """Put Brian2 back in a child that was forked while another thread had it, or took or left it: that thread is not here."""
     global _lock
-    if _taken and _taken[0].thread != get_ident():
+    if _taken and _taken[0].thread == get_ident():
+        return  # forked within a run of this thread, which goes on here and holds the lock
+    if _taken:
         _taken[0].put_back()
         _taken.clear()
-        _lock = RLock()
+    _lock = RLock()  # also with nothing on the list: the other thread may have had the lock alone
 
 
 if hasattr(os, "register_at_fork"):

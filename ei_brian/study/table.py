@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from ei_brian.core.plain_text import one_line
+from ei_brian.core.plain_text import cell_text, one_line, text_of_cell
 from ei_brian.errors import DataError, StorageError
 from ei_brian.study.condition import Condition
 from ei_brian.study.store import Store, write_whole
@@ -46,7 +46,7 @@ def write_table(folder: Path, rows: Sequence[Mapping[str, Value]]) -> tuple[Path
     columns = _columns(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([cell_text(name) for name in columns])
     writer.writerows([_written(row.get(name)) for name in columns] for row in rows)
     write_whole(folder / "table.csv", text.getvalue().encode())
     _write_sqlite(folder / "table.sqlite", columns, rows)
@@ -64,7 +64,8 @@ def read_table(path: Path) -> list[Row]:
     path = path / "table.csv" if path.is_dir() else path
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = [{one_line(name): _read(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
+            read = csv.DictReader(file)
+            rows = [{one_line(text_of_cell(name)): _read(name, text) for name, text in row.items()} for row in read]
     except (OSError, UnicodeDecodeError, csv.Error, AttributeError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Give the folder of `ei-brian sweep`, or its table.csv.") from error
     if rows and not set(LABELS) <= set(rows[0]):
@@ -80,6 +81,8 @@ def _columns(rows: Sequence[Mapping[str, Value]]) -> list[str]:
 def _written(value: Value) -> str:
     if value is None:
         return ""
+    if isinstance(value, str):
+        return cell_text(value)
     return repr(value) if isinstance(value, float) else str(value)
 
 
@@ -87,7 +90,7 @@ def _read(name: str, text: str | None) -> Value:
     if not text:
         return "" if name in TEXTS else None
     if name in TEXTS:
-        return one_line(text)
+        return one_line(text_of_cell(text))
     try:
         return int(text)
     except ValueError:
@@ -95,7 +98,7 @@ def _read(name: str, text: str | None) -> Value:
     try:
         return float(text)
     except ValueError:
-        return text
+        return text_of_cell(text)
 
 
 def _write_sqlite(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> None:

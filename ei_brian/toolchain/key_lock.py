@@ -29,7 +29,7 @@ class KeyLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = -1
+        self._file, self._process = -1, 0
 
     def shared(self, patience_s: float) -> bool:
         """Hold it together with others; return False when that took too long or its holder is stopped."""
@@ -70,8 +70,10 @@ class KeyLock:
         self.path.unlink(missing_ok=True)
 
     def release(self) -> None:
-        """Give it up; harmless when it is not held."""
+        """Give it up; harmless when it is not held. In a forked child it stays with the process that took it."""
         if self._file >= 0:
+            if self._process == os.getpid():
+                fcntl.flock(self._file, fcntl.LOCK_UN)  # children that were forked meanwhile have the file open still
             os.close(self._file)
             self._file = -1
 
@@ -80,6 +82,7 @@ class KeyLock:
         while True:
             if self._file < 0:
                 self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                self._process = os.getpid()
             try:
                 fcntl.flock(self._file, kind | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ei_brian.core.plasticity import TsodyksMarkram
+from ei_brian.core.projection import Projection
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
@@ -68,10 +69,13 @@ def check_script(spec: NetworkSpec, stimulus: Stimulus, folder: Path) -> str:
 
 def test_trained_network(tmp_path: Path) -> None:
     spec = random_spec(seed=3)
+    nothing = Projection("I", "E", np.zeros((spec["E"].size, spec["I"].size)), spec.projections[0].port, name="nothing")
+    spec = replace(spec, projections=(*spec.projections, nothing), schedule=())
     text = check_script(spec, random_stimulus(n_trials=3), tmp_path)
     assert "dv/dt = (-v + g)/tau_mem : 1" in text
     assert "10.1007/s004220050570" in text, "the citation of the model"
     assert "import ei_brian" not in text
+    assert "# nothing: no synapse" in text, "of which Brian2 makes no Synapses"
 
 
 @pytest.mark.slow

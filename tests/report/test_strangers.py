@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from ei_brian.core.plain_text import one_line, printable
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.transform.open_loop import _without_map
 from ei_brian.errors import SpecError
 from ei_brian.interop.brian2_script import script
 from ei_brian.report.card import model_card
@@ -23,8 +26,8 @@ from ei_brian.report.facts import figures_of, network_facts
 from ei_brian.report.html import to_html
 from ei_brian.report.markdown import inert, to_markdown
 from ei_brian.report.robustness import robustness_report, sweep_report
-from ei_brian.report.style import LIGHT, png
-from ei_brian.study.table import read_table
+from ei_brian.report.style import LIGHT, Ink, png
+from ei_brian.study.table import read_table, write_table
 
 HOSTILE = (
     "$5 to $10", "$\\foo{$ gain", "_hidden", '<script>alert(1)</script>"><img src=x onerror=alert(1)>', "a\nb",
@@ -177,3 +180,46 @@ def test_printable_text(text: str) -> None:
     assert printable("a\tb\n") == "a\tb\n"
     assert printable("🧠 網路") == "🧠 網路"
     assert inert("p < 0.05 and a <- b") == "p < 0.05 and a <- b"
+
+
+PLAIN = ("'plain", "-", "-0.5", "-1e-3", "a=b")
+FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "@SUM(A1)", "-2+3", "\t=1", "'=1")
+
+
+@pytest.mark.parametrize("name", FORMULAS + PLAIN)
+def test_a_spreadsheet_computes_nothing_that_a_name_says(name: str, tmp_path: Path) -> None:
+    """A cell that begins with = + - or @ is a formula to it; what is written is read back."""
+    formula = name in FORMULAS
+    path, _ = write_table(tmp_path, [{**LABELS, "variant": name, name: 1.0, "error": ""}])
+    with path.open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert cells.count(f"'{name}") == 2 * formula
+    (row,) = read_table(path)
+    assert row["variant"] == one_line(name)
+    assert row[one_line(name)] == 1.0
+    made = list(csv.reader(io.StringIO(Table("t", "", (name,), ((name,),)).csv())))
+    assert made == [[f"'{name}" if formula else name]] * 2
+
+
+def test_letters_that_the_font_lacks_are_written_out(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """DejaVu has no ideographs: a box would stand there, and matplotlib would warn."""
+    name = "\u5c42 \N{GREEK SMALL LETTER TAU}"
+    shown: list[str] = []
+
+    def draw(figure: Figure, _ink: Ink) -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], label=name)
+        axes.set_yticks([0, 1], [name, "b"])
+        axes.legend()
+        shown.append(name)
+
+    png(draw, 2.0, LIGHT)
+    robustness_report(table_at(tmp_path / "s", variant=name), tmp_path / "r")
+    assert shown
+    assert [str(one.message) for one in recwarn if "lyph" in str(one.message)] == []
+
+
+@pytest.mark.parametrize("said", [{}, {"open_loop": 5}, {"open_loop": ["E"]}, {"open_loop": None}])
+def test_a_line_of_calibration_may_say_anything(said: dict[str, Any]) -> None:
+    spec = NetworkSpec((Population("in", 1, "input"), Population("E", 1, "exc", "lif_exponential")), (), 1.0)
+    assert _without_map(replace(spec, provenance=({"action": "calibrate", **said},)), spec) == []

@@ -16,6 +16,7 @@ import pytest
 from ei_brian.errors import BackendError
 from ei_brian.toolchain.build_cache import BuildCache
 from ei_brian.toolchain.folder_manifest import MANIFEST
+from ei_brian.toolchain.key_lock import KeyLock
 from tests.sim.waiting import wait_for
 
 BUILDER = """
@@ -234,3 +235,37 @@ def test_a_folder_that_others_can_change_is_refused(root: Path) -> None:
         BuildCache(root)
     root.chmod(0o700)
     assert stat.S_IMODE(os.stat(BuildCache(root).root / "entries").st_mode) == 0o700
+
+
+def test_a_child_forked_while_a_lock_was_held_neither_keeps_nor_ends_it(tmp_path: Path) -> None:
+    """A forked child has the lock's file open too: the lock must end with its holder, and not before."""
+    held, other = KeyLock(tmp_path / "lock"), KeyLock(tmp_path / "lock")
+    assert held.exclusive(1.0)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            held.release()  # of no effect here: the parent has it
+            os.write(write, b"1")
+            signal.pause()
+        finally:
+            os._exit(0)
+    try:
+        assert os.read(read, 1) == b"1"
+        assert not other.exclusive(0.0)
+        sibling = os.fork()
+        if sibling == 0:
+            try:
+                signal.pause()  # with the file open
+            finally:
+                os._exit(0)
+        try:
+            held.release()
+            assert other.exclusive(0.0)
+        finally:
+            os.kill(sibling, signal.SIGKILL)
+            os.waitpid(sibling, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        other.release()

@@ -25,7 +25,7 @@ from ei_brian.core.recording import Recording
 from ei_brian.errors import BackendError
 from ei_brian.sim import brian2_import
 from ei_brian.sim.backend import Backend
-from ei_brian.sim.preferences import preferences
+from ei_brian.sim.preferences import _Found, preferences
 from tests.conftest import random_spec, random_stimulus
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
@@ -160,19 +160,33 @@ def test_a_precision_that_was_changed_during_a_run_is_refused(monkeypatch: pytes
         run()
 
 
-def test_a_child_that_is_forked_while_another_thread_runs_can_run() -> None:
+@pytest.mark.parametrize("point", ["takes", "has", "leaves"])
+def test_a_child_that_is_forked_while_another_thread_runs_can_run(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brian2 is taken under a lock, which the child must not wait for: nobody is there who would give it up."""
     entered, leave = threading.Event(), threading.Event()
 
-    def hold() -> None:
-        with preferences("numpy", np.float32):
+    def stop() -> None:
+        if threading.current_thread() is holder:
             entered.set()
             leave.wait(60)
 
+    def hold() -> None:
+        with preferences("numpy", np.float32):
+            if point == "has":
+                stop()
+
+    whole = {"takes": _Found.now, "leaves": _Found.put_back}
+    if point == "takes":
+        monkeypatch.setattr(_Found, "now", lambda: (stop(), whole[point]())[1])
+    if point == "leaves":
+        monkeypatch.setattr(_Found, "put_back", lambda found: (stop(), whole[point](found))[1])
     holder = threading.Thread(target=hold)
     holder.start()
-    entered.wait(60)
+    assert entered.wait(60)
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(60)
         end = 2  # an exception must not let the child go on as the test run that it is a copy of
         try:
             end = 0 if prefs.core.default_float_dtype is np.float64 and is_right(run()) else 1

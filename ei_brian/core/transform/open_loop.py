@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,8 @@ def fit_open_loop(
 
 def _without_map(spec: NetworkSpec, trained: NetworkSpec) -> list[Population]:
     """Return the populations with a synaptic current that was not fitted before, on the trained network's own grid."""
-    fitted = {name for line in spec.provenance if line["action"] == "calibrate" for name in line["open_loop"]}
+    lines = [line.get("open_loop") for line in spec.provenance if line["action"] == "calibrate"]
+    fitted = {name for maps in lines if isinstance(maps, Mapping) for name in maps}  # a file of others may say anything
     return [
         p for p in spec.cells
         if synaptic_receptors(p) == RECEPTORS and p.name not in fitted and p.cell_types
