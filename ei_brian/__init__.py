@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from ei_brian.core.transform.calibrate import calibrate
     from ei_brian.core.transform.diversify import diversify
     from ei_brian.core.transform.ladder import ladder
+    from ei_brian.core.transform.perturbation import ChangeDelay as change_delay
+    from ei_brian.core.transform.perturbation import Clamp as clamp
+    from ei_brian.core.transform.perturbation import Evoke as evoke
+    from ei_brian.core.transform.perturbation import Inject as inject
+    from ei_brian.core.transform.perturbation import Lesion as lesion
+    from ei_brian.core.transform.perturbation import Scale as scale
+    from ei_brian.core.transform.perturbation import Silence as silence
     from ei_brian.data.datasets import load_dataset
     from ei_brian.interop.check import check_import
     from ei_brian.interop.nir_graph import from_nir
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from ei_brian.learn.train import train
     from ei_brian.sim.backend import Backend
     from ei_brian.sim.own_cells.cell import cell
+    from ei_brian.study.experiment import dose_response, experiment
 
 __all__ = [
     "Backend",
@@ -40,17 +48,26 @@ __all__ = [
     "calibrate",
     "cell",
     "cells_from_csv",
+    "change_delay",
     "check_import",
+    "clamp",
     "diversify",
+    "dose_response",
+    "evoke",
+    "experiment",
     "export",
     "from_nir",
     "from_norse",
     "from_snntorch",
     "from_spikingjelly",
     "from_spytorch",
+    "inject",
     "ladder",
+    "lesion",
     "load",
     "load_dataset",
+    "scale",
+    "silence",
     "train",
 ]
 
@@ -64,17 +81,26 @@ _WHERE = {
     "calibrate": "ei_brian.core.transform.calibrate:calibrate",
     "cell": "ei_brian.sim.own_cells.cell:cell",
     "cells_from_csv": "ei_brian.core.recorded_cells:cells_from_csv",
+    "change_delay": "ei_brian.core.transform.perturbation:ChangeDelay",
     "check_import": "ei_brian.interop.check:check_import",
+    "clamp": "ei_brian.core.transform.perturbation:Clamp",
     "diversify": "ei_brian.core.transform.diversify:diversify",
+    "dose_response": "ei_brian.study.experiment:dose_response",
+    "evoke": "ei_brian.core.transform.perturbation:Evoke",
+    "experiment": "ei_brian.study.experiment:experiment",
     "export": "ei_brian.learn.export:export",
     "from_nir": "ei_brian.interop.nir_graph:from_nir",
     "from_norse": "ei_brian.interop.norse:from_norse",
     "from_snntorch": "ei_brian.interop.snntorch:from_snntorch",
     "from_spikingjelly": "ei_brian.interop.spikingjelly:from_spikingjelly",
     "from_spytorch": "ei_brian.interop.spytorch:from_spytorch",
+    "inject": "ei_brian.core.transform.perturbation:Inject",
     "ladder": "ei_brian.core.transform.ladder:ladder",
+    "lesion": "ei_brian.core.transform.perturbation:Lesion",
     "load": "ei_brian.config.shipped:load",
     "load_dataset": "ei_brian.data.datasets:load_dataset",
+    "scale": "ei_brian.core.transform.perturbation:Scale",
+    "silence": "ei_brian.core.transform.perturbation:Silence",
     "train": "ei_brian.learn.train:train",
 }
 

@@ -16,6 +16,7 @@ OUTER = ("sim/backend.py",)
 # Modules and names that only the package calls, with numbers that came in by a door, and results that it hands out
 INNER = set(
     """
+    core/intervention.py core/intervene.py core/transform/perturbed.py
     data/encoded.py data/images.py exchange/trains.py
     config/trained.py core/competition.py core/engine.py core/exponential.py core/input_current.py core/models/lif_exponential.py
     core/neuron_model.py:NeuronModel.at_rest core/neuron_model.py:NeuronModel.initial_at_rest core/steady_cells.py

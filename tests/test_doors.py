@@ -37,6 +37,7 @@ OWN = {
     ("Population", "parameters"), ("Projection", "weights"), ("Parameter", "default"), ("Parameter", "low"),
     ("Parameter", "high"), ("State", "initial"), ("CellType", "parameters"), ("NoiseLevels", "levels"),
     ("NoiseLevels", "settings"), ("NoiseLevels.fields", "level"), ("NoiseSettings", "levels"), ("Noise.of", "level"),
+    ("Clamp", "potential"), ("Inject", "pA"), ("Inject", "current"), ("Inject", "to"),
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from ei_brian.config.toml_file import arguments_of, from_mapping
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import CalibrationSettings
+from ei_brian.core.transform.perturbation import PERTURBATIONS
 from ei_brian.core.transform.trained import AFTER_CURRENTS
 from ei_brian.errors import ConfigError, unknown_name
 
@@ -38,9 +39,11 @@ def read_step(step: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         For a transform or an argument that is not known, and for a value of another kind.
     """
     name = step.get("name")
-    if name not in TRANSFORMS:
-        raise ConfigError(unknown_name("variant.transform.name", name, TRANSFORMS))
     told = {key: value for key, value in step.items() if key != "name"}
+    if name in PERTURBATIONS:  # whose keys are the fields of the perturbation
+        return str(name), {"perturbation": from_mapping(PERTURBATIONS[name], told, f"variant.transform {name}")}
+    if name not in TRANSFORMS:
+        raise ConfigError(unknown_name("variant.transform.name", name, (*TRANSFORMS, *PERTURBATIONS)))
     if name == "calibrate":  # whose keys are the fields of its settings
         return str(name), {"settings": from_mapping(CalibrationSettings, told, f"variant.transform {name}")}
     return str(name), arguments_of(_function(str(name)).function, told, f"variant.transform {name}", without=GIVEN)
@@ -61,6 +64,9 @@ def transformed(spec: NetworkSpec, steps: tuple[Mapping[str, Any], ...], data: D
     trained = spec
     for step in steps:
         name, arguments = read_step(step)
+        if name in PERTURBATIONS:
+            spec = arguments["perturbation"](spec)
+            continue
         function: Callable[..., NetworkSpec] = _function(name)
         if name in ON_CALIBRATION_SET:
             calibration_set, test_set = data.load(calibration=True)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.display import population_text
+from ei_brian.core.intervention import Intervention, check_intervention
 from ei_brian.core.models import MODELS, neuron_model
 from ei_brian.core.models.passing import RELAY_NAME
 from ei_brian.core.models.sub_steps import stepped_for
@@ -77,6 +78,8 @@ class Population:
         Neurons that never fire and receive no noise. It belongs to a run, not to files: `Noise.cell_death` sets it.
     own : NeuronModel, optional
         The model itself where it is none of the catalogue; ``model`` is then its name.
+    interventions : tuple of Intervention
+        What an experiment does to its cells within a trial; `ei_brian.silence` and its like put them here.
 
     Raises
     ------
@@ -93,6 +96,7 @@ class Population:
     cell_types: tuple[str, ...] = ()
     dead: npt.NDArray[np.bool_] = field(default_factory=lambda: NOBODY)
     own: NeuronModel | None = None
+    interventions: tuple[Intervention, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"population {self.name}"
@@ -117,6 +121,9 @@ class Population:
         object.__setattr__(self, "dead", dead)
         self._check_receptors(where)
         object.__setattr__(self, "parameters", self._checked_parameters(where))
+        object.__setattr__(self, "interventions", tuple(self.interventions))
+        for intervention in self.interventions:
+            check_intervention(self, intervention)
 
     def __repr__(self) -> str:
         return f"Population {population_text(self)}"
@@ -125,7 +132,7 @@ class Population:
         """Send a population to another process as its values, which are checked again there."""
         values = (
             self.name, self.size, self.role, self.model, self.receptors, dict(self.parameters), self.cell_types,
-            self.dead, self.own,
+            self.dead, self.own, self.interventions,
         )  # fmt: skip
         return type(self), values
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ei_brian.core.competition import MARGIN, WINNER
+from ei_brian.core.intervene import HELD, intervened
 from ei_brian.core.neuron_model import DUE, NeuronModel
 from ei_brian.core.noise.draw import Draw, check_streams
 from ei_brian.core.noise.dynamic import ALIVE, SENT, inject
@@ -145,10 +146,15 @@ def compose(spec: NetworkSpec, population: Population, noise: Noise | None = Non
             number = release_name(spec, projection.name).removeprefix("release_")
             sent = f"*{SENT}" if SENT in added.states else ""
             _add_plasticity(projection.plasticity, number, sent, spec.dt_ms, update, at_spike, states, constants)
+    threshold = model.step_threshold
+    if population.interventions:
+        lines = intervened(population, spec.dt_ms, update, threshold, states)
+        update, threshold = lines.update, lines.threshold
+        states, constants = states | lines.states, constants | lines.constants
+        constants |= {f"{HELD}_last": Quantity("1", np.asarray(-LOWEST_SCORE))} if lines.holds and model.margin else {}
     if model.margin:
         update.append(f"{MARGIN} = {_margin(population)}")
         states |= {MARGIN: Quantity("1", np.asarray(0.0)), WINNER: Quantity("1", np.asarray(0.0))}
-    threshold = model.step_threshold
     if len(population.dead) and threshold:
         threshold = f"{ALIVE}*int({threshold}) > 0"
         constants[ALIVE] = Quantity("1", 1.0 - population.dead.astype(np.float64))
@@ -162,8 +168,10 @@ def compose(spec: NetworkSpec, population: Population, noise: Noise | None = Non
 
 
 def _margin(population: Population) -> str:
-    """Return by what the neurons of a population compete; a dead one never wins."""
+    """Return by what the neurons of a population compete; a dead or held one never wins."""
     margin = population.neuron().margin
+    if any(one.kind in ("silence", "clamp") for one in population.interventions):
+        margin = f"(1 - {HELD})*({margin}) - {HELD}*{HELD}_last"
     return f"{ALIVE}*({margin}) - (1 - {ALIVE})*{ALIVE}_last" if len(population.dead) else margin
 
 

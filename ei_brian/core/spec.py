@@ -287,6 +287,7 @@ def _skeleton(spec: NetworkSpec, versions: Mapping[str, int]) -> dict[str, Any]:
     return {
         **({"steps": steps} if steps else {}),
         **({"models": [model_data(model) for model in spec.own_models]} if spec.own_models else {}),
+        **({"interventions": made} if (made := _interventions(spec)) else {}),
         "schema": SCHEMA_VERSION,
         "dt_ms": spec.dt_ms.hex(),
         "populations": [
@@ -299,6 +300,13 @@ def _skeleton(spec: NetworkSpec, versions: Mapping[str, int]) -> dict[str, Any]:
         "schedule": [[phase.kind, phase.target] for phase in spec.schedule],
         "readout": None if spec.readout is None else [spec.readout.population, spec.readout.kind],
     }
+
+
+def _interventions(spec: NetworkSpec) -> dict[str, list[list[Any]]]:
+    return {
+        p.name: [[one.as_data(), np.flatnonzero(one.cells).tolist()] for one in p.interventions]
+        for p in spec.populations if p.interventions
+    }  # fmt: skip
 
 
 def _arrays(spec: NetworkSpec) -> list[np.ndarray[Any, Any]]:

@@ -14,6 +14,7 @@ from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.transform.perturbed import refuse_perturbed
 from ei_brian.errors import DataError, StorageError
 from ei_brian.interop.assemble import MAX_DENSE_WEIGHTS
 from ei_brian.interop.frameworks import framework
@@ -45,6 +46,7 @@ def to_nir(spec: NetworkSpec, path: str | Path, *, nominal_dt_ms: float | None =
     """
     nir: Any = framework("nir")
     dt = (spec.dt_ms if nominal_dt_ms is None else nominal_dt_ms) * 1e-3
+    refuse_perturbed(spec, "to_nir")
     nodes: dict[str, Any] = {}
     edges: list[tuple[str, str]] = []
     for population in spec.populations:

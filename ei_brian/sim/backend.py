@@ -201,6 +201,7 @@ class Backend:
             ]
             facts = self._facts()
         else:
+            _refuse_on_gpu(spec, self.name)
             facts = self._facts() | (gpu_facts(check_gpu()) if self.name == "cuda_standalone" else {})
             for each in cases if self._layout == "synapses" else ():
                 check_expressible(structure_of(each.spec, each.noise), each.stimulus.values is not None)
@@ -263,6 +264,14 @@ def _n_bytes(case: Case) -> int:
     """Return about how large the numbers of a condition are."""
     weights = sum(12 * p.n_synapses if p.sparse else 8 * p.weights.size for p in case.spec.projections)
     return int(weights) + 12 * case.stimulus.events.n_events
+
+
+def _refuse_on_gpu(spec: NetworkSpec, name: str) -> None:
+    if name == "cuda_standalone" and any(population.interventions for population in spec.cells):
+        raise BackendError(
+            "cuda_standalone: cells of this network are perturbed (silence, clamp, inject, evoke), which was never compared with "
+            "the reference on a GPU. Use cpp_standalone; perturbed synapses (scale, lesion, change_delay) run on both."
+        )
 
 
 def _check_traces(spec: NetworkSpec, traces: Sequence[tuple[str, str]], noise: Noise | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ei_brian.core.intervention import Intervention
 from ei_brian.core.model_data import model_data, model_from_data
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.plasticity import TsodyksMarkram
@@ -182,9 +183,12 @@ def _population_header(population: Population, arrays: dict[str, npt.NDArray[Any
         arrays[f"{place}/cell_types"] = np.asarray([number[name] for name in population.cell_types], dtype=np.int32)
     if population.dead.any():
         arrays[f"{place}/dead"] = np.flatnonzero(population.dead).astype(np.int32)
+    for index, one in enumerate(population.interventions):
+        arrays[f"{place}/interventions/cells_{index}"] = one.cells.astype(np.uint8)
     return {
         "name": population.name, "size": population.size, "role": population.role, "model": population.model,
         "receptors": [list(pair) for pair in population.receptors], "cell_types": types,
+        **({"interventions": [one.as_data() for one in population.interventions]} if population.interventions else {}),
     }  # fmt: skip
 
 
@@ -202,7 +206,7 @@ def _own_models(header: Mapping[str, Any]) -> dict[str, NeuronModel]:
 def _population(item: Mapping[str, Any], arrays: _Used, own: Mapping[str, NeuronModel]) -> Population:
     name = entry(item, "name", str, "population")
     where, place = f"population {name[:64]}", f"populations/{name}"
-    only(item, {"name", "size", "role", "model", "receptors", "cell_types"}, where)
+    only(item, {"name", "size", "role", "model", "receptors", "cell_types", "interventions"}, where)
     size = entry(item, "size", int, where)
     parameters = {key: arrays.take(f"{place}/parameters/{key}", "f8") for key in arrays.group(f"{place}/parameters")}
     types = entries(item, "cell_types", str, where)
@@ -215,12 +219,26 @@ def _population(item: Mapping[str, Any], arrays: _Used, own: Mapping[str, Neuron
     population = Population(
         name, size, entry(item, "role", str, where), entry(item, "model", str, where),
         tuple(_pairs(item, "receptors", where)), parameters, cell_types, _dead(arrays, place, size, where),
-        own.get(item["model"]),
+        own.get(item["model"]), _interventions(item, arrays, place, size, where),
     )  # fmt: skip
     missing = sorted(set(population.parameters) - set(parameters))
     if missing:
         raise StorageError(f"{where}: has no value of {', '.join(missing)}, which its model now has. Export it again.")
     return population
+
+
+def _interventions(item: Mapping[str, Any], arrays: _Used, place: str, size: int, where: str) -> tuple[Intervention, ...]:
+    """Return what an experiment does to the cells; a file says so only where it does something."""
+    made = []
+    for number, data in enumerate(entries(item, "interventions", dict, where) if "interventions" in item else ()):
+        here = f"{where}.interventions[{number}]"
+        only(data, {"kind", "from_ms", "to_ms", "value", "last_value", "unit"}, here)
+        cells = arrays.take(f"{place}/interventions/cells_{number}", "u1", (size,))
+        end = float("inf") if data.get("to_ms") is None else entry(data, "to_ms", float, here)
+        first, value, last = (entry(data, name, float, here) for name in ("from_ms", "value", "last_value"))
+        kind, unit = entry(data, "kind", str, here), entry(data, "unit", str, here)
+        made.append(Intervention(kind, cells > 0, first, end, value, last, unit))
+    return tuple(made)
 
 
 def _dead(arrays: _Used, place: str, size: int, where: str) -> npt.NDArray[np.bool_]:

@@ -21,6 +21,7 @@ from ei_brian.core.transform.holding import bounded
 from ei_brian.core.transform.knobs import knobs_of
 from ei_brian.core.transform.nearest import Nearest, shortfalls
 from ei_brian.core.transform.open_loop import fit_open_loop
+from ei_brian.core.transform.perturbed import refuse_perturbed
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.core.transform.refine import steps_within
 from ei_brian.core.transform.targets import Comparison, Targets, compare, targets_of
@@ -83,6 +84,7 @@ def calibrate(
     how = (settings or CalibrationSettings()).changed(changes)
     if not calibration_set.n_trials:
         raise DataError(f"stimulus {calibration_set.name}: has no trials; calibration needs some.")
+    refuse_perturbed(spec, "calibrate")
     hashes = trial_hashes(calibration_set)
     if test_set is not None:
         refuse_overlap(hashes, test_set)

@@ -19,6 +19,7 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.diversify import populations_of
 from ei_brian.core.transform.holding import synaptic_receptors
 from ei_brian.core.transform.knobs import with_values
+from ei_brian.core.transform.perturbed import refuse_perturbed
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.errors import SpecError, unknown_name
 
@@ -68,6 +69,7 @@ def to_conductances(
         raise SpecError(unknown_name("to_conductances.inputs", inputs, INPUTS))
     if population == "none":
         return spec
+    refuse_perturbed(spec, "to_conductances")
     named = populations_of(spec, population, "to_conductances")
     cells = [p for p in named if synaptic_receptors(p) == (("g", "exponential_current"),)]
     if not cells:

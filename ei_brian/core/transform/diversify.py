@@ -19,6 +19,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, first_map, mapped_cells
 from ei_brian.core.transform.mixtures import assign_types, mixture
 from ei_brian.core.transform.own_types import OwnType, named_mix
+from ei_brian.core.transform.perturbed import refuse_perturbed
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError, unknown_name
@@ -72,6 +73,7 @@ def diversify(
     """
     if not 0 <= jitter <= LARGEST_JITTER:
         raise SpecError(f"diversify.jitter: {jitter!r}; allowed is 0 to {LARGEST_JITTER}.")
+    refuse_perturbed(spec, "diversify")
     chosen = populations_of(spec, population, "diversify")
     if isinstance(mix, str) and mix == "none":
         return spec
