@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ei_brian.core.engine import install_engine
+from ei_brian.errors import ConfigError, install_command
 
 if TYPE_CHECKING:
     from ei_brian.config.shipped import load
@@ -118,7 +119,12 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'ei_brian' has no attribute {name!r}; public names: {', '.join(__all__)}")
     module, attribute = _WHERE[name].split(":")
-    value = getattr(import_module(module), attribute)
+    try:
+        value = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ConfigError(f"{name} needs torch, which is not installed: {install_command('train')}") from error
     globals()[name] = value
     return value
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ei_brian.core.transform.nearest import Nearest
@@ -19,6 +21,8 @@ __all__ = [
     "SpecError",
     "StorageError",
     "UnitError",
+    "install_command",
+    "needed",
     "unknown_name",
 ]
 
@@ -89,3 +93,47 @@ def unknown_name(where: str, name: object, allowed: Iterable[str], what_to_do: s
     nearest = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
     return f"{where}: {name!r} is not known.{guess} Allowed: {', '.join(choices)}. {what_to_do}".rstrip()
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs what an extra of this package brings, wherever the package itself came from.
+
+    Parameters
+    ----------
+    extra : str
+        ``"train"``, ``"interop"``, ``"analysis"``, ``"study"`` or another of setup.cfg.
+    """
+    from importlib import metadata
+
+    try:
+        lines = metadata.requires("ei_brian") or []
+    except metadata.PackageNotFoundError:  # a folder on the path, never installed
+        return f"pip install '.[{extra}]' in the folder of ei_brian"
+    wanted = [line.partition(";")[0].strip() for line in lines if re.search(rf"""extra == ['"]{extra}['"]""", line)]
+    return "pip install " + " ".join(f"'{name}'" for name in wanted if not name.startswith("ei_brian"))
+
+
+def needed(module: str, what: str, command: str) -> Any:
+    """Import a module that is not among the requirements of the package.
+
+    Parameters
+    ----------
+    module : str
+        Its name.
+    what : str
+        What needs it, for the error.
+    command : str
+        What installs it.
+
+    Raises
+    ------
+    ConfigError
+        If it is not installed, with the command that installs it.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        root = module.partition(".")[0]
+        if not isinstance(error, ModuleNotFoundError) or (error.name or "").partition(".")[0] != root:
+            raise ConfigError(f"{what}: {module} is installed but cannot be imported ({error}).") from error
+        raise ConfigError(f"{what} needs {module}, which is not installed: {command}") from error

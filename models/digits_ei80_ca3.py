@@ -8,7 +8,7 @@ from __future__ import annotations
 from recipe import digits_network, main, with_figures
 
 import ei_brian as ei
-from ei_brian.config.trained import data_of
+from ei_brian.config.data_settings import data_of
 from ei_brian.core.spec import NetworkSpec
 
 NAME = "digits_ei80_ca3"

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ei_brian.config.data_settings import DataSettings
-from ei_brian.config.trained import data_of
+from ei_brian.config.data_settings import DataSettings, data_of
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.storage import load_spec, save_spec

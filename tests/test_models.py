@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ei_brian
-from ei_brian.config.trained import data_of
+from ei_brian.config.data_settings import data_of
 from ei_brian.core.reference import simulate
 from ei_brian.errors import StorageError
 from ei_brian.report.facts import figures_of

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from ei_brian.core.plain_text import one_line, printable
-from ei_brian.errors import EIBrianError
+from ei_brian.errors import EIBrianError, install_command
 
 __all__ = ["EXIT_DONE", "EXIT_INTERRUPTED", "EXIT_MISTAKE", "EXIT_NO", "EXIT_PIPE", "EXIT_UNEXPECTED", "main"]
 
@@ -50,6 +50,9 @@ def main() -> None:
         _say(f"{error.strerror}{where}" if error.strerror else str(error))
         sys.exit(EXIT_MISTAKE)
     except Exception as error:
+        if type(error) is ModuleNotFoundError and error.name == "torch":
+            _say(f"this needs torch, which is not installed: {install_command('train')}")
+            sys.exit(EXIT_MISTAKE)
         _say(f"unexpected {type(error).__name__}: {one_line(error, 300)}. This is a fault of ei_brian; {_kept(error)}")
         raise SystemExit(EXIT_UNEXPECTED) from None
 

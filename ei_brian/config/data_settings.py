@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ei_brian.config.toml_file import from_mapping
 from ei_brian.core.plain_numbers import takes_numbers
+from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.data.datasets import load_dataset
 from ei_brian.data.encode import ENCODINGS, ChargingLatency, Current, Encoding, Latency, Poisson
-from ei_brian.errors import ConfigError, unknown_name
+from ei_brian.errors import ConfigError, DataError, unknown_name
 
-__all__ = ["DataSettings"]
+__all__ = ["DataSettings", "data_of"]
 
 
 @takes_numbers()
@@ -68,3 +71,18 @@ class DataSettings:
             self.name, self.dt_ms, self.seed, n_steps=self.n_steps, encoding=self.encoder, calibration=calibration,
             n_images=self.n_images,
         )  # fmt: skip
+
+
+def data_of(spec: NetworkSpec) -> DataSettings:
+    """Return the data settings that a model was last measured with, from its provenance.
+
+    Raises
+    ------
+    DataError
+        If the model does not say.
+    """
+    for line in reversed(spec.provenance):
+        configuration = line.get("configuration")
+        if isinstance(configuration, Mapping) and "data" in configuration:
+            return from_mapping(DataSettings, configuration["data"], f"provenance of {spec.name}: data")
+    raise DataError(f"network {spec.name}: its provenance names no data set; give one with --data.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from os import PathLike
 from pathlib import Path
 
@@ -53,4 +54,13 @@ def load(model: str | PathLike[str]) -> NetworkSpec:
 
 def _places() -> tuple[Path, ...]:
     beside, installed = Path(ei_brian.__file__).resolve().parents[1], Path(sys.prefix) / "share" / "ei_brian"
-    return Path("models"), beside / "models", installed / "models"
+    return Path("models"), beside / "models", installed / "models", *_recorded()
+
+
+def _recorded() -> tuple[Path, ...]:
+    """Return where the installer says that it put them: another prefix, a user's folder, a target."""
+    try:
+        files = metadata.files("ei_brian") or []
+    except metadata.PackageNotFoundError:  # a folder on the path, never installed
+        return ()
+    return tuple(sorted({Path(str(file.locate())).resolve().parent for file in files if file.suffix == ".h5"}))

@@ -9,17 +9,15 @@ from time import perf_counter
 
 import numpy as np
 
-from ei_brian.config.toml_file import from_mapping
-from ei_brian.config.training_run import DataSettings, TrainingRun
+from ei_brian.config.training_run import TrainingRun
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.errors import DataError
 from ei_brian.learn.export import export, simulate_torch
 from ei_brian.learn.network import EINetwork
 from ei_brian.learn.train import History, load_checkpoint, train
 
-__all__ = ["Trained", "data_of", "export_checkpoint", "train_from"]
+__all__ = ["Trained", "export_checkpoint", "train_from"]
 
 ACTION = "trained by ei-brian train"
 
@@ -109,18 +107,3 @@ def _measured(run: TrainingRun, net: EINetwork, test_set: Stimulus, history: His
         "test_set_sha256": test_set.sha256,
     }
     return replace(trained, spec=trained.spec.with_provenance(ACTION, configuration=asdict(run), figures=figures))
-
-
-def data_of(spec: NetworkSpec) -> DataSettings:
-    """Return the data settings that a model was last measured with, from its provenance.
-
-    Raises
-    ------
-    DataError
-        If the model does not say.
-    """
-    for line in reversed(spec.provenance):
-        configuration = line.get("configuration")
-        if isinstance(configuration, Mapping) and "data" in configuration:
-            return from_mapping(DataSettings, configuration["data"], f"provenance of {spec.name}: data")
-    raise DataError(f"network {spec.name}: its provenance names no data set; give one with --data.")

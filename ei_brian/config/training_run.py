@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from os import PathLike
+from typing import TYPE_CHECKING
 
 from ei_brian.config.data_settings import DataSettings
 from ei_brian.config.toml_file import read_toml
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import check_name
 from ei_brian.errors import ConfigError
-from ei_brian.learn.network import EINetwork
-from ei_brian.learn.surrogate import surrogate
-from ei_brian.learn.train import TrainingConfig
+from ei_brian.learn.training_config import TrainingConfig
+
+if TYPE_CHECKING:
+    from ei_brian.learn.network import EINetwork
 
 __all__ = ["DataSettings", "NetworkSettings", "TrainingRun", "read_training_run"]
 
@@ -41,6 +43,9 @@ class NetworkSettings:
     @takes_numbers()
     def build(self, n_in: int, n_out: int, dt_ms: float, seed: int) -> EINetwork:
         """Return the network with its initial weights."""
+        from ei_brian.learn.network import EINetwork
+        from ei_brian.learn.surrogate import surrogate
+
         return EINetwork(
             n_in, self.n_exc, self.n_inh, n_out, dt_ms, seed, recurrent=self.recurrent, dale=self.dale,
             excitatory_input=self.excitatory_input, tau_mem_exc_ms=self.tau_mem_exc_ms, tau_mem_inh_ms=self.tau_mem_inh_ms,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.exchange.needed import needed
+from ei_brian.errors import needed
 from ei_brian.exchange.trace_unit import trace_unit
 from ei_brian.exchange.trains import check_has_spikes, duration_s, trains
 
@@ -33,7 +33,7 @@ def to_neo(recording: Recording, spec: NetworkSpec | None = None) -> Any:
     DataError
         For a recording of counts only.
     """
-    neo, pq = needed("neo", "to_neo"), needed("quantities", "to_neo")
+    neo, pq = (needed(name, "to_neo", "pip install neo quantities") for name in ("neo", "quantities"))
     check_has_spikes(recording, "to_neo")
     block = neo.Block(name=recording.stimulus_name, spec_sha256=recording.spec_sha256)
     for trial in range(recording.n_trials):

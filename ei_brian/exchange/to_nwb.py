@@ -11,8 +11,7 @@ import numpy as np
 
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.errors import DataError
-from ei_brian.exchange.needed import needed
+from ei_brian.errors import DataError, needed
 from ei_brian.exchange.trace_unit import trace_unit
 from ei_brian.exchange.trains import check_has_spikes, duration_s, trains
 
@@ -48,7 +47,7 @@ def to_nwb(recording: Recording, path: str | PathLike[str], spec: NetworkSpec | 
     DataError
         For a recording of counts only, or another ending.
     """
-    pynwb = needed("pynwb", "to_nwb")
+    pynwb = needed("pynwb", "to_nwb", "pip install pynwb")
     check_has_spikes(recording, "to_nwb")
     place = Path(path)
     if place.suffix != ".nwb":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ei_brian.core.recording import Recording
-from ei_brian.exchange.needed import needed
+from ei_brian.errors import needed
 from ei_brian.exchange.trains import check_has_spikes
 
 __all__ = ["spikes_table", "trials_table"]
@@ -23,7 +23,7 @@ def spikes_table(recording: Recording) -> Any:
     DataError
         For a recording of counts only.
     """
-    pandas = needed("pandas", "to_pandas")
+    pandas = needed("pandas", "to_pandas", "pip install pandas")
     check_has_spikes(recording, "to_pandas")
     names = list(recording.spikes)
     n = [recording.spikes[name].n_events for name in names]
@@ -45,7 +45,7 @@ def trials_table(recording: Recording) -> Any:
     ConfigError
         Without pandas.
     """
-    pandas = needed("pandas", "trials_table")
+    pandas = needed("pandas", "trials_table", "pip install pandas")
     columns: dict[str, Any] = {"trial": np.arange(recording.n_trials)}
     if recording.labels is not None:
         columns["label"] = recording.labels

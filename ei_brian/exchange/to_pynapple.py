@@ -8,8 +8,7 @@ import numpy as np
 
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
-from ei_brian.errors import DataError
-from ei_brian.exchange.needed import needed
+from ei_brian.errors import DataError, needed
 from ei_brian.exchange.trains import check_has_spikes, duration_s, trains
 
 __all__ = ["to_pynapple"]
@@ -34,7 +33,7 @@ def to_pynapple(recording: Recording, trial: int | None = None) -> Any:
     DataError
         For a recording of counts only, or a trial that is not there.
     """
-    pynapple = needed("pynapple", "to_pynapple")
+    pynapple = needed("pynapple", "to_pynapple", "pip install pynapple")
     check_has_spikes(recording, "to_pynapple")
     if trial is not None and not 0 <= trial < recording.n_trials:
         raise DataError(f"to_pynapple.trial: {trial!r}; the recording has trials 0 to {recording.n_trials - 1}.")

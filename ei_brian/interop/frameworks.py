@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 from types import ModuleType
 
-from ei_brian.errors import ConfigError, unknown_name
+from ei_brian.errors import ConfigError, install_command, unknown_name
 from ei_brian.interop.cells_norse import NORSE_CELLS, norse_cell
 from ei_brian.interop.cells_plain import PLAIN_CELLS, plain_cell
 from ei_brian.interop.cells_snntorch import SNNTORCH_CELLS, snntorch_cell
@@ -52,7 +52,7 @@ def framework(name: str) -> ModuleType:
         module = import_module(name)
         version = metadata.version(name)
     except (ImportError, metadata.PackageNotFoundError) as error:
-        raise ConfigError(f"{name}: not installed ({error}); pip install 'ei_brian[interop]'.") from error
+        raise ConfigError(f"{name}: not installed ({error}); {install_command('interop')}") from error
     if version.split(".")[:2] != SUPPORTED[name].split("."):
         raise ConfigError(
             f"{name}: version {version}; {SUPPORTED[name]}.x is what the order of operations was read from and tested with. "

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
-from ei_brian.errors import DataError
+from ei_brian.errors import DataError, install_command
 
 __all__ = ["isi_distance", "spike_distance", "victor_purpura_matrix"]
 
@@ -45,7 +45,7 @@ def victor_purpura_matrix(spikes: Spikes, cost_per_ms: float, trial: int) -> Flo
         import quantities as pq
         from elephant.spike_train_dissimilarity import victor_purpura_distance
     except ImportError as error:
-        raise DataError("victor_purpura_matrix needs elephant: pip install 'ei_brian[analysis]'.") from error
+        raise DataError(f"victor_purpura_matrix needs elephant: {install_command('analysis')}") from error
     stop = spikes.n_steps * spikes.dt_ms
     trains = [neo.SpikeTrain(times, units="ms", t_stop=stop) for times in _times_ms(spikes, trial)]
     return np.asarray(victor_purpura_distance(trains, cost_per_ms / pq.ms), dtype=np.float64)
@@ -82,7 +82,7 @@ def _pyspike(function: str, spikes: Spikes, trial: int) -> Floats:
     try:
         import pyspike
     except ImportError as error:
-        raise DataError(f"{function} needs PySpike: pip install 'ei_brian[analysis]'.") from error
+        raise DataError(f"{function} needs PySpike: {install_command('analysis')}") from error
     edges = (0.0, spikes.n_steps * spikes.dt_ms)
     trains: list[Any] = [pyspike.SpikeTrain(times, edges) for times in _times_ms(spikes, trial)]
     return np.asarray(getattr(pyspike, function)(trains), dtype=np.float64)

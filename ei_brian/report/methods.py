@@ -32,7 +32,8 @@ def methods(validation: Validation) -> str:
     """Return the paragraph."""
     spec, settings, stimulus = validation.trained.spec, validation.settings, validation.stimulus
     cells = ", ".join(f"{p.size} {p.name} ({p.role})" for p in spec.cells)
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("brian2", "torch", "numpy"))
+    used = ("brian2", *(("torch",) if validation.exact.oracle == "torch" else ()), "numpy")
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in used)
     text = (
         f"The network {spec.name} ({cells}) {_origin(spec)} ei_brian {ei_brian.__version__} (network hash {spec.sha256[:12]}), "
         f"and simulated in Brian2 (Stimberg et al. 2019; {versions}). {_changes(spec)}Its test set "

@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ei_brian.config.trained import data_of
-from ei_brian.config.training_run import DataSettings
+from ei_brian.config.data_settings import DataSettings, data_of
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.reference import check_stimulus
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import SpecError
-from ei_brian.learn.export import simulate_torch
-from ei_brian.learn.from_spec import network_from_spec
 from ei_brian.report.document import Report
 from ei_brian.report.sections import validation_report
 from ei_brian.report.settings import Settings
@@ -59,7 +56,15 @@ def check_model(
 
 
 def torch_spikes(spec: NetworkSpec, stimulus: Stimulus) -> Mapping[str, Spikes] | None:
-    """Return the spikes of torch's own forward pass in float64, or None for networks that torch cannot run."""
+    """Return the spikes of torch's own forward pass in float64, or None: networks that torch cannot run, or no torch here."""
+    try:
+        from ei_brian.learn.export import simulate_torch
+        from ei_brian.learn.from_spec import network_from_spec
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        return None
+
     try:
         net = network_from_spec(spec)
     except SpecError:

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ei_brian.errors import BackendError, ConfigError
+from ei_brian.errors import BackendError, ConfigError, install_command
 from ei_brian.study.condition import Condition
 from ei_brian.study.dask_worker import compute, forget, receive
 from ei_brian.study.outcome import Outcome, Work
@@ -50,7 +50,7 @@ def connect(address: str, prepare: Callable[[], Work]) -> DaskScheduler:
     try:
         distributed = import_module("distributed")
     except ModuleNotFoundError as error:
-        raise ConfigError("scheduler: Dask is not installed; pip install 'ei_brian[study]', or leave --scheduler out.") from error
+        raise ConfigError(f"scheduler: Dask is not installed; {install_command('study')}, or leave --scheduler out.") from error
     try:
         client = distributed.Client(address, timeout="20s")
     except (OSError, TimeoutError, ValueError) as error:
@@ -81,7 +81,7 @@ def start_jobs(path: Path, prepare: Callable[[], Work]) -> DaskScheduler:
     try:
         jobqueue, distributed, yaml = (import_module(name) for name in ("dask_jobqueue", "distributed", "yaml"))
     except ModuleNotFoundError as error:
-        raise ConfigError(f"scheduler {path}: {error.name} is not installed; pip install 'ei_brian[study]'.") from error
+        raise ConfigError(f"scheduler {path}: {error.name} is not installed; {install_command('study')}") from error
     system, jobs, settings = _jobs_of(path, yaml)
     if not hasattr(jobqueue, system):
         raise ConfigError(f"scheduler {path}: system {system!r}; give a class of dask-jobqueue, for example SLURMCluster.")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ei_brian.config.trained import data_of
+from ei_brian.config.data_settings import data_of
 from ei_brian.storage import load_spec
 
 

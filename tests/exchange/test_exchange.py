@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ei_brian import errors
 from ei_brian.core.models.cell_types import CELL_TYPES
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
@@ -15,7 +16,6 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import ConfigError, DataError
-from ei_brian.exchange import needed as needed_module
 from ei_brian.measure.irregularity import cv
 from tests.conftest import random_spec, random_stimulus
 
@@ -115,8 +115,8 @@ def test_what_cannot_go_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         replace(recording, spikes={}).to_pandas()
 
     def missing(name: str) -> None:
-        raise ImportError(name)
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    monkeypatch.setattr(needed_module, "import_module", missing)
+    monkeypatch.setattr(errors, "import_module", missing)
     with pytest.raises(ConfigError, match="pip install pynapple"):
         recording.to_pynapple()

@@ -21,8 +21,8 @@ import brian2
 import numpy as np
 import torch
 
+from ei_brian.config.data_settings import data_of
 from ei_brian.config.shipped import shipped_file
-from ei_brian.config.trained import data_of
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.learn.from_spec import network_from_spec

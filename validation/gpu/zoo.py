@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ei_brian.config.trained import data_of
+from ei_brian.config.data_settings import data_of
 from ei_brian.errors import DataError
 from ei_brian.storage import load_spec
 from validation.gpu.equality import Case, compare

@@ -127,7 +127,7 @@ def _brian2cuda() -> str:
     if util.find_spec("brian2cuda") is None:
         raise BackendError(
             f"brian2cuda: not installed for Python {sys.version_info[0]}.{sys.version_info[1]}; run "
-            "'pip install \"ei_brian[cuda]\"' on Python >= 3.12. "
+            f"'pip install brian2cuda=={max(BRIAN2_OF)}' on Python >= 3.12. "
             f"What works together: {versions_that_go_together()}. Or use Backend('cpp_standalone')."
         )
     version = metadata.version("brian2cuda")
