@@ -29,7 +29,7 @@ INNER = set(
     core/noise/weight_noise.py core/numpy_engine.py core/plain_numbers.py core/plain_text.py
     core/program.py core/quantity.py:Coefficient
     core/quantity.py:Quantity
-    core/recording.py core/reference.py:delay_tables core/transform/calibration_state.py core/transform/cell_stand.py
+    core/recording.py core/weight_rows.py core/transform/calibration_state.py core/transform/cell_stand.py
     core/transform/holding.py core/models/physiology.py core/transform/output_scale.py
     core/transform/targets.py core/transform/turning.py core/transform/closed_loop.py core/transform/curves.py
     core/transform/drive_map.py core/transform/forced.py core/transform/knobs.py core/transform/ladder.py:Rung

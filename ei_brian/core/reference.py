@@ -31,12 +31,12 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.step_functions import program_functions
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
+from ei_brian.core.weight_rows import Events, add_rows, delay_tables
 from ei_brian.errors import DataError
 
-__all__ = ["check_stimulus", "delay_tables", "simulate"]
+__all__ = ["check_stimulus", "simulate"]
 
 Array = npt.NDArray[np.floating]
-Events = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]
 
 
 def check_stimulus(spec: NetworkSpec, stimulus: Stimulus) -> None:
@@ -102,42 +102,9 @@ class _Pathway:
     """One projection: a table of weights per delay, longest first, each (n_source, n_target); and what scales its spikes."""
 
     projection: Projection
-    tables: tuple[tuple[int, Array], ...]
+    tables: tuple[tuple[int, Any], ...]
     size: str
     release: ReleaseNoise | None
-
-
-def delay_tables(projection: Projection, dtype: npt.DTypeLike, scale: float) -> tuple[tuple[int, Array], ...]:
-    weights: Any = projection.weights.toarray() if projection.sparse else projection.weights
-    weights = (weights.astype(np.float64) * scale).astype(dtype)
-    delays: Any = projection.delay_steps
-    if np.ndim(delays) == 0:
-        return ((int(delays), weights.T.copy()),)
-    if projection.sparse:
-        table: Any = projection.weights
-        dense = np.zeros(table.shape, dtype=np.int32)
-        dense[table.tocoo().coords] = delays
-        delays = dense
-    steps = sorted(set(np.unique(delays[weights != 0]).tolist()), reverse=True)
-    return tuple((step, np.where(delays == step, weights, 0).T.astype(dtype)) for step in steps)
-
-
-def add_rows(target: Array, events: Events, table: Array, factors: Array | None = None) -> None:
-    """Add to each trial the weight rows of its events, one after the other in ascending order of the source.
-
-    ``target`` is (trial, n_target), changed in place; ``table`` is (n_source, n_target); ``factors`` (event, n_target) scales
-    the synapses of each event. The sum of a neuron is taken in the
-    order of its events, as every backend does, so that even float32 agrees to the bit.
-    """
-    trial, unit, size = events
-    if not trial.size:
-        return
-    first = np.searchsorted(trial, np.arange(target.shape[0] + 1))
-    rank = np.arange(trial.size) - first[trial]
-    for turn in range(int(rank.max()) + 1):
-        now = rank == turn
-        rows = table[unit[now]] if factors is None else table[unit[now]] * factors[now]
-        target[trial[now]] += size[now, None] * rows
 
 
 @takes_numbers()

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from ei_brian.core.program import SCORE, Program, check_noise, compose, size_name
 from ei_brian.core.recording import Recording, spike_scores
-from ei_brian.core.reference import check_stimulus, delay_tables
+from ei_brian.core.reference import check_stimulus
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
+from ei_brian.core.weight_rows import delay_tables
 from ei_brian.sim.inprocess.library import loaded, pointers
 from ei_brian.sim.inprocess.network_text import network_source
 
@@ -126,13 +128,13 @@ def _tables(spec: NetworkSpec, projection: Any, memory: _Memory) -> Any:
     scale = unit_scale(next(s.unit for s in spec[projection.target].declared_states() if s.name == projection.port))
     made = []
     for delay, weights in delay_tables(projection, np.float32, scale):  # (source, target)
-        filled = np.count_nonzero(weights)
-        if filled >= DENSE * weights.size:
-            made.append(_Table(delay, 1, None, None, memory.keep(weights, np.float32)))
+        filled = weights.nnz if sparse.issparse(weights) else np.count_nonzero(weights)
+        if filled >= DENSE * weights.shape[0] * weights.shape[1]:
+            dense = weights.toarray() if sparse.issparse(weights) else weights
+            made.append(_Table(delay, 1, None, None, memory.keep(dense, np.float32)))
             continue
-        source, target = np.nonzero(weights)
-        first = np.searchsorted(source, np.arange(weights.shape[0] + 1))
-        addresses = memory.keep(first, np.int64), memory.keep(target, np.int32), memory.keep(weights[source, target], np.float32)
+        rows = sparse.csr_array(weights)
+        addresses = memory.keep(rows.indptr, np.int64), memory.keep(rows.indices, np.int32), memory.keep(rows.data, np.float32)
         made.append(_Table(delay, 0, *addresses))
     return (_Table * (len(made) + 1))(*made, _Table(-1, 0, None, None, None))
 
