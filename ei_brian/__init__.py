@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ei_brian.learn.export import export
     from ei_brian.learn.network import EINetwork
     from ei_brian.learn.train import train
+    from ei_brian.measure.output import fit_readout
+    from ei_brian.report.any_task import report
     from ei_brian.sim.backend import Backend
     from ei_brian.sim.own_cells.cell import cell
     from ei_brian.study.experiment import dose_response, experiment
@@ -57,6 +59,7 @@ __all__ = [
     "evoke",
     "experiment",
     "export",
+    "fit_readout",
     "from_nir",
     "from_norse",
     "from_snntorch",
@@ -67,6 +70,7 @@ __all__ = [
     "lesion",
     "load",
     "load_dataset",
+    "report",
     "scale",
     "silence",
     "train",
@@ -90,6 +94,7 @@ _WHERE = {
     "evoke": "ei_brian.core.transform.perturbation:Evoke",
     "experiment": "ei_brian.study.experiment:experiment",
     "export": "ei_brian.learn.export:export",
+    "fit_readout": "ei_brian.measure.output:fit_readout",
     "from_nir": "ei_brian.interop.nir_graph:from_nir",
     "from_norse": "ei_brian.interop.norse:from_norse",
     "from_snntorch": "ei_brian.interop.snntorch:from_snntorch",
@@ -100,6 +105,7 @@ _WHERE = {
     "lesion": "ei_brian.core.transform.perturbation:Lesion",
     "load": "ei_brian.config.shipped:load",
     "load_dataset": "ei_brian.data.datasets:load_dataset",
+    "report": "ei_brian.report",
     "scale": "ei_brian.core.transform.perturbation:Scale",
     "silence": "ei_brian.core.transform.perturbation:Silence",
     "train": "ei_brian.learn.train:train",
@@ -118,9 +124,10 @@ install_engine(_engine)
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'ei_brian' has no attribute {name!r}; public names: {', '.join(__all__)}")
-    module, attribute = _WHERE[name].split(":")
+    module, _, attribute = _WHERE[name].partition(":")
     try:
-        value = getattr(import_module(module), attribute)
+        value = import_module(module)
+        value = getattr(value, attribute) if attribute else value
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

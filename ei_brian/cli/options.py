@@ -13,7 +13,10 @@ ModelFile: TypeAlias = Annotated[Path, typer.Argument(help="Model file (.h5), as
 Output: TypeAlias = Annotated[Path, typer.Option("--output", "-o", help="Where to write.")]
 DataName: TypeAlias = Annotated[
     str | None,
-    typer.Option("--data", help="Data set (digits, or an .npz file); if not given, the one of the training; imports have none."),
+    typer.Option(
+        "--data",
+        help="Data set (digits, or an .npz file of images or of trials); if not given, that of the training; imports have none.",
+    ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")]
 BackendName: TypeAlias = Annotated[

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ei_brian.core.display import html_table, stimulus_text
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import MOST_STEPS, Spikes
+from ei_brian.core.targets import Targets
 from ei_brian.errors import DataError
 
 __all__ = ["Stimulus"]
@@ -34,6 +35,8 @@ class Stimulus:
     values : array_like of float32, shape (n_events,), optional
         Graded input: the value of each event, in the order of ``events`` (a current; dimensionless). Without it every event
         is a spike of size 1.
+    targets : Targets, optional
+        What the network should put out over time.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Stimulus:
     n_classes: int = 0
     name: str = "stimulus"
     values: npt.NDArray[np.float32] | None = None
+    targets: Targets | None = None
 
     def __post_init__(self) -> None:
         if self.labels is not None:
@@ -73,6 +77,8 @@ class Stimulus:
                 raise DataError(f"stimulus {self.name}.values: {np.sum(~np.isfinite(values))} values are not finite.")
             values.flags.writeable = False
             object.__setattr__(self, "values", values)
+        if self.targets is not None and self.targets.n_trials != self.n_trials:
+            raise DataError(f"stimulus {self.name}.targets: {self.targets.n_trials} trials; the stimulus has {self.n_trials}.")
 
     def __repr__(self) -> str:
         return stimulus_text(self)
@@ -139,6 +145,7 @@ class Stimulus:
             self.n_classes,
             self.name,
             None if self.values is None else self.values[first:last],
+            None if self.targets is None or start == stop else self.targets.select(start, stop),
         )
 
     @takes_numbers()
@@ -158,14 +165,17 @@ class Stimulus:
             old.trial, old.step * np.int32(factor), old.unit,
             old.n_trials, old.n_steps * factor, old.n_units, old.dt_ms / factor,
         )  # fmt: skip
-        return Stimulus(events, self.labels, self.n_classes, self.name, self.values)
+        return Stimulus(events, self.labels, self.n_classes, self.name, self.values, self.targets)
 
     @property
     def sha256(self) -> str:
-        """Hash of all events, values, labels and sizes; the name does not count."""
+        """Hash of all events, values, labels, targets and sizes; the name does not count."""
         digest = hashlib.sha256()
         events = self.events
         digest.update(repr((events.n_trials, events.n_steps, events.n_units, float(events.dt_ms), self.n_classes)).encode())
         for array in (events.trial, events.step, events.unit, self.values, self.labels):
             digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+        if self.targets is not None:
+            digest.update(repr((self.targets.values.shape, self.targets.dt_ms)).encode())
+            digest.update(self.targets.values.tobytes() + self.targets.counted.tobytes())
         return digest.hexdigest()

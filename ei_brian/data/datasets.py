@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.plain_numbers import takes_numbers
-from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.data.encode import Encoding
 from ei_brian.data.encoded import encoded_images
@@ -21,6 +20,7 @@ from ei_brian.data.fetch import data_folder
 from ei_brian.data.heidelberg import load_heidelberg
 from ei_brian.data.idx import read_idx_folder
 from ei_brian.data.images import Images
+from ei_brian.data.own_trials import holds_trials, load_trials, taken
 from ei_brian.errors import DataError, unknown_name
 
 __all__ = ["DATASETS", "Images", "load_dataset", "load_images", "split"]
@@ -145,7 +145,8 @@ def load_dataset(
     ----------
     name : str
         See `load_images`; or the path of a folder with ``shd_train.h5`` and ``shd_test.h5``, see `load_heidelberg`: these are
-        spikes already, so that encoding and seed have no effect.
+        spikes already, so that encoding and seed have no effect; or an npz file of trials of your own (`load_trials`), of which
+        20 % of each class are for testing and 10 % for calibration, drawn once and for all.
     dt_ms : float
         Time step in ms.
     seed : int
@@ -173,6 +174,8 @@ def load_dataset(
         if n_images is not None:
             raise DataError(f"data set {name}: n_images={n_images}; only sets of images can be cut, leave it out.")
         return _heidelberg(Path(name), dt_ms, n_steps, calibration, whole)
+    if name.endswith(".npz") and holds_trials(Path(name)):
+        return _own(load_trials(name, dt_ms), calibration, whole)
     images = load_images(name) if n_images is None else load_images(name).first(n_images)
     train_index, calibration_index, test_index = split(images.labels, images.n_test)
     if whole:
@@ -185,21 +188,18 @@ def load_dataset(
     return made[0], made[1]
 
 
+def _own(trials: Stimulus, calibration: bool, whole: bool) -> tuple[Stimulus, Stimulus]:
+    labels = np.zeros(trials.n_trials, dtype=np.int64) if trials.labels is None else trials.labels
+    train_index, calibration_index, test_index = split(labels)
+    if whole:
+        train_index = np.sort(np.concatenate([train_index, calibration_index]))
+    return taken(trials, calibration_index if calibration else train_index), taken(trials, test_index)
+
+
 def _heidelberg(folder: Path, dt_ms: float, n_steps: int, calibration: bool, whole: bool) -> tuple[Stimulus, Stimulus]:
     train, test = (load_heidelberg(folder / file, dt_ms, n_steps) for file in HEIDELBERG)
     if whole:
         return train, test
     labels = np.asarray(train.labels)
     train_index, calibration_index, _ = split(np.concatenate([labels, labels[:1]]), n_test=1)
-    return _take(train, calibration_index if calibration else train_index), test
-
-
-def _take(stimulus: Stimulus, index: Index) -> Stimulus:
-    """Return the trials of a sorted index, numbered from 0."""
-    events = stimulus.events
-    place = np.full(stimulus.n_trials, -1)
-    place[index] = np.arange(index.size)
-    kept = place[events.trial] >= 0
-    trial = place[events.trial[kept]]
-    taken = Spikes(trial, events.step[kept], events.unit[kept], index.size, events.n_steps, events.n_units, events.dt_ms)
-    return Stimulus(taken, np.asarray(stimulus.labels)[index], stimulus.n_classes, stimulus.name)
+    return taken(train, calibration_index if calibration else train_index), test

@@ -1,1 +1,20 @@
-"""Reports, model cards and figures."""
+"""Tables, figures and reports; called, it makes one: ``ei.report(spec, stimulus, calibration=…)``, see `any_task.report`."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class _Reports(ModuleType):
+    """This module, which can be called: ``ei_brian.report`` is both a part of the package and what it is for."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the report on a network and trials; arguments and errors as of `ei_brian.report.any_task.report`."""
+        from ei_brian.report.any_task import report
+
+        return report(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Reports

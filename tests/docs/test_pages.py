@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS = {"howto/bring_your_network.md": "snntorch"}
-PAGES = ("get_started.md", "howto/add_a_neuron_model.md", "howto/add_a_noise.md", "howto/figures.md", "howto/perturb.md", *NEEDS)
+PAGES = (
+    "get_started.md", "howto/add_a_neuron_model.md", "howto/add_a_noise.md", "howto/figures.md", "howto/perturb.md",
+    "howto/any_task.md", *NEEDS,
+)  # fmt: skip
 
 
 def code_of(page: str) -> str:
