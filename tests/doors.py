@@ -17,7 +17,7 @@ OUTER = ("sim/backend.py",)
 INNER = set(
     """
     core/intervention.py core/intervene.py core/transform/perturbed.py
-    measure/choice.py:Psychometric measure/over_time.py:Estimate data/own_trials.py:taken
+    report/output_validation.py:OutputRung measure/choice.py:Psychometric measure/over_time.py:Estimate data/own_trials.py:taken
     data/encoded.py data/images.py exchange/trains.py
     config/trained.py core/competition.py core/engine.py core/exponential.py core/input_current.py core/models/lif_exponential.py
     core/neuron_model.py:NeuronModel.at_rest core/neuron_model.py:NeuronModel.initial_at_rest core/steady_cells.py
