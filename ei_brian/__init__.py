@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ei_brian.report.any_task import report
     from ei_brian.sim.backend import Backend
     from ei_brian.sim.own_cells.cell import cell
+    from ei_brian.storage.long_run import run_long
     from ei_brian.study.experiment import dose_response, experiment
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "load",
     "load_dataset",
     "report",
+    "run_long",
     "scale",
     "silence",
     "train",
@@ -106,6 +108,7 @@ _WHERE = {
     "load": "ei_brian.config.shipped:load",
     "load_dataset": "ei_brian.data.datasets:load_dataset",
     "report": "ei_brian.report",
+    "run_long": "ei_brian.storage.long_run:run_long",
     "scale": "ei_brian.core.transform.perturbation:Scale",
     "silence": "ei_brian.core.transform.perturbation:Silence",
     "train": "ei_brian.learn.train:train",

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,12 @@ def check_stimulus(spec: NetworkSpec, stimulus: Stimulus) -> None:
         )
 
 
+@lru_cache(maxsize=1024)
+def _code(text: str, mode: str) -> CodeType:
+    """Return a text of the catalogue compiled, once for all steps."""
+    return compile(text, "program", mode)
+
+
 class _Cells:
     """The states of one population over all trials, and how its program changes them."""
 
@@ -78,7 +86,7 @@ class _Cells:
 
     def run(self, text: str) -> None:
         """Run assignments of the catalogue on all neurons."""
-        exec(text, self.functions, self.values)  # noqa: S102 - text of our own catalogue, never of a file
+        exec(_code(text, "exec"), self.functions, self.values)  # noqa: S102 - text of our own catalogue, never of a file
         for name in self.program.states:  # a state set to a constant is still one number per trial and neuron
             if np.shape(self.values[name]) != self.spiked.shape:
                 self.values[name] = np.broadcast_to(self.values[name], self.spiked.shape).copy()
@@ -94,7 +102,8 @@ class _Cells:
         """Set ``spiked`` from the threshold condition."""
         if self.program.competes:
             self.values[WINNER] = winners(self.values[MARGIN])
-        self.spiked = np.broadcast_to(eval(self.program.threshold, self.functions, self.values), self.spiked.shape)  # noqa: S307
+        condition = eval(_code(self.program.threshold, "eval"), self.functions, self.values)  # noqa: S307
+        self.spiked = np.broadcast_to(condition, self.spiked.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +163,13 @@ def simulate(
     steps = stimulus.n_steps if n_steps is None else n_steps
     chosen = seed_for(noise, seed)
     noisy, presented = apply_static(noise, chosen, spec, stimulus, first_trial)
-    run = _Run(noisy, presented, precision(dtype), steps, traces, noise, chosen, first_trial)
+    run = Run(noisy, presented, precision(dtype), steps, traces, noise, chosen, first_trial)
     for step in range(steps):
         run.step(step)
     return run.recording(perf_counter() - started, spec.sha256)
 
 
-class _Run:
+class Run:
     """A network in the middle of a simulation."""
 
     def __init__(
@@ -177,7 +186,7 @@ class _Run:
         self.spiking = [p.name for p in spec.cells if p.spiking]
         self.raster: dict[str, list[Any]] = {name: [] for name in self.spiking}
         self.traces: dict[tuple[str, str], list[Array]] = {key: [] for key in traces}
-        self.input_events = _events_by_step(stimulus)
+        self.present(stimulus, n_steps, 0)
         self.input_start, start = {}, 0
         for population in spec.inputs:
             self.input_start[population.name] = start
@@ -188,6 +197,13 @@ class _Run:
         tables = delay_tables(projection, self.dtype, unit_scale(states[projection.port]))
         size = size_name(self.spec, projection, self.noise)
         return _Pathway(projection, tables, size, release_noise(projection, self.noise))
+
+    def present(self, stimulus: Stimulus, n_steps: int, first_step: int) -> None:
+        """Take a stimulus that begins at a step, and record anew from there."""
+        self.stimulus, self.n_steps = stimulus, n_steps
+        self.input_events = {first_step + step: events for step, events in _events_by_step(stimulus).items()}
+        for kept in (*self.raster.values(), *self.traces.values()):
+            kept.clear()
 
     def step(self, step: int) -> None:
         """Advance by one time step, in the order of the schedule."""
