@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ei_brian.core.models.physiology import IN_VIVO_FACTOR, rest_range
 from ei_brian.core.neuron_model import NeuronModel
-from ei_brian.core.operating_point import distinct
+from ei_brian.core.operating_point import OperatingPoint, distinct
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.receptor import BACKGROUND, CONDUCTANCE_UNIT
@@ -102,20 +102,42 @@ def _limits(
 ) -> list[tuple[tuple[float, ...], str]]:
     """Return the fields of `HoldLimits` of some cells, a row each, with their source."""
     free = model.standing_point(given)
-    ranges = [rest_range(name, rest) for name, rest in zip(types, free.rest.tolist(), strict=True)]
+    loose, own_rest, still = _loose(model, given, free)
+    ranges = [rest_range(name, rest) for name, rest in zip(types, own_rest.tolist(), strict=True)]
     low, per_conductance = _held_at(model, given, np.array([each.low_mv for each in ranges]))
     high, _ = _held_at(model, given, np.array([each.high_mv for each in ranges]))
     most_high = free.rheobase - BELOW_RHEOBASE * free.scale
     high = np.minimum(np.where(np.isfinite(high), high, most_high), most_high)
     low = np.minimum(np.where(np.isfinite(low), low, high), high)
+    if loose.any():
+        low, high = (np.where(loose, still, each) for each in (low, high))
     at_low = model.operating_point(given, low)
-    rest_high = model.at_rest(given, high)[model.voltage]
+    rest_low, rest_high = at_low.rest, model.at_rest(given, high)[model.voltage]
+    rest_low, rest_high = (np.where(loose, own_rest, each) for each in (rest_low, rest_high))
     room, swing = IN_VIVO_FACTOR / free.tau_ms - 1 / at_low.tau_ms, at_low.distance
     usable = np.isfinite(per_conductance) & (per_conductance > 0) & np.isfinite(swing) & (swing > 0)
     most = np.where(usable, np.maximum(room, 0.0) / np.where(usable, per_conductance, 1.0), 0.0)
-    columns = (low, high, at_low.rest, rest_high, np.where(usable, swing, 1.0), most, free.rest, free.tau_ms)
+    columns = (low, high, rest_low, rest_high, np.where(usable, swing, 1.0), most, own_rest, free.tau_ms)
     rows = np.stack([np.broadcast_to(column, low.shape) for column in columns], axis=1)
     return [(tuple(row), each.source) for row, each in zip(rows.tolist(), ranges, strict=True)]
+
+
+def _loose(
+    model: NeuronModel, given: Mapping[str, FloatArray], free: OperatingPoint
+) -> tuple[npt.NDArray[np.bool_], FloatArray, FloatArray]:
+    """Return which cells no current holds, such as those whose recovery takes their whole leak away; the rest of each cell
+    without a current, and the current that keeps it there.
+
+    Any other current would move such a cell without end, and a weak background would bring it to rest far away: it gets the one
+    that does not move it, and is held by its background alone.
+    """
+    loose = ~free.rests
+    if loose.any():
+        loose = ~model.operating_point(given, free.current).rests
+    if not loose.any():
+        return loose, free.rest, np.zeros(free.rest.shape)
+    own_rest = np.where(loose, model.at_rest(given, np.zeros(free.rest.shape))[model.voltage], free.rest)
+    return loose, own_rest, np.where(loose, _held_at(model, given, own_rest)[0], 0.0)
 
 
 def _held_at(
