@@ -19,17 +19,21 @@ def command(
     mix: Annotated[str, typer.Option(help="Named mixture of cell types, for example 'hippocampus CA3'.")] = "cortex FS/LTS",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Model file of the last rung (.h5).")] = None,
     rungs: Annotated[int, typer.Option(min=0, help="How many rungs above the trained network; 0 for all.")] = 0,
+    noise: Annotated[str, typer.Option(help="Also run every rung under noise: KIND=LEVEL, as membrane_ou_sd=0.5.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of that noise.")] = 1,
     trials: Trials = 0,
     backend: BackendName = "cpp_standalone",
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
     """Swap, calibrate and enrich a model step by step, and print accuracy and firing rates at every rung."""
+    from ei_brian.cli.mixture import parse_noise
     from ei_brian.core.transform.ladder import ladder, standard_rungs
     from ei_brian.report.model_check import data_settings
     from ei_brian.sim.backend import Backend
     from ei_brian.storage import load_spec, save_spec
 
+    injected = parse_noise(noise)
     if output is not None:
         check_can_write(output)
     spec = load_spec(model)
@@ -40,8 +44,9 @@ def command(
     simulator = Backend(backend, threads=threads)
     note(f"climbing with {test_set.n_trials} test trials …")
     climbed = ladder(
-        spec, test_set, calibration_set=calibration_set, rungs=steps[: rungs or None], run=simulator.run, progress=not as_json
-    )
+        spec, test_set, calibration_set=calibration_set, rungs=steps[: rungs or None], run=simulator.run, progress=not as_json,
+        noise=injected, seed=seed,
+    )  # fmt: skip
     last = [rung.spec for rung in climbed.rungs if rung.spec is not None][-1]
     if output is not None:
         save_spec(last, output)

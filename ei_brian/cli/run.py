@@ -12,6 +12,7 @@ from ei_brian.cli.output import check_can_write, note, print_json, show
 
 if TYPE_CHECKING:
     from ei_brian.core.recording import Recording
+    from ei_brian.core.spec import NetworkSpec
 
 __all__ = ["command"]
 
@@ -46,20 +47,20 @@ def command(
     recording = simulator.run(spec, test_set, noise=injected, seed=seed if injected else None)
     if output is not None:
         save_recording(recording, output)
-    shown = _facts(recording, None if output is None else str(output))
+    shown = _facts(spec, recording, None if output is None else str(output))
     if as_json:
         print_json(shown)
     else:
         show("\n".join(_lines(shown)))
 
 
-def _facts(recording: Recording, written: str | None) -> dict[str, Any]:
+def _facts(spec: NetworkSpec, recording: Recording, written: str | None) -> dict[str, Any]:
     """Return what the verb says about a recording, as plain values."""
     decided = recording.scores is not None and recording.labels is not None
     return {
         "trials": recording.n_trials,
         "accuracy": recording.accuracy if decided else None,
-        "rates_hz": {name: recording.rate_hz(name) for name in recording.counts},
+        "rates_hz": {name: recording.rate_hz(name, spec) for name in recording.counts},
         "build_seconds": recording.build_seconds,
         "run_seconds": recording.run_seconds,
         "recording": written,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.display import html_table, recording_text
+from ei_brian.core.noise.living import living
 from ei_brian.core.readout import Readout
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import DataError, unknown_name
@@ -100,8 +101,16 @@ class Recording:
             raise DataError("recording.labels: the stimulus had no labels; an accuracy needs them.")
         return float(np.mean(self.decisions == self.labels))
 
-    def rate_hz(self, population: str) -> float:
+    def rate_hz(self, population: str, spec: NetworkSpec | None = None) -> float:
         """Return the mean firing rate of a population over trials, time and neurons in Hz.
+
+        Parameters
+        ----------
+        population : str
+            Which.
+        spec : NetworkSpec, optional
+            The network that was run: then cells that the noise has killed, or that are dead in it, do not count; without it they
+            are silent neurons like others. nan where none lives.
 
         Raises
         ------
@@ -111,7 +120,9 @@ class Recording:
         if population not in self.counts:
             raise DataError(unknown_name("recording.rate_hz: population", population, self.counts))
         counts = self.counts[population]
-        return float(counts.mean() / (self.n_steps * self.dt_ms * 1e-3))
+        if spec is not None:
+            counts = counts[:, living(spec[population], self.noise, self.seed)]
+        return float(counts.mean() / (self.n_steps * self.dt_ms * 1e-3)) if counts.size else float("nan")
 
     # the one way from core to the shell beside NetworkSpec.save: exports are imported when they are called
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.noise.living import living
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
@@ -72,9 +73,11 @@ def rate_summary_by_type(
 ) -> dict[str, RateSummary]:
     """Return `rate_summary` (Hz) of each cell type of a population; under the name of its model where it has no types.
 
-    By definition; what counts as saturated is ours.
+    By definition; what counts as saturated is ours. Cells that are dead, or were killed by the noise of the run, do not count; a
+    type of which none lives is left out.
     """
     rates, members = rates_hz(recording, population), spec[population]
-    types = np.array(members.cell_types or [members.model] * members.size)
+    alive = living(members, recording.noise, recording.seed)
+    types = np.array(members.cell_types or [members.model] * members.size)[alive]
     ceiling = saturated_share * 1e3 / recording.dt_ms
-    return {str(name): _summary(rates[types == name], ceiling) for name in np.unique(types)}
+    return {str(name): _summary(rates[alive][types == name], ceiling) for name in np.unique(types)}

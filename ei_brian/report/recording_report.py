@@ -38,7 +38,7 @@ def recording_report(spec: NetworkSpec, recording: Recording) -> Report:
     judged = recording.labels is not None and recording.scores is not None
     sentence = f"{spec.name} on {recording.stimulus_name}: "
     sentence += f"{percent(recording.accuracy)} of {n} trials decided right." if judged else f"{n} trials."
-    facts = tuple((f"{recording.rate_hz(name):.1f} Hz", f"mean rate of {name}") for name in recording.counts)
+    facts = tuple((f"{recording.rate_hz(name, spec):.1f} Hz", f"mean rate of {name}") for name in recording.counts)
     sections = (_activity(spec, recording), *([_decisions(recording)] if judged else []), _network(spec, recording))
     return Report(f"ei_brian recording: {spec.name} on {recording.stimulus_name}", sentence, True, facts, sections)
 
@@ -57,7 +57,7 @@ def _activity(spec: NetworkSpec, recording: Recording) -> Section:
         f"Mean firing rate in bins of 4 ms (Hz) over {recording.n_trials} trials and all cells of a population.",
         rates([(spec.name, recording)], inhibitory), 2.8,
     )  # fmt: skip
-    rows = tuple((name, spec[name].size, recording.rate_hz(name)) for name in recording.counts)
+    rows = tuple((name, spec[name].size, recording.rate_hz(name, spec)) for name in recording.counts)
     table = Table("rates", f"Mean firing rates over {recording.n_trials} trials.", ("population", "cells", "rate (Hz)"), rows)
     return Section("Activity", (), (spikes, course), (table,))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from ei_brian.report.validation import Validation
 from ei_brian.report.words import level_words, noise_name, percent, points
 from ei_brian.study.statistics import Interval, mean_interval
 
-__all__ = ["Judgement", "control_words", "criterion_words", "extra_loss", "judge", "tolerated", "verdict"]
+__all__ = ["Judgement", "control_words", "criterion_words", "extra_loss", "judge", "tolerated", "verdict", "words_of"]
 
 KEPT, LOST, OPEN = "kept", "lost", "open"
 
@@ -89,6 +90,11 @@ def verdict(validation: Validation) -> tuple[bool, str]:
         parts = [f"{same}.", _function_words(validation)]
     parts += [_noise_words(validation), *control_words(validation)[:1], criterion_words(validation)]
     return True, " ".join(part for part in parts if part)
+
+
+def words_of(text: str) -> str:
+    """Return a verdict without its numbers: what two runs with other seeds should agree on."""
+    return re.sub(r"[+−-]?\d[\d.,]*", "…", text)
 
 
 def _function_words(validation: Validation) -> str:

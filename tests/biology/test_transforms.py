@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ei_brian.core.noise.noise import Noise
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
@@ -281,6 +282,21 @@ def test_ladder_without_and_with_calibration(spec: NetworkSpec) -> None:
     assert names[-4:] == ["conductances", "delays of 1-2 ms", "short-term plasticity", "dt 0.1 ms"]
     with pytest.raises(DataError, match="are also in the calibration set"):
         ladder(spec, some_input(12, 5), calibration_set=some_input(12, 5))
+
+
+def test_a_ladder_under_noise_runs_every_rung_twice_with_the_same_seed(spec: NetworkSpec) -> None:
+    noise, shown = Noise(membrane_ou_sd=0.8, spike_failure=0.3), some_input(12, 5)
+    climbed = ladder(spec, shown, mix="cortex FS", noise=noise, seed=7)
+    for rung in climbed.rungs:
+        assert rung.spec is not None
+        assert rung.accuracy == simulate(rung.spec, shown).accuracy
+        assert rung.noisy == simulate(rung.spec, shown, noise=noise, seed=7).accuracy
+    assert any(rung.noisy != rung.accuracy for rung in climbed.rungs)
+    assert climbed.as_data()[0]["noisy"] == climbed.rungs[0].noisy
+    assert "noise" in climbed.table()
+    plain = ladder(spec, shown, rungs=())
+    assert "noisy" not in plain.as_data()[0]
+    assert "noise" not in plain.table()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.diversify import diversify
+from ei_brian.measure.rates import rate_summary_by_type
 from ei_brian.sim.backend import Backend
 
 KINDS = ("membrane_white_sd", "membrane_ou_sd")
@@ -137,6 +138,25 @@ def test_dead_cells_never_fire_and_live_ones_do(model: str, noise: Noise) -> Non
     assert not counts[dead].any()
     if "background" not in noise.kinds[0] or MODELS[model].input_current == "":
         assert counts[~dead].any()
+
+
+def test_rates_of_a_network_with_dead_cells_are_those_of_the_living() -> None:
+    """By hand from the counts; without the network nothing is known of the dead, and they are silent cells."""
+    types = ("a", "b") * 30
+    spec = NetworkSpec((Population("inp", 1, "input"), Population("A", 60, "exc", "lif_exponential", cell_types=types)), (), 1.0)
+    noise = Noise(cell_death=0.4, membrane_white_sd=0.8)
+    recording = simulate(spec, silence(200), noise=noise, seed=3)
+    dead, seconds = dead_cells(spec["A"], noise, 3), 0.2
+    counts = recording.counts["A"]
+    assert 10 < dead.sum() < 50
+    assert recording.rate_hz("A", spec) == pytest.approx(counts[:, ~dead].mean() / seconds)
+    assert recording.rate_hz("A") == pytest.approx(counts.mean() / seconds)
+    found = rate_summary_by_type(spec, recording, "A")
+    first = ~dead & (np.array(types) == "a")
+    assert found["a"].n_neurons == first.sum()
+    assert found["a"].mean_hz == pytest.approx(counts[:, first].mean() / seconds)
+    everyone = simulate(spec, silence(20), noise=replace(noise, cell_death=1.0), seed=3)
+    assert np.isnan(everyone.rate_hz("A", spec))
 
 
 def test_dead_cells_are_dead_in_brian2_too() -> None:

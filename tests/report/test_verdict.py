@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ei_brian.core.models.cell_types import CELL_TYPES
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import ConfigError
 from ei_brian.report.controls import SILENCED, Control, weaker_inhibition
 from ei_brian.report.noisy import critical_levels
+from ei_brian.report.robustness_sections import physiological_words
 from ei_brian.report.settings import Settings
-from ei_brian.report.verdict import judge, verdict
+from ei_brian.report.verdict import judge, verdict, words_of
 from ei_brian.study.statistics import Interval, mean_interval
 
 LEVELS = (0.0, 0.5, 1.0)
@@ -78,6 +80,31 @@ def test_an_interval_across_the_criterion_is_open() -> None:
 def test_the_level_at_which_a_function_is_lost() -> None:
     levels, accuracy = np.array([0.0, 1.0, 2.0]), np.array([[0.9, 0.9, 0.7], [0.9, 0.8, 0.9], [0.9, 0.9, 0.86]])[:, :, None]
     assert critical_levels(accuracy, levels, 0.05) == pytest.approx([1.25, 0.5, np.inf])
+
+
+def test_the_report_says_which_levels_are_those_of_the_living_brain() -> None:
+    """FS cells of Izhikevich 2003: rest at -70 mV, u = 0.2 v = -14, and by hand 0.04v² + 5v + 140 - u = 0 at -70 and -55 mV."""
+    lif, fast = Population("E", 4, "exc", "lif_exponential"), CELL_TYPES["FS"]
+    cells = Population("I", 2, "inh", fast.model, (("g", "exponential_current"),), fast.parameters)
+    distance = 15.0
+    levels = (0.0, 3.0 / distance, 7.0 / distance, 9.0 / distance)
+    last = SimpleNamespace(spec=NetworkSpec((lif, cells), (), 1.0))
+    made = SimpleNamespace(settings=Settings("numpy", levels=levels), last=last)
+    (words,) = physiological_words(made)  # type: ignore[arg-type]
+    assert f"threshold is {distance:.3g} mV from rest" in words
+    assert f"of the levels tried {levels[1]:g}; {levels[2]:g}, {levels[3]:g} are more than cells meet there" in words
+    made.settings = Settings("numpy", levels=(0.0, 7.0 / distance))
+    assert "none of the levels tried; " in physiological_words(made)[0]  # type: ignore[arg-type]
+    made.settings = Settings("numpy", noise="spike_failure", levels=(0.0, 0.1))
+    assert physiological_words(made) == ()  # type: ignore[arg-type]
+    made.settings, made.last.spec = Settings("numpy", levels=levels), NetworkSpec((lif,), (), 1.0)
+    assert physiological_words(made) == (), "a trained cell has no volts"  # type: ignore[arg-type]
+
+
+def test_words_are_those_without_numbers() -> None:
+    one, other = "lost at 0.51 (0.42 to 0.60): −8.1 points, +0.4", "lost at 0.4 (0.39 to 0.6): −12 points, +1.2"
+    assert words_of(one) == words_of(other)
+    assert words_of(one) != words_of(one.replace("lost", "kept"))
 
 
 def test_draws_share_no_seed_with_each_other_nor_with_another_run() -> None:

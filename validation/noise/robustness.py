@@ -4,11 +4,12 @@
     python -m validation.noise.robustness --only digits_latency --seeds 0
     python -m validation.noise.robustness --table              # only table and figure of what was measured
 
-Equal noise is an Ornstein-Uhlenbeck current (5 ms) whose level is the standard deviation of the free potential that it causes, as a
-share of each cell's own distance to threshold. Two data sets, two codings; of each, five networks (inputs-160 E/40 I-10, trained
-with that seed); of each network, five draws of cell types, calibrated, and for each draw one noise seed, the same on all sides.
-A network is one unit: its draws are averaged, intervals are Student's t over the five networks, differences are taken within a
-network. One JSON file per network, ``measured/robustness_<data>_<coding>_<seed>.json``; a second call goes on from there.
+Equal noise is an Ornstein-Uhlenbeck current (5 ms) whose level is the standard deviation of the free potential that it causes, as
+a share of each cell's own distance to threshold. Two data sets, two codings; of each, five networks (inputs-160 E/40 I-10,
+trained with that seed); of each network, five draws of cell types, calibrated, and for each draw one noise seed, the same on all
+sides. A network is one unit: its draws are averaged, intervals are Student's t over the five networks, differences are taken
+within a network. One JSON file per network, ``measured/robustness_<data>_<coding>_<seed>.json``; a second call goes on from
+there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from time import process_time
 from typing import Any
 

@@ -57,8 +57,8 @@ def _head(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
     return [
         "# Robustness under equal noise: trained cells and real ones",
         "",
-        "`python -m validation.noise.robustness` made this file; what equal noise is, and what is drawn, stands at the top of the "
-        f"script. {', '.join(map(str, draws))} draws a network, {', '.join(map(str, n_test))} test trials, "
+        "`python -m validation.noise.robustness` made this file; what equal noise is, and what is drawn, stands at the top of "
+        f"the script. {', '.join(map(str, draws))} draws a network, {', '.join(map(str, n_test))} test trials, "
         f"measured {', '.join(dates)}. In brackets: 95 % intervals (Student's t) over networks. Level 0.2 is where "
         "physiological membrane noise begins (see docs/concepts/noise.md); the higher ones are a stress test.",
         "",
@@ -70,7 +70,7 @@ def _head(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
 def _levels(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
     levels = next(iter(measured.values()))[0]["levels"]
     lines = [
-        "| data, coding | networks | cells | " + " | ".join(f"accuracy at {level:g}" for level in levels) + " | 5 points lost at |",
+        f"| data, coding | networks | cells | {' | '.join(f'accuracy at {level:g}' for level in levels)} | 5 points lost at |",
         "|---" * (len(levels) + 4) + "|",
     ]
     for name, networks in measured.items():
@@ -100,7 +100,8 @@ def _differences(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
         base, *others = sides
         for side in others:
             gap = (sides[side] - sides[base]).mean(axis=1)
-            parts = [mean_interval(values) for values in (gap[:, 0], gap[:, 1:].mean(axis=1), (gap[:, 1:] - gap[:, :1]).mean(axis=1))]
+            noisy = gap[:, 1:].mean(axis=1)
+            parts = [mean_interval(values) for values in (gap[:, 0], noisy, noisy - gap[:, 0])]
             told = " | ".join(_words(each, 3, "+") for each in parts)
             lines.append(f"| {name.replace('_', ', ')} | {side} | {told} | {verdict(parts[2])} |")
     return lines

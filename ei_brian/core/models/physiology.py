@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ei_brian.core.models.izhikevich_2003 import TYPES
 
-__all__ = ["IN_VIVO_FACTOR", "OWN_REST_SPAN_MV", "PUBLISHED_REST", "RestRange", "rest_range"]
+__all__ = ["IN_VIVO_FACTOR", "IN_VIVO_SD_MV", "OWN_REST_SPAN_MV", "PUBLISHED_REST", "RestRange", "rest_range"]
 
 OWN_REST_SPAN_MV = 5.0
 """Of types without a published range: this far around the rest that their published parameters give without a current."""
@@ -15,6 +15,9 @@ IN_VIVO_FACTOR = 5.0
 """Largest membrane conductance in units of that at rest: background synaptic input lowers the input resistance of cortical cells
 in vivo to a third to a fifth (Destexhe, Rudolph & Paré 2003, Nat. Rev. Neurosci. 4:739, doi 10.1038/nrn1198), and with it the
 membrane time constant."""
+IN_VIVO_SD_MV = (2.0, 6.0)
+"""Standard deviation of the membrane potential of cortical cells in active states in vivo, about 4 mV (Destexhe & Paré 1999, J.
+Neurophysiol. 81:1531; Destexhe, Rudolph & Paré 2003, Nat. Rev. Neurosci. 4:739, doi 10.1038/nrn1198)."""
 IZHIKEVICH_2003 = (
     "Izhikevich 2003, IEEE Trans. Neural Netw. 14:1569, doi 10.1109/TNN.2003.820440: the resting potential in the model is "
     "between -70 and -60 mV depending on the value of b"

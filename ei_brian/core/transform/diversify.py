@@ -43,6 +43,9 @@ def diversify(
     ``gain*g + offset`` in the cell's own unit; the first such map is fitted, for each type, to the trained kind of cell under a
     synthetic fluctuating drive. `calibrate` then fits it to the drive that the network really gives.
 
+    The first map takes the current that the drive asks for, which may hold cells outside of where their type rests
+    (`where_cells_stand` tells); only `calibrate` keeps them within these bounds.
+
     Parameters
     ----------
     spec : NetworkSpec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from ei_brian.core.noise.noise import Noise
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
@@ -29,7 +30,7 @@ from ei_brian.errors import CalibrationError, SpecError
 
 __all__ = ["Ladder", "Rung", "ladder", "standard_rungs"]
 
-Run = Callable[[NetworkSpec, Stimulus], Recording]
+Run = Callable[..., Recording]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,10 @@ class Rung:
         Mean rate of each spiking population.
     distance : mapping of str to float
         Squared distance of the filtered spike trains (10 ms) from the trained ones, as a share of their power.
+    noisy : float
+        Accuracy under the noise that was asked for; nan without.
     seconds : float
-        Time of the simulation.
+        Time of the simulations.
     note : str
         Why there is no network; empty otherwise.
     """
@@ -67,6 +70,7 @@ class Rung:
     distance: Mapping[str, float] | None = None
     seconds: float = 0.0
     note: str = ""
+    noisy: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +82,19 @@ class Ladder:
 
     def as_data(self) -> list[dict[str, Any]]:
         """Return one plain mapping per rung, without the networks."""
-        keys = [key for key in Rung.__dataclass_fields__ if key != "spec"]
+        without = ("spec",) if any(np.isfinite(rung.noisy) for rung in self.rungs) else ("spec", "noisy")
+        keys = [key for key in Rung.__dataclass_fields__ if key not in without]
         return [{key: getattr(rung, key) for key in keys} for rung in self.rungs]
 
     def table(self) -> str:
         """Return the ladder as text."""
         width = max(len(rung.name) for rung in self.rungs)
-        lines = [f"{'rung':<{width}}  accuracy  retained  rates Hz"]
+        noise = any(np.isfinite(rung.noisy) for rung in self.rungs)
+        lines = [f"{'rung':<{width}}  accuracy  retained  {'noise     ' if noise else ''}rates Hz"]
         for rung in self.rungs:
             rates = " ".join(f"{name} {rate:.1f}" for name, rate in (rung.rates_hz or {}).items())
-            lines.append(f"{rung.name:<{width}}  {rung.accuracy:8.3f}  {rung.retained:8.3f}  {rates or rung.note}")
+            under = f"{rung.noisy:8.3f}  " if noise else ""
+            lines.append(f"{rung.name:<{width}}  {rung.accuracy:8.3f}  {rung.retained:8.3f}  {under}{rates or rung.note}")
         return "\n".join(lines)
 
 
@@ -134,6 +141,7 @@ def _both(first: Transform, second: Transform) -> Transform:
 def ladder(
     spec: NetworkSpec, test_set: Stimulus, *, calibration_set: Stimulus | None = None, mix: str = "cortex FS/LTS",
     rungs: Sequence[tuple[str, Transform]] | None = None, run: Run | None = None, progress: bool = False,
+    noise: Noise | None = None, seed: int = 1,
 ) -> Ladder:  # fmt: skip
     """Climb from a trained network to biology and measure every rung: ``ladder(spec, test_set, calibration_set=…).table()``.
 
@@ -153,6 +161,11 @@ def ladder(
         ``run(spec, stimulus) -> Recording``, for example ``Backend().run``; the reference stepper unless given.
     progress : bool
         Show a bar.
+    noise : Noise, optional
+        Run every rung under this noise as well (`Rung.noisy`); ``run`` then takes ``noise`` and ``seed`` too. A level of membrane
+        noise is the same share of every cell's own distance to threshold on every rung.
+    seed : int
+        Of the noise, the same on every rung.
 
     Returns
     -------
@@ -171,7 +184,8 @@ def ladder(
     run = run or simulate
     steps = standard_rungs(spec, calibration_set, mix) if rungs is None else tuple(rungs)
     trained = run(spec, test_set)
-    made = [_measured("trained", spec, trained, trained, 10.0)]
+    noisy = _noisy(run, noise, seed)
+    made = [replace(_measured("trained", spec, trained, trained, 10.0), noisy=noisy(spec, test_set))]
     present = spec
     for name, transform in tqdm(steps, desc="climbing", unit="rung", disable=not progress):
         try:
@@ -179,10 +193,18 @@ def ladder(
         except CalibrationError as error:
             made.append(Rung(name, None, note=str(error)))
             continue
-        started = perf_counter()
-        recording = run(present, test_set.refined(_factor(spec, present)))
-        made.append(_measured(name, present, recording, trained, 10.0, perf_counter() - started))
+        started, stimulus = perf_counter(), test_set.refined(_factor(spec, present))
+        recording = run(present, stimulus)
+        under = noisy(present, stimulus)
+        made.append(replace(_measured(name, present, recording, trained, 10.0, perf_counter() - started), noisy=under))
     return Ladder(tuple(made), test_set.name)
+
+
+def _noisy(run: Callable[..., Recording], noise: Noise | None, seed: int) -> Callable[[NetworkSpec, Stimulus], float]:
+    """Return what measures the accuracy under noise; nan without any."""
+    if noise is None or not noise.kinds:
+        return lambda spec, stimulus: float("nan")
+    return lambda spec, stimulus: run(spec, stimulus, noise=noise, seed=seed).accuracy
 
 
 def _factor(trained: NetworkSpec, spec: NetworkSpec) -> int:
