@@ -19,6 +19,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -36,6 +37,7 @@ from ei_brian.learn.export import export
 from ei_brian.learn.network import EINetwork
 from ei_brian.learn.train import train
 from ei_brian.sim.backend import Backend
+from ei_brian.storage import load_spec, save_spec
 from validation.noise.robustness_table import HERE, MEASURED, write_figure, write_table
 
 KIND, LEVELS = "membrane_ou_sd", (0.0, 0.2, 0.5, 1.0, 1.5)
@@ -68,14 +70,12 @@ class Task:
     epochs: int
     encoding: str
 
-    def sets(self, seed: int) -> tuple[Stimulus, Stimulus, Stimulus]:
-        """Return training, calibration and test set."""
-        both = [
-            load_dataset(self.data, seed=seed, encoding=self.encoding, calibration=calibration, n_images=self.n_images)
-            for calibration in (False, True)
-        ]
-        test_set = both[0][1]
-        return both[0][0], both[1][0], test_set.select(0, min(self.n_test, test_set.n_trials))
+    def sets(self, seed: int) -> tuple[Stimulus, Stimulus]:
+        """Return calibration and test set."""
+        calibration, test_set = load_dataset(
+            self.data, seed=seed, encoding=self.encoding, calibration=True, n_images=self.n_images
+        )
+        return calibration, test_set.select(0, min(self.n_test, test_set.n_trials))
 
 
 TASKS = {
@@ -85,11 +85,16 @@ TASKS = {
 }
 
 
-def trained(task: Task, train_set: Stimulus, seed: int) -> NetworkSpec:
-    """Return the network that was trained with a seed."""
-    net = EINetwork(n_in=train_set.n_units, n_exc=160, n_inh=40, n_out=10, dt_ms=1.0, seed=seed)
-    train(net, train_set, epochs=task.epochs, progress=False)
-    return export(net, f"net_{seed}")
+def trained(name: str, task: Task, seed: int, nets: Path) -> NetworkSpec:
+    """Return the network that was trained with a seed, from its file where it was before."""
+    file = nets / f"robustness_{name}_{seed}.h5"
+    if not file.exists():
+        train_set, _ = load_dataset(task.data, seed=seed, encoding=task.encoding, n_images=task.n_images)
+        net = EINetwork(n_in=train_set.n_units, n_exc=160, n_inh=40, n_out=10, dt_ms=1.0, seed=seed)
+        train(net, train_set, epochs=task.epochs, progress=False)
+        nets.mkdir(parents=True, exist_ok=True)
+        save_spec(export(net, f"net_{seed}"), file)
+    return load_spec(file)
 
 
 def fitted(spec: NetworkSpec, population: str, calibration: Stimulus, test_set: Stimulus, seed: int) -> tuple[NetworkSpec, str]:
@@ -103,28 +108,23 @@ def fitted(spec: NetworkSpec, population: str, calibration: Stimulus, test_set: 
         return error.best.network(), "; ".join(error.best.reasons)
 
 
-def measure(task: Task, seed: int, backend: Backend) -> dict[str, Any]:
-    """Return accuracies (draw, level) of every side of one network, and what was not reached."""
-    started = process_time()
-    train_set, calibration, test_set = task.sets(seed)
-    spec = trained(task, train_set, seed)
-    sides: dict[str, list[NetworkSpec]] = {TRAINED: [spec] * DRAWS}
-    refused = {}
-    for name, population in SIDES.items():
-        made = [fitted(spec, population, calibration, test_set, 1000 * seed + draw) for draw in range(DRAWS)]
-        sides[name] = [each for each, _ in made]
-        refused |= {f"{name}, draw {draw}": why for draw, (_, why) in enumerate(made) if why}
-    found: dict[str, list[list[float]]] = {}
-    for name, specs in sides.items():
-        found[name] = [[0.0] * len(LEVELS) for _ in specs]
-        for column, level in enumerate(LEVELS):
-            noise = Noise.of(KIND, level) if level else None
-            runs = backend.run_many([(one, test_set, noise, 1000 * seed + draw) for draw, one in enumerate(specs)])
-            for draw, recording in enumerate(runs):
-                found[name][draw][column] = recording.accuracy
-        print(f"  {name}: {np.mean(found[name], axis=0).round(3).tolist()}", flush=True)
+def measure(name: str, seed: int, side: str, nets: Path, backend: Backend) -> dict[str, Any]:
+    """Return accuracies (draw, level) of one side of one network, and what was not reached."""
+    started, task = process_time(), TASKS[name]
+    spec = trained(name, task, seed, nets)
+    calibration, test_set = task.sets(seed)
+    made = [(spec, "")] * DRAWS
+    if side != TRAINED:
+        made = [fitted(spec, SIDES[side], calibration, test_set, 1000 * seed + draw) for draw in range(DRAWS)]
+    found = np.empty((DRAWS, len(LEVELS)))
+    for column, level in enumerate(LEVELS):
+        noise = Noise.of(KIND, level) if level else None
+        runs = backend.run_many([(one, test_set, noise, 1000 * seed + draw) for draw, (one, _) in enumerate(made)])
+        found[:, column] = [recording.accuracy for recording in runs]
+    print(name, seed, side, found.mean(axis=0).round(3).tolist(), flush=True)
     return {
-        "levels": list(LEVELS), "kind": KIND, "n_test": test_set.n_trials, "accuracy": found, "not_reached": refused,
+        "levels": list(LEVELS), "kind": KIND, "n_test": test_set.n_trials, "accuracy": found.round(6).tolist(),
+        "not_reached": {f"draw {draw}": why for draw, (_, why) in enumerate(made) if why},
         "cpu_seconds": round(process_time() - started, 1), "date": date.today().isoformat(),
     }  # fmt: skip
 
@@ -134,18 +134,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=sorted(TASKS), default=list(TASKS))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
+    parser.add_argument("--sides", nargs="+", choices=(TRAINED, *SIDES), default=[TRAINED, *SIDES])
+    parser.add_argument("--nets", type=Path, default=Path("build/nets"), help="Where trained networks are kept.")
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     backend = Backend("cpp_standalone", dtype="float32")
-    for name in () if given.table else given.only:
+    for side in () if given.table else given.sides:
         for seed in given.seeds:
-            file = MEASURED / f"robustness_{name}_{seed}.json"
-            if not file.exists():
-                print(name, seed, flush=True)
-                found = measure(TASKS[name], seed, backend)
-                MEASURED.mkdir(exist_ok=True)
-                file.write_text(json.dumps(found, indent=1) + "\n")
+            for name in given.only:
+                file = MEASURED / f"robustness_{name}_{seed}.json"
+                kept = json.loads(file.read_text()) if file.exists() else {}
+                if side not in kept:
+                    kept[side] = measure(name, seed, side, given.nets, backend)
+                    MEASURED.mkdir(exist_ok=True)
+                    file.write_text(json.dumps(kept, indent=1) + "\n")
     write_table(HERE / "robustness.md")
     write_figure(HERE / "robustness.png")
     return 0

@@ -32,9 +32,14 @@ def found_networks() -> dict[str, list[dict[str, Any]]]:
 
 
 def curves_of(networks: list[dict[str, Any]]) -> tuple[Values, dict[str, Values]]:
-    """Return the levels, and of each side the accuracy of every network and draw, shape (network, draw, level)."""
-    sides = {name: np.array([each["accuracy"][name] for each in networks]) for name in networks[0]["accuracy"]}
-    return np.array(networks[0]["levels"]), sides
+    """Return the levels, and of each side that all networks have the accuracies, shape (network, draw, level)."""
+    names = [name for name in networks[0] if all(name in each for each in networks)]
+    return levels_of(networks), {name: np.array([each[name]["accuracy"] for each in networks]) for name in names}
+
+
+def levels_of(networks: list[dict[str, Any]]) -> Values:
+    """Return the levels of noise."""
+    return np.array(next(iter(networks[0].values()))["levels"])
 
 
 def verdict(difference: Interval) -> str:
@@ -51,16 +56,17 @@ def write_table(path: Path) -> None:
 
 
 def _head(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
-    dates = sorted({each["date"] for networks in measured.values() for each in networks})
-    n_test = sorted({each["n_test"] for networks in measured.values() for each in networks})
-    draws = sorted({len(next(iter(each["accuracy"].values()))) for networks in measured.values() for each in networks})
+    every = [side for networks in measured.values() for each in networks for side in each.values()]
+    dates, n_test, draws = (
+        ", ".join(map(str, sorted(found)))
+        for found in ({e["date"] for e in every}, {e["n_test"] for e in every}, {len(e["accuracy"]) for e in every})
+    )
     return [
         "# Robustness under equal noise: trained cells and real ones",
         "",
         "`python -m validation.noise.robustness` made this file; what equal noise is, and what is drawn, stands at the top of "
-        f"the script. {', '.join(map(str, draws))} draws a network, {', '.join(map(str, n_test))} test trials, "
-        f"measured {', '.join(dates)}. In brackets: 95 % intervals (Student's t) over networks. Level 0.2 is where "
-        "physiological membrane noise begins (see docs/concepts/noise.md); the higher ones are a stress test.",
+        f"the script. {draws} draws a network, {n_test} test trials, measured {dates}. In brackets: 95 % intervals (Student's t) "
+        "over networks. Level 0.2 is about what cells meet in the living brain (2 to 6 mV); the higher ones are a stress test.",
         "",
         "![Accuracy against the level of noise](robustness.png)",
         "",
@@ -68,7 +74,7 @@ def _head(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
 
 
 def _levels(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
-    levels = next(iter(measured.values()))[0]["levels"]
+    levels = levels_of(next(iter(measured.values()))).tolist()
     lines = [
         f"| data, coding | networks | cells | {' | '.join(f'accuracy at {level:g}' for level in levels)} | 5 points lost at |",
         "|---" * (len(levels) + 4) + "|",
@@ -109,8 +115,9 @@ def _differences(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
 
 def _refused(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
     told = [
-        f"- {name.replace('_', ', ')}, network {k}, {what}: {why}"
-        for name, networks in measured.items() for k, each in enumerate(networks) for what, why in each["not_reached"].items()
+        f"- {name.replace('_', ', ')}, network {k}, {side}, {what}: {why}"
+        for name, networks in measured.items() for k, each in enumerate(networks)
+        for side, found in each.items() for what, why in found["not_reached"].items()
     ]  # fmt: skip
     return ["", "Draws whose calibration missed its aim; the nearest network found is counted:", "", *told] if told else []
 
