@@ -25,7 +25,7 @@ INNER = set(
     core/population.py:Population.at_its_rest core/population.py:Population.operating_point
     core/neuron_model.py:NeuronModel.substeps core/neuron_model.py:NeuronModel.update_at
     core/neuron_model.py:NeuronModel.update_parts core/neuron_model.py:substeps core/noise/cell_noise.py core/noise/draw.py
-    core/noise/dynamic.py core/noise/response.py core/synapse_sign.py
+    core/noise/dynamic.py core/noise/living.py core/noise/response.py core/synapse_sign.py
     core/noise/input_noise.py core/noise/kinds.py core/noise/philox.py core/noise/release.py
     core/noise/weight_noise.py core/numpy_engine.py core/plain_numbers.py core/plain_text.py
     core/program.py core/quantity.py:Coefficient

@@ -138,6 +138,7 @@ def _both(first: Transform, second: Transform) -> Transform:
     return lambda spec: second(first(spec))
 
 
+@takes_numbers()
 def ladder(
     spec: NetworkSpec, test_set: Stimulus, *, calibration_set: Stimulus | None = None, mix: str = "cortex FS/LTS",
     rungs: Sequence[tuple[str, Transform]] | None = None, run: Run | None = None, progress: bool = False,
