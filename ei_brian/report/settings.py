@@ -56,9 +56,9 @@ class Settings:
     mix: Mapping[str, float] | None = None
     noise: str = "membrane_ou_sd"
     levels: tuple[float, ...] = (0.0, 0.2, 0.5, 1.0, 1.5)
-    seeds: int = 3
+    seeds: int = 2
     seed: int = 1
-    draws: int = 3
+    draws: int = 5
     largest_loss: float = 0.05
     controls: bool = True
 

@@ -14,9 +14,11 @@ from ei_brian.report.validation import Validation
 from ei_brian.report.words import level_words, noise_name, percent, points
 from ei_brian.study.statistics import Interval, mean_interval
 
-__all__ = ["Judgement", "control_words", "criterion_words", "extra_loss", "judge", "tolerated", "verdict", "words_of"]
+__all__ = ["Judgement", "control_words", "criterion_words", "judge", "tolerated", "verdict", "withstands", "words_of"]
 
 KEPT, LOST, OPEN = "kept", "lost", "open"
+LESS, MORE, AS_MUCH = "less", "more", "as much"
+RELEVANT = 0.1  # a difference of levels below a tenth is none: smaller ones would be found by chance, and matter to nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,11 @@ class Judgement:
 
     Parameters
     ----------
-    word : {"kept", "lost", "open"}
-        Kept: the interval lies above the largest loss allowed; lost: below it; open: it lies across, or there is none.
+    word : {"kept", "lost", "open"} or {"less", "more", "as much", "open"}
+        Kept: the interval lies above the largest loss allowed; lost: below it; open: it lies across, or there is none. Less,
+        more, as much: of the noise that is withstood, against a difference of a tenth.
     change : Interval
-        Share of all trials; negative is a loss.
+        Share of all trials, negative is a loss; of noise the ratio of levels.
     """
 
     word: str
@@ -47,10 +50,24 @@ def function_kept(validation: Validation) -> Judgement:
     return judge(mean_interval(change), validation.settings.largest_loss)
 
 
-def extra_loss(validation: Validation) -> Judgement:
-    """Judge what noise costs the last rung beyond what it costs the trained network; same trials and seeds, mean over levels."""
-    lost = [found.mean(axis=2) - found.mean(axis=2)[:, :1] for found in _ends(validation)]
-    return judge(mean_interval((lost[-1] - lost[0])[:, 1:].mean(axis=1)), validation.settings.largest_loss)
+def withstands(validation: Validation) -> Judgement:
+    """Judge the level of noise at which the last rung has lost as much as the criterion allows, over that of the trained network.
+
+    A ratio of 1 is as trained. Both have the same trials and noise seeds in each draw, and the interval is over draws. What is
+    not lost at any level counts with the highest level tried.
+    """
+    levels = np.array(validation.settings.levels)
+    trained, last = (
+        np.minimum(critical_levels(accuracy, levels, validation.settings.largest_loss), levels[-1])
+        for accuracy in _ends(validation)
+    )
+    ratio = mean_interval(last / trained)
+    low, high = 1 - RELEVANT, 1 + RELEVANT
+    if ratio.high < low:
+        return Judgement(LESS, ratio)
+    if ratio.low > high:
+        return Judgement(MORE, ratio)
+    return Judgement(AS_MUCH if ratio.low >= low and ratio.high <= high else OPEN, ratio)
 
 
 def _ends(validation: Validation) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
@@ -112,18 +129,21 @@ def _noise_words(validation: Validation) -> str:
         return ""
     if validation.last is validation.trained:
         return f"Under {name}, {lost} are {tolerated(validation, validation.trained.name)}."
-    found = extra_loss(validation)
-    words = {
-        KEPT: "does no worse under noise than as trained", LOST: "loses more to noise than as trained",
-        OPEN: "may or may not lose more to noise than as trained: the interval lies across the criterion",
-    }  # fmt: skip
-    better = found.change.low > validation.settings.largest_loss
-    told = "loses less to noise than as trained" if better else words[found.word]
+    found = withstands(validation)
+    told = {
+        LESS: "withstands less noise than as trained", MORE: "withstands more noise than as trained",
+        AS_MUCH: "withstands as much noise as trained",
+        OPEN: "may withstand less noise than as trained, or not: these draws do not tell",
+    }[found.word]  # fmt: skip
     return (
         f"Under {name}, {lost} are {tolerated(validation, validation.last.name)}; as trained, they are "
-        f"{tolerated(validation, validation.trained.name)}. The network with the new cells {told} "
-        f"({_change(found.change)}, mean over levels)."
+        f"{tolerated(validation, validation.trained.name)}. The network with the new cells {told} ({_ratio(found.change)})."
     )
+
+
+def _ratio(ratio: Interval) -> str:
+    span = "one draw, no interval" if np.isnan(ratio.low) else f"95 % interval {max(ratio.low, 0.0):.2g} to {ratio.high:.2g}"
+    return f"{ratio.mean:.2g} times the level, {span}"
 
 
 def control_words(validation: Validation) -> tuple[str, ...]:
@@ -190,5 +210,15 @@ def criterion_words(validation: Validation) -> str:
     )  # fmt: skip
     return (
         f"Criterion: a function is kept where the whole 95 % interval of the change lies above −{points(settings.largest_loss)} "
-        f"(of 100), lost where it lies below, else open. {few}"
+        f"(of 100), lost where it lies below, else open{_noise_criterion(validation)}. {few}"
+    )
+
+
+def _noise_criterion(validation: Validation) -> str:
+    """Return the criterion for noise, where two networks were compared under some."""
+    if validation.last is validation.trained or len(validation.settings.levels) < 2:
+        return ""
+    return (
+        f"; less or more noise is withstood where the whole interval of the ratio of levels lies below {1 - RELEVANT:g} or above "
+        f"{1 + RELEVANT:g}, as much where it lies between"
     )

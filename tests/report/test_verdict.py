@@ -18,14 +18,14 @@ from ei_brian.report.controls import SILENCED, Control, weaker_inhibition
 from ei_brian.report.noisy import critical_levels
 from ei_brian.report.robustness_sections import physiological_words
 from ei_brian.report.settings import Settings
-from ei_brian.report.verdict import judge, verdict, words_of
+from ei_brian.report.verdict import judge, verdict, withstands, words_of
 from ei_brian.study.statistics import Interval, mean_interval
 
 LEVELS = (0.0, 0.5, 1.0)
 EXACT = SimpleNamespace(equal=True, oracle="torch", n_spikes=1000, n_trials=100)
 
 
-def drawn(after: float, sd: float, silenced: float, seed: int, draws: int = 3) -> Any:
+def drawn(after: float, sd: float, silenced: float, seed: int, draws: int = 5, steeper: float = 1.0) -> Any:
     """Return a validation whose cells, after the swap, are right in a share of `after`, with this deviation over draws."""
     rng = np.random.default_rng(seed)
     spec = SimpleNamespace(name="net")
@@ -33,9 +33,10 @@ def drawn(after: float, sd: float, silenced: float, seed: int, draws: int = 3) -
     swapped = after + sd * rng.standard_normal(draws)
     last = SimpleNamespace(name="FS/LTS, calibrated", spec=spec, accuracy=float(swapped.mean()), accuracies=swapped)
     curve = np.array([0.0, -0.02, -0.2])[None, :, None]
-    noise = sd * rng.standard_normal((2, draws, 3, 3)) * np.array([0, 1, 1])[:, None]
+    noise = sd * rng.standard_normal((2, draws, 3, 2)) * np.array([0, 1, 1])[:, None]
     accuracy = {
-        one.name: np.broadcast_to(one.accuracies, draws)[:, None, None] + curve + noise[k] for k, one in enumerate((first, last))
+        one.name: np.broadcast_to(one.accuracies, draws)[:, None, None] + curve * times + noise[k]
+        for k, (one, times) in enumerate(((first, 1.0), (last, steeper)))
     }
     change = Interval(silenced, silenced - 0.01, silenced + 0.01, 100)
     controls = tuple(Control(SILENCED, one.name, change, "trials", 0.5) for one in (first, last))
@@ -52,7 +53,7 @@ def drawn(after: float, sd: float, silenced: float, seed: int, draws: int = 3) -
 @pytest.mark.parametrize(
     ("after", "silenced", "said"),
     [
-        (0.95, -0.4, ("its function is kept", "does no worse under noise", "kept with inhibition", "It does without LTS cells")),
+        (0.95, -0.4, ("its function is kept", "as much noise as trained", "kept with inhibition", "It does without LTS cells")),
         (0.95, -0.01, ("its function is kept", "nothing here shows that inhibition survives")),
         (0.80, -0.4, ("its function is lost",)),
         (0.95, -0.05, ("stays open, and with it what the change of its cells shows",)),
@@ -65,7 +66,27 @@ def test_words_are_those_of_every_seed(after: float, silenced: float, said: tupl
         for part in said:
             assert part in words, (seed, words)
         assert "above −5 points" in words
-        assert "3 draws of cell types, each with 3 noise seeds" in words
+        assert "5 draws of cell types, each with 2 noise seeds" in words
+
+
+@pytest.mark.parametrize(
+    ("steeper", "sd", "said"),
+    [(5.0, 0.01, "less noise than as trained"), (0.4, 0.01, "more noise than as trained")],
+)
+def test_words_on_noise_are_those_of_every_seed(steeper: float, sd: float, said: str) -> None:
+    """By hand: as trained 5 points are lost at 0.5 + 0.5*3/18 = 0.58; five times as steep at 0.25."""
+    for seed in range(20):
+        words = verdict(drawn(0.95, sd, -0.4, seed, steeper=steeper))[1]
+        assert said in words, (seed, words)
+        assert "lies below 0.9 or above 1.1" in words
+    ratio = withstands(drawn(0.95, 0.0, -0.4, 0, steeper=5.0)).change.mean
+    assert ratio == pytest.approx(0.25 / (0.5 + 0.5 / 6))
+    apart = drawn(0.95, 0.0, -0.4, 0)
+    for draw, times in enumerate((0.5, 3.0, 1.0, 0.8, 2.0)):  # ratios from 0.71 to 1.7
+        apart.accuracy["FS/LTS, calibrated"] = apart.accuracy["FS/LTS, calibrated"].copy()
+        apart.accuracy["FS/LTS, calibrated"][draw, 1:] = 0.95 + times * np.array([[-0.02], [-0.2]])
+    assert "these draws do not tell" in verdict(apart)[1]
+    assert "these draws do not tell (0.43 times the level, one draw" in verdict(drawn(0.95, 0.0, -0.4, 0, 1, 5.0))[1]
 
 
 def test_an_interval_across_the_criterion_is_open() -> None:
