@@ -1,4 +1,4 @@
-"""Minutes and hours of one activity: streamed to a folder part by part, in bounded memory, and taken up again where it stopped."""
+"""Minutes and hours of one activity: streamed to a folder part by part, in bounded memory, and taken up again where it ended."""
 
 from __future__ import annotations
 
@@ -146,10 +146,11 @@ def run_long(
     spec : NetworkSpec
         The network.
     given : PoissonInput, callable, Stimulus or None
-        The input: a function of (first step, number of steps) that returns a stimulus of one trial; a stimulus, after which there is
-        no input; or nothing, where noise alone drives the network.
+        The input: a function of (first step, number of steps) that returns a stimulus of one trial; a stimulus, after which there
+        is no input; or nothing, where noise alone drives the network.
     folder : path
-        Where parts are written, each whole or not at all. Calling again with the same arguments goes on; with others it is refused.
+        Where parts are written, each whole or not at all. Calling again with the same arguments goes on; with others it is
+        refused.
     duration_ms : float
         How long is recorded, beside the warm-up.
     warm_up_ms : float
@@ -219,7 +220,8 @@ def _facts(
     told = given.sha256 if isinstance(given, Stimulus) else repr(given) if isinstance(given, (PoissonInput, type(None))) else None
     name = told if told is not None else getattr(given, "__qualname__", type(given).__qualname__)
     return {
-        "spec_sha256": spec.sha256, "dt_ms": spec.dt_ms, "sizes": {p.name: p.size for p in spec.cells if p.spiking}, "input": name,
+        "spec_sha256": spec.sha256, "dt_ms": spec.dt_ms, "input": name,
+        "sizes": {p.name: p.size for p in spec.cells if p.spiking},
         "noise": None if noise is None else asdict(noise), "seed": seed, "duration_ms": duration_ms, "warm_up_ms": warm_up_ms,
         "part_ms": part_ms,
     }  # fmt: skip

@@ -23,4 +23,5 @@ found = ei.run_long(
 )  # fmt: skip
 used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(found, f"E {found.rate_hz('E'):.2f} Hz, I {found.rate_hz('I'):.2f} Hz")
-print(f"largest resident memory {used:.0f} MiB, {perf_counter() - started:.0f} s, {process_time() - busy:.0f} s of processor time")
+seconds = f"{perf_counter() - started:.0f} s, {process_time() - busy:.0f} s of processor time"
+print(f"largest resident memory {used:.0f} MiB, {seconds}")

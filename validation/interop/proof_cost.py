@@ -1,7 +1,7 @@
 """What the proof on import costs: ``python -m validation.interop.proof_cost`` writes proof_cost.md.
 
-Each network is imported twice, with and without its proof, each time in a process of its own: processor time of the import, and the
-largest resident memory of the process. The cost of the proof is the difference.
+Each network is imported twice, with and without its proof, each time in a process of its own: processor time of the import, and
+the largest resident memory of the process. The cost of the proof is the difference.
 """
 
 from __future__ import annotations
