@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ei_brian.core.transform.nearest import Nearest
 
 __all__ = [
+    "ArgumentError",
     "BackendError",
     "CalibrationError",
     "ConfigError",
@@ -29,6 +30,10 @@ __all__ = [
 
 class EIBrianError(Exception):
     """Base of every error that a user's input or machine can cause."""
+
+
+class ArgumentError(EIBrianError, TypeError):
+    """A function or type has no argument of that name; the message names the nearest."""
 
 
 class SpecError(EIBrianError):

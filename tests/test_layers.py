@@ -30,7 +30,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
 }
 # storage is open to data and interop for its guard: every HDF5 file of a stranger is read through it
 # NetworkSpec.save and the exports of a recording: conveniences, imported when they are called
-DECLARED = {("core/spec.py", "storage"), ("core/recording.py", "exchange")}
+DECLARED = {("core/spec.py", "storage"), ("core/recording.py", "exchange"), ("core/stimulus.py", "exchange")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["AsJson", "BackendName", "DataName", "ModelFile", "Output", "Precision", "Seed", "Threads", "Trials"]
+__all__ = ["AsJson", "BackendName", "DataName", "Formats", "ModelFile", "Output", "Precision", "Seed", "Threads", "Trials"]
 
 ModelFile: TypeAlias = Annotated[Path, typer.Argument(help="Model file (.h5), as `ei-brian train` and `spec.save` write it.")]
 Output: TypeAlias = Annotated[Path, typer.Option("--output", "-o", help="Where to write.")]
@@ -21,6 +21,9 @@ DataName: TypeAlias = Annotated[
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for scripts.")]
 BackendName: TypeAlias = Annotated[
     str, typer.Option("--backend", help="cpp_standalone (generated C++), cython, numpy, reference or cuda_standalone.")
+]
+Formats: TypeAlias = Annotated[
+    str, typer.Option("--format", help="Figures beside PNG, comma-separated: svg, pdf. Their numbers are always written as CSV.")
 ]
 Precision: TypeAlias = Annotated[str, typer.Option("--dtype", help="float64 (exact) or float32 (faster).")]
 Threads: TypeAlias = Annotated[int, typer.Option(min=1, help="Processor cores; the results do not depend on it.")]

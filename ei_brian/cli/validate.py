@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ei_brian.cli.options import AsJson, BackendName, DataName, ModelFile, Threads, Trials
+from ei_brian.cli.options import AsJson, BackendName, DataName, Formats, ModelFile, Threads, Trials
 from ei_brian.cli.output import note, print_json, show
 
 __all__ = ["command"]
@@ -29,6 +29,7 @@ def command(
         float, typer.Option(help="Criterion: points of accuracy (of 100) that may be lost for a function to count as kept.")
     ] = 5.0,
     controls: Annotated[bool, typer.Option(help="Run the controls: inhibition silenced, weakened, noise on the input.")] = True,
+    figures: Formats = "",
     trials: Trials = 0,
     backend: BackendName = "cpp_standalone",
     threads: Threads = 1,
@@ -36,7 +37,7 @@ def command(
 ) -> None:
     """Prove the spikes of a model equal in Brian2, make its interneurons biological, add noise, run controls, write a report."""
     from ei_brian.cli.mixture import parse_levels, parse_mix
-    from ei_brian.report.folder import check_folder, write_report
+    from ei_brian.report.folder import check_folder, check_formats, write_report
     from ei_brian.report.model_check import check_model
     from ei_brian.report.settings import Settings
     from ei_brian.storage import load_spec
@@ -44,10 +45,11 @@ def command(
     settings = Settings(
         backend, threads, parse_mix(mix), noise, parse_levels(levels), seeds, seed, draws, largest_loss / 100, controls
     )
+    formats = check_formats([one.strip() for one in figures.split(",") if one.strip()])
     spec = load_spec(model)
     check_folder(output)
     report, facts = check_model(spec, data, settings, trials, note)
-    page = write_report(report, output)
+    page = write_report(report, output, formats)
     if as_json:
         print_json({**facts, "report": str(page)})
     else:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ei_brian.core.units import SI_BASE, Dimension, dimension, readable_unit, unit_scale
-from ei_brian.errors import UnitError
+from ei_brian.errors import ArgumentError, UnitError, unknown_name
 
 __all__ = ["declared_unit", "in_unit", "is_quantity", "measured", "plain_number", "takes_numbers"]
 
@@ -64,8 +64,12 @@ def takes_numbers(**units: str | None) -> Callable[[T], T]:
                 return value
             return plain_number(value, checked[name], f"{where}.{name}")
 
+        takes_any = any(one.kind is one.VAR_KEYWORD for one in inspect.signature(function).parameters.values())
+
         @wraps(function)
         def door(*args: Any, **kwargs: Any) -> Any:
+            if not takes_any:
+                _refuse_unknown(kwargs, names, where)
             plain = [converted(name, value) for name, value in zip(names, args, strict=False)]
             return function(*plain, *args[len(names) :], **{name: converted(name, value) for name, value in kwargs.items()})
 
@@ -76,6 +80,13 @@ def takes_numbers(**units: str | None) -> Callable[[T], T]:
         return door  # type: ignore[return-value]
 
     return mark
+
+
+def _refuse_unknown(given: Mapping[str, Any], names: Sequence[str], where: str) -> None:
+    for name in given:
+        if name not in names:
+            allowed = [one for one in names if one != "self"]
+            raise ArgumentError(unknown_name(f"{where}: argument", name, allowed))
 
 
 def declared_unit(name: str) -> str:

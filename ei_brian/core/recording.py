@@ -69,7 +69,7 @@ class Recording:
         return recording_text(self)
 
     def _repr_html_(self) -> str:
-        return html_table(recording_text(self))
+        return html_table(recording_text(self)) + (self.plot().html() if self.spikes and self.n_trials else "")
 
     def __getitem__(self, population: str) -> Spikes:
         """Return the spikes of a population; an unknown name raises `DataError` with the nearest."""
@@ -125,6 +125,12 @@ class Recording:
         return float(counts.mean() / (self.n_steps * self.dt_ms * 1e-3)) if counts.size else float("nan")
 
     # the one way from core to the shell beside NetworkSpec.save: exports are imported when they are called
+
+    def plot(self, trial: int = 0, spec: NetworkSpec | None = None) -> Any:
+        """Return raster and rates of a trial, to be shown or saved; see `ei_brian.exchange.plot.plot_recording`."""
+        from ei_brian.exchange.plot import plot_recording
+
+        return plot_recording(self, trial, spec)
 
     def to_neo(self, spec: NetworkSpec | None = None) -> Any:
         """Return a ``neo.Block``; see `ei_brian.exchange.to_neo.to_neo`."""

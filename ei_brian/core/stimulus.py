@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +101,17 @@ class Stimulus:
         n_trials, n_steps, n_units = array.shape
         events = Spikes(trial, step, unit, n_trials, n_steps, n_units, dt_ms)
         return cls(events, None if labels is None else np.asarray(labels), n_classes, name, array[trial, step, unit])
+
+    @takes_numbers()
+    def plot(self, trial: int = 0) -> Any:
+        """Return the input of a trial, to be shown or saved; see `ei_brian.exchange.plot.plot_stimulus`."""
+        from ei_brian.exchange.plot import plot_stimulus  # a convenience for users, as the exports of a recording
+
+        return plot_stimulus(self, trial)
+
+    def __len__(self) -> int:
+        """Return the number of trials."""
+        return self.n_trials
 
     @property
     def n_trials(self) -> int:

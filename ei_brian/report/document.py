@@ -7,10 +7,10 @@ import hashlib
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ei_brian.core.plain_text import cell_text, printable
-from ei_brian.report.style import INKS, Draw, png
+from ei_brian.report.style import INKS, LIGHT, WRITERS, Draw, png
 
 __all__ = ["Picture", "Report", "Section", "Table", "picture"]
 
@@ -30,15 +30,21 @@ class Picture:
     caption: str
     light: bytes
     dark: bytes
+    draw: Draw | None = field(default=None, repr=False, compare=False)
+    height_in: float = 3.2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", file_name(self.name))
+
+    def written(self, kind: str) -> bytes:
+        """Return the figure on light paper as ``png``, ``svg`` or ``pdf``."""
+        return self.light if kind == "png" or self.draw is None else WRITERS[kind](self.draw, self.height_in, LIGHT)
 
 
 def picture(name: str, title: str, caption: str, draw: Draw, height_in: float = 3.2) -> Picture:
     """Return a figure drawn on light and on dark paper."""
     light, dark = (png(draw, height_in, ink) for ink in INKS)
-    return Picture(name, title, caption, light, dark)
+    return Picture(name, title, caption, light, dark, draw, height_in)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ei_brian.errors import ConfigError
+from ei_brian.errors import ConfigError, unknown_name
 from ei_brian.report.document import Report
 from ei_brian.report.html import to_html
 from ei_brian.report.markdown import to_markdown
+from ei_brian.report.style import WRITERS
 from ei_brian.storage.whole_file import write_bytes
 
-__all__ = ["check_folder", "write_report"]
+__all__ = ["check_folder", "check_formats", "write_report"]
 
 
 def check_folder(folder: Path) -> None:
@@ -41,9 +43,27 @@ def _make(folder: Path) -> None:
         part.mkdir(parents=True, exist_ok=True)
 
 
-def write_report(report: Report, folder: Path) -> Path:
-    """Write ``report.html``, ``report.md``, ``figures/*.png`` and ``numbers/*.csv``, and return the path of the page."""
-    files = {folder / "figures" / f"{picture.name}.png": picture.light for picture in report.pictures}
+def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats of figures, ``png`` always among them; refuse others by name.
+
+    Raises
+    ------
+    ConfigError
+        For a format that is not known.
+    """
+    for kind in formats:
+        if kind not in WRITERS:
+            raise ConfigError(unknown_name("figures: format", kind, WRITERS))
+    return tuple(dict.fromkeys(("png", *formats)))
+
+
+def write_report(report: Report, folder: Path, formats: Sequence[str] = ()) -> Path:
+    """Write ``report.html``, ``report.md``, ``figures/*.png`` and ``numbers/*.csv``, and return the path of the page.
+
+    ``formats`` names what the figures are written as beside PNG: ``svg``, ``pdf``.
+    """
+    kinds = check_formats(formats)
+    files = {folder / "figures" / f"{one.name}.{kind}": one.written(kind) for one in report.pictures for kind in kinds}
     files |= {folder / "numbers" / f"{table.name}.csv": table.csv().encode() for table in report.tables}
     files[folder / "report.md"] = to_markdown(report).encode()
     files[folder / "report.html"] = to_html(report).encode()

@@ -27,7 +27,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 ALPHA = 0.05
 
 
-def robustness_report(folder: Path, output: Path | None = None, measure: str = "accuracy") -> Path:
+def robustness_report(
+    folder: Path, output: Path | None = None, measure: str = "accuracy", formats: Sequence[str] = ()
+) -> Path:
     """Write the report of a sweep (page, Markdown, figures, numbers) and return the path of the page.
 
     Parameters
@@ -38,6 +40,8 @@ def robustness_report(folder: Path, output: Path | None = None, measure: str = "
         Folder to write to; ``report`` beside the table when not given.
     measure : str
         Column of the table.
+    formats : sequence of str
+        What figures are written as beside PNG: ``svg``, ``pdf``.
 
     Raises
     ------
@@ -45,7 +49,7 @@ def robustness_report(folder: Path, output: Path | None = None, measure: str = "
         If there is no table, or no such column with numbers in it.
     """
     place = output or (folder if folder.is_dir() else folder.parent) / "report"
-    return write_report(sweep_report(read_table(folder), measure), place)
+    return write_report(sweep_report(read_table(folder), measure), place, formats)
 
 
 def sweep_report(rows: Sequence[Row], measure: str = "accuracy") -> Report:

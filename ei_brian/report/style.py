@@ -15,7 +15,7 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
-__all__ = ["DARK", "INKS", "LIGHT", "Draw", "Ink", "kind_colours", "pdf", "png", "tidy"]
+__all__ = ["DARK", "INKS", "LIGHT", "WRITERS", "Draw", "Ink", "kind_colours", "pdf", "png", "svg", "tidy"]
 
 WIDTH_IN, DPI = 5.8, 160
 
@@ -56,7 +56,8 @@ def _settings(ink: Ink) -> Any:
     return {
         **{name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(OF_THE_PROCESS)},
         "text.parse_math": False,  # a name with a dollar is a name
-        "font.family": "DejaVu Sans", "pdf.fonttype": 42, "font.size": 10.0, "axes.titlesize": 10.5, "axes.titleweight": "bold",
+        "font.family": "DejaVu Sans", "pdf.fonttype": 42, "svg.hashsalt": "ei_brian",
+        "font.size": 10.0, "axes.titlesize": 10.5, "axes.titleweight": "bold",
         "axes.titlelocation": "left", "axes.labelsize": 10.0, "legend.fontsize": 9.0, "legend.frameon": False,
         "xtick.labelsize": 9.0, "ytick.labelsize": 9.0, "axes.spines.top": False, "axes.spines.right": False,
         "figure.facecolor": ink.paper, "axes.facecolor": ink.paper, "savefig.facecolor": ink.paper, "text.color": ink.text,
@@ -80,6 +81,11 @@ def png(draw: Draw, height_in: float, ink: Ink) -> bytes:
 def pdf(draw: Draw, height_in: float, ink: Ink = LIGHT) -> bytes:
     """Return a figure as PDF for print, in the same style: vector graphics with its fonts inside."""
     return _file(draw, height_in, ink, "pdf", {"CreationDate": None})
+
+
+def svg(draw: Draw, height_in: float, ink: Ink = LIGHT) -> bytes:
+    """Return a figure as SVG, in the same style: vector graphics whose letters are drawn, the same everywhere."""
+    return _file(draw, height_in, ink, "svg", {"Date": None})
 
 
 def _file(draw: Draw, height_in: float, ink: Ink, kind: str, metadata: dict[str, Any]) -> bytes:
@@ -116,3 +122,6 @@ def tidy(axes: Axes, grid: str = "y") -> None:
     """Give axes a faint grid behind the data."""
     axes.grid(axis=grid, linewidth=0.6)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
+
+
+WRITERS: dict[str, Callable[[Draw, float, Ink], bytes]] = {"png": png, "svg": svg, "pdf": pdf}

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from brian2 import mV, nA
 
+from ei_brian.core.noise import Noise
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.perturbation import (
     PERTURBATIONS,
@@ -104,8 +106,24 @@ def test_random_perturbations_of_random_networks_in_numpy(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_random_perturbations_of_random_networks_in_compiled_programs() -> None:
-    assert compare(40_003, "cpp_standalone")
+def test_every_kind_in_compiled_programs() -> None:
+    spec = izhikevich() | Silence("a", 20, 40) | Inject("E", 5, 30, pA=40, to=80) | Evoke("b", 7, every_ms=9) | Clamp("b", 44, 50)
+    spec = spec | Scale("in0", 0.9) | ChangeDelay("in0", 1.0)
+    events = Spikes.from_dense(np.random.default_rng(2).random((3, 60, 2)) < 0.5, 1.0)
+    noise = Noise(membrane_white_sd=0.2)
+    for dtype in ("float64", "float32"):
+        oracle = simulate(spec, Stimulus(events), dtype, noise=noise, seed=5)
+        assert oracle.spikes["E"].n_events > 20
+        for layout in ("shared", "synapses"):
+            if (dtype, layout) != ("float32", "synapses"):  # numpy has compared it; a build takes seconds
+                backend = Backend("cpp_standalone", layout=layout, dtype=dtype)
+                same(oracle, backend.run(spec, Stimulus(events), noise=noise, seed=5))
+
+
+@pytest.mark.slow
+def test_a_network_without_a_projection_in_compiled_synapses() -> None:
+    assert not random_case(42_003).spec.projections
+    assert compare(42_003, "cpp_standalone")
 
 
 def pair(model: str = "lif_exponential", receptors: Any = (), **parameters: Any) -> NetworkSpec:

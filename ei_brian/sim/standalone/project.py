@@ -220,7 +220,7 @@ def _input_group(name: str, size: int, dt: Quantity, slots: Slots) -> NeuronGrou
 
 def connectivity_of(folder: Path, request: Request) -> dict[str, Projection]:
     """Return the projections for plain Synapses: which neurons are joined, and the delays; weights are data of the run."""
-    if request.layout != "synapses":
+    if request.layout != "synapses" or not request.structure.projections:
         return {}
     made = {}
     with np.load(folder / "connectivity.npz", allow_pickle=False) as arrays:
