@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Minutes and hours of one activity: streamed to a folder part by part, in bounded memory, and taken up again where it ended."""
-=======
-"""Minutes and hours of one activity: streamed to a folder in parts, in bounded memory, and taken up again where it stopped."""
->>>>>>> 1354a87 (Figures of recordings and stimuli, SVG and PDF; the LFP proxy of Mazzoni 2015; misspelled arguments name the nearest; compiled Synapses without a projection)
 
 from __future__ import annotations
 
@@ -153,12 +149,8 @@ def run_long(
         The input: a function of (first step, number of steps) that returns a stimulus of one trial; a stimulus, after which there
         is no input; or nothing, where noise alone drives the network.
     folder : path
-<<<<<<< HEAD
         Where parts are written, each whole or not at all. Calling again with the same arguments goes on; with others it is
         refused.
-=======
-        Where parts are written, each whole or not at all. The same call goes on there; one with other arguments is refused.
->>>>>>> 1354a87 (Figures of recordings and stimuli, SVG and PDF; the LFP proxy of Mazzoni 2015; misspelled arguments name the nearest; compiled Synapses without a projection)
     duration_ms : float
         How long is recorded, beside the warm-up.
     warm_up_ms : float
