@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from ei_brian.core.plain_numbers import takes_numbers
+from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError
 from ei_brian.learn.engine.engine import available_cores
@@ -43,6 +47,8 @@ class EnsembleHistory:
 def train_ensemble(
     nets: Sequence[EINetwork], train_set: Stimulus, configs: Sequence[TrainingConfig], *, order_seed: int,
     validation: Stimulus | None = None, progress: bool = False, engine: str | None = None, executor: Executor | None = None,
+    checkpoint: str | PathLike[str] | None = None, after_step: Callable[[EINetwork], None] | None = None, device: str = "cpu",
+    teacher: EINetwork | NetworkSpec | None = None,
 ) -> EnsembleHistory:  # fmt: skip
     """Train networks in place, all on the same batches in the same order, several at a time.
 
@@ -69,6 +75,11 @@ def train_ensemble(
     executor : concurrent.futures.Executor, optional
         Where the networks are trained, one at a time and thread: as many threads of this process as there are cores unless given.
         ``dask.distributed.Client(…).get_executor()`` spreads them over a cluster.
+    checkpoint : path, optional
+        Folder, made where it is not there, with a file for each network (``network_0.pt``, …); see `train`. On a cluster a folder
+        that all see.
+    after_step, device, teacher
+        See `train`; the teacher is the same for all.
 
     Raises
     ------
@@ -80,11 +91,18 @@ def train_ensemble(
     epochs = sorted({config.epochs for config in configs})
     if len(epochs) > 1:
         raise ConfigError(f"train_ensemble.configs: epochs takes the values {epochs}; give all the same.")
-    one = partial(_train_one, train_set=train_set, order_seed=order_seed, validation=validation, engine=engine)
+    files: list[Path | None] = [None] * len(nets)
+    if checkpoint is not None:
+        Path(checkpoint).mkdir(parents=True, exist_ok=True)
+        files = [Path(checkpoint).absolute() / f"network_{index}.pt" for index in range(len(nets))]
+    one = partial(
+        _train_one, train_set=train_set, order_seed=order_seed, validation=validation, engine=engine, after_step=after_step,
+        device=device, teacher=teacher,
+    )  # fmt: skip
     pool = ThreadPoolExecutor(available_cores()) if executor is None else executor
     try:
         done = list(tqdm(
-            pool.map(one, nets, configs), total=len(nets), desc="training", unit="network", disable=not progress,
+            pool.map(one, nets, configs, files), total=len(nets), desc="training", unit="network", disable=not progress,
         ))  # fmt: skip
     finally:
         if executor is None:
@@ -95,7 +113,7 @@ def train_ensemble(
 
 
 def _train_one(
-    net: EINetwork, config: TrainingConfig, train_set: Stimulus, order_seed: int, validation: Stimulus | None, engine: str | None
+    net: EINetwork, config: TrainingConfig, checkpoint: Path | None, train_set: Stimulus, order_seed: int, **options: Any
 ) -> tuple[dict[str, torch.Tensor], History]:
-    history = train_in_order(net, train_set, config, order_seed, validation=validation, engine=engine)
+    history = train_in_order(net, train_set, config, order_seed, checkpoint=checkpoint, **options)
     return net.state_dict(), history

@@ -9,19 +9,20 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn import functional
 
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError, ConfigError, DataError, unknown_name
 from ei_brian.learn.engine.engine import Engine
 from ei_brian.learn.engine.trials import Index, Trials
+from ei_brian.learn.goal import Goal
 from ei_brian.learn.network import EINetwork
 from ei_brian.learn.training_config import TrainingConfig
 
 __all__ = ["ENGINES", "BatchResult", "EnginePasses", "Evaluation", "Passes", "TorchPasses", "evaluate", "passes_for"]
 
 ENGINES = ("compiled", "torch")
+MOST_KEPT_BYTES = 64 * 2**20  # states of a batch; beyond it what the rates cost takes a pass forward of its own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,10 +48,12 @@ class Evaluation:
 
 
 class Passes(Protocol):
-    """What computes the activity of a network, and the gradients of its weights."""
+    """What computes the activity of a network, and the gradients of its weights; ``name`` is written into checkpoints."""
 
-    def gradients(self, trials: Trials, index: Index) -> BatchResult:
-        """Set the gradient of every weight for some trials."""
+    name: str
+
+    def gradients(self, trials: Trials, index: Index, wanted: torch.Tensor | None = None) -> BatchResult:
+        """Set the gradient of every weight for some trials, and for scores (trial, class) of a teacher where there is one."""
 
     def activity(self, trials: Trials, index: Index) -> tuple[torch.Tensor, npt.NDArray[np.int32]]:
         """Return scores (trial, class) and spike counts (trial, cell)."""
@@ -89,19 +92,21 @@ class EnginePasses:
 
     def __init__(self, net: EINetwork, config: TrainingConfig, n_threads: int | None = None) -> None:
         self.net, self.config, self.engine = net, config, Engine(net, torch.float32, n_threads)
+        self.name = "compiled"
 
-    def gradients(self, trials: Trials, index: Index) -> BatchResult:
-        """Set the gradient of every weight for some trials."""
-        config, labels = self.config, torch.from_numpy(_labels(trials)[index])
+    def gradients(self, trials: Trials, index: Index, wanted: torch.Tensor | None = None) -> BatchResult:
+        """Set the gradient of every weight for some trials; see `Passes`."""
+        config, labels, engine = self.config, torch.from_numpy(_labels(trials)[index]), self.engine
         seconds = trials.n_steps * self.net.dt_ms * 1e-3
-        self.engine.load()
-        cost, of_counts = 0.0, None
-        if config.limits_rates:  # a pass forward for the rates alone costs less than keeping the states of the whole batch
-            mean_counts = _mean_counts(self.engine.forward(trials, index).counts).requires_grad_()
-            rates_cost = penalty(mean_counts, config, seconds)
-            (of_means,) = torch.autograd.grad(rates_cost, mean_counts)
-            cost, of_counts = rates_cost.item(), of_means / len(index) if bool(of_means.any()) else None
-        loss, outcome = self.engine.cross_entropy(trials, index, config.score_scale, of_counts)
+        engine.load()
+        cost, of_counts, kept = 0.0, None, None
+        if config.limits_rates:  # which the counts of the whole batch decide, before anything goes backward
+            keep = engine.state_bytes(len(index), trials.n_steps) <= MOST_KEPT_BYTES
+            before = engine.forward(trials, index, keep=keep)
+            cost, of_means = _with_gradient(_mean_counts(before.counts), config, seconds)
+            of_counts = of_means / len(index) if bool(of_means.any()) else None
+            kept = before if keep else None
+        loss, outcome = engine.gradients(trials, index, Goal(config.score_scale, wanted, config.distillation), of_counts, kept)
         return _result(loss + cost, outcome.scores, labels, _mean_counts(outcome.counts), seconds)
 
     def activity(self, trials: Trials, index: Index) -> tuple[torch.Tensor, npt.NDArray[np.int32]]:
@@ -126,15 +131,17 @@ class TorchPasses:
 
     def __init__(self, net: EINetwork, config: TrainingConfig, device: str = "cpu") -> None:
         self.net, self.config, self.device = net.to(device), config, device
+        self.name = "torch" if device == "cpu" else f"torch on {device}"
 
-    def gradients(self, trials: Trials, index: Index) -> BatchResult:
-        """Set the gradient of every weight for some trials."""
-        labels = torch.from_numpy(_labels(trials)[index]).to(self.device)
+    def gradients(self, trials: Trials, index: Index, wanted: torch.Tensor | None = None) -> BatchResult:
+        """Set the gradient of every weight for some trials; see `Passes`."""
+        config, labels = self.config, torch.from_numpy(_labels(trials)[index]).to(self.device)
         seconds = trials.n_steps * self.net.dt_ms * 1e-3
         activity = self.net(self._dense(trials, index))
         scores = activity.scores(self.net.readout)
         mean_counts = torch.cat([z.sum(dim=1).mean(dim=0) for z in activity.spikes])
-        loss = functional.cross_entropy(self.config.score_scale * scores, labels) + penalty(mean_counts, self.config, seconds)
+        goal = Goal(config.score_scale, wanted, config.distillation)
+        loss = goal.loss(scores, labels) + penalty(mean_counts, config, seconds)
         self.net.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         return _result(loss.item(), scores.detach(), labels, mean_counts.detach(), seconds)
@@ -148,6 +155,14 @@ class TorchPasses:
 
     def _dense(self, trials: Trials, index: Index) -> torch.Tensor:
         return trials.dense(index, self.net.n_in).to(self.device)
+
+
+def _with_gradient(mean_counts: torch.Tensor, config: TrainingConfig, seconds: float) -> tuple[float, torch.Tensor]:
+    """Return what the rates cost, and its gradient for the mean spike counts."""
+    mean_counts.requires_grad_()
+    cost = penalty(mean_counts, config, seconds)
+    (gradient,) = torch.autograd.grad(cost, mean_counts)
+    return cost.item(), gradient
 
 
 def _mean_counts(counts: npt.NDArray[np.int32]) -> torch.Tensor:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from pickle import UnpicklingError  # what torch.load raises; nothing is unpickled but tensors and plain values
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
 from tqdm import tqdm
 
 from ei_brian.core.plain_numbers import takes_numbers
+from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError, DataError
-from ei_brian.learn.engine.trials import Index, Trials
+from ei_brian.learn.engine.trials import Trials
 from ei_brian.learn.initial_rate import scale_to_rate
 from ei_brian.learn.network import EINetwork
-from ei_brian.learn.optimiser import Optimiser
 from ei_brian.learn.passes import Passes, evaluate, passes_for
+from ei_brian.learn.run import Run
+from ei_brian.learn.teacher import scores_of
 from ei_brian.learn.training_config import History, TrainingConfig
 
 __all__ = ["History", "TrainingConfig", "load_checkpoint", "train", "train_in_order"]
 
-INSTEAD = "give the file that a training keeps as its checkpoint, or delete it to train from the start."
 
 
 @takes_numbers()
@@ -37,6 +30,7 @@ def train(
     net: EINetwork, train_set: Stimulus, epochs: int | None = None, config: TrainingConfig | None = None, *,
     checkpoint: str | PathLike[str] | None = None, progress: bool = True, after_step: Callable[[EINetwork], None] | None = None,
     validation: Stimulus | None = None, engine: str | None = None, device: str = "cpu",
+    teacher: EINetwork | NetworkSpec | None = None,
 ) -> History:  # fmt: skip
     """Train a network in place.
 
@@ -55,7 +49,8 @@ def train(
     config : TrainingConfig, optional
         The settings.
     checkpoint : path, optional
-        File that is replaced after every epoch and from which a second call goes on, to the same bits.
+        File that is replaced after every epoch and from which a second call goes on, to the same bits: by the same engine, which
+        the file names.
     progress : bool
         Show a bar with loss, accuracy and rate.
     after_step : callable, optional
@@ -67,6 +62,9 @@ def train(
         up to the order of sums. Compiled unless given, and torch, saying so, where there is no compiler.
     device : str
         ``"cuda"`` for torch on a GPU; the network stays there.
+    teacher : EINetwork or NetworkSpec, optional
+        A network for the same input whose scores are to be met, at the cost ``config.distillation``. It sees each trial as it is
+        shown.
 
     Raises
     ------
@@ -78,37 +76,58 @@ def train(
     config = config or TrainingConfig()
     config = config if epochs is None else TrainingConfig(**{**asdict(config), "epochs": epochs})
     _check(net, train_set, config)
-    trials, passes = Trials.of(train_set), passes_for(net, config, engine, device)
-    run = _Run(net, config, trials.n_trials)
-    if not (checkpoint and run.resume(Path(checkpoint))):
-        _start_at_rate(net, train_set, config, passes)
-    bar = tqdm(total=config.epochs, initial=run.epoch, desc="training", unit="epoch", disable=not progress)
-    tested = None if validation is None else Trials.of(validation)
-    with bar:
-        while run.epoch < config.epochs:
-            words = run.one_epoch(trials, passes, after_step, tested)
-            bar.set_postfix_str(words)
-            bar.update()
-            if checkpoint:
-                run.save(Path(checkpoint))
-    return run.history
+    return _train(Run(net, config, train_set.n_trials), train_set, _Told(
+        None if checkpoint is None else Path(checkpoint), progress, after_step, validation, engine, device, None, teacher,
+    ))  # fmt: skip
 
 
 def train_in_order(
-    net: EINetwork, train_set: Stimulus, config: TrainingConfig, order_seed: int, *, validation: Stimulus | None = None,
-    engine: str | None = None,
+    net: EINetwork, train_set: Stimulus, config: TrainingConfig, order_seed: int, *,
+    checkpoint: str | PathLike[str] | None = None, after_step: Callable[[EINetwork], None] | None = None,
+    validation: Stimulus | None = None, engine: str | None = None, device: str = "cpu",
+    teacher: EINetwork | NetworkSpec | None = None,
 ) -> History:  # fmt: skip
     """Train a network in place by one thread, with an order of trials that neither its seed nor its noise decides.
 
-    What `train_ensemble` does for each network; order, noise and variation of the input draw from generators of their own.
+    What `train_ensemble` does for each network; order, noise and variation of the input draw from generators of their own. The
+    other parameters are those of `train`.
     """
     _check(net, train_set, config)
-    trials, passes = Trials.of(train_set), passes_for(net, config, engine, n_threads=1)
-    run = _Run(net, config, trials.n_trials, tuple(order_seed + stream * 2**32 for stream in range(3)))
-    _start_at_rate(net, train_set, config, passes)
-    tested = None if validation is None else Trials.of(validation)
-    for _ in range(config.epochs):
-        run.one_epoch(trials, passes, None, tested)
+    first, second, third = (order_seed + stream * 2**32 for stream in range(3))
+    return _train(Run(net, config, train_set.n_trials, (first, second, third)), train_set, _Told(
+        None if checkpoint is None else Path(checkpoint), False, after_step, validation, engine, device, 1, teacher,
+    ))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The options of a training that do not decide its result, and the teacher."""
+
+    checkpoint: Path | None
+    progress: bool
+    after_step: Callable[[EINetwork], None] | None
+    validation: Stimulus | None
+    engine: str | None
+    device: str
+    n_threads: int | None
+    teacher: EINetwork | NetworkSpec | None
+
+
+def _train(run: Run, train_set: Stimulus, told: _Told) -> History:
+    net, config, checkpoint = run.net, run.config, told.checkpoint
+    scores = scores_of(told.teacher, config, train_set, net.n_out, told.engine, told.n_threads)
+    passes = passes_for(net, config, told.engine, told.device, told.n_threads)
+    trials, tested = Trials.of(train_set), None if told.validation is None else Trials.of(told.validation)
+    if not (checkpoint and run.resume(checkpoint, passes.name)):
+        _start_at_rate(net, train_set, config, passes)
+    bar = tqdm(total=config.epochs, initial=run.epoch, desc="training", unit="epoch", disable=not told.progress)
+    with bar:
+        while run.epoch < config.epochs:
+            words = run.one_epoch(trials, passes, told.after_step, tested, scores)
+            bar.set_postfix_str(words)
+            bar.update()
+            if checkpoint:
+                run.save(checkpoint, passes.name)
     return run.history
 
 
@@ -140,8 +159,8 @@ def load_checkpoint(net: EINetwork, checkpoint: str | PathLike[str], config: Tra
     ConfigError
         If there is no checkpoint, or it was made for another network or with other settings.
     """
-    run = _Run(net, config, n_trials)
-    if not run.resume(Path(checkpoint)):
+    run = Run(net, config, n_trials)
+    if not run.resume(Path(checkpoint), None):
         raise ConfigError(f"checkpoint {checkpoint}: is not there; give the file that the training kept.")
     return run.history
 
@@ -159,101 +178,3 @@ def _check(net: EINetwork, train_set: Stimulus, config: TrainingConfig) -> None:
             f"stimulus {train_set.name}: is made of currents; training.input_deletion and input_jitter_ms act on spikes. Set "
             "both to 0, or encode the data as spikes."
         )
-
-
-class _Run:
-    """Network, optimiser and random numbers in the middle of a training."""
-
-    def __init__(self, net: EINetwork, config: TrainingConfig, n_trials: int, seeds: tuple[int, ...] | None = None) -> None:
-        self.net, self.config, self.history, self.epoch = net, config, History(), 0
-        size = config.batch_size
-        self.n_batches = max(1, n_trials // size) if config.drop_last else -(-n_trials // size)
-        self.generator = torch.Generator().manual_seed(net.seed + 1 if seeds is None else seeds[0])
-        others = [self.generator] * 2 if seeds is None else [torch.Generator().manual_seed(seed) for seed in seeds[1:]]
-        self.variation = others[1]
-        self.optimiser = Optimiser(net, config, self.n_batches, others[0])
-
-    def one_epoch(
-        self, trials: Trials, passes: Passes, after_step: Callable[[EINetwork], None] | None, tested: Trials | None
-    ) -> str:
-        """Train on every trial once and return loss, accuracy and rate in words."""
-        order = torch.randperm(trials.n_trials, generator=self.generator).numpy()
-        totals, n_shown = np.zeros(3), 0
-        for batch in range(self.n_batches):
-            index = order[batch * self.config.batch_size : (batch + 1) * self.config.batch_size]
-            result = passes.gradients(*self._shown(trials, index))
-            self.optimiser.step()
-            if after_step:
-                after_step(self.net)
-            totals += np.array([result.loss, result.accuracy, result.rate_hz]) * len(index)
-            n_shown += len(index)
-        return self._finish(totals / n_shown, passes, tested)
-
-    def _shown(self, trials: Trials, index: Index) -> tuple[Trials, Index]:
-        """Return a batch as it is shown this time."""
-        config = self.config
-        if not config.varies_input:
-            return trials, index
-        varied = trials.varied(index, config.input_deletion, config.input_jitter_ms / self.net.dt_ms, self.variation)
-        return varied, np.arange(len(index))
-
-    def _finish(self, means: npt.NDArray[np.float64], passes: Passes, tested: Trials | None) -> str:
-        self.epoch += 1
-        history = self.history
-        for kept, value in zip((history.loss, history.accuracy, history.rate_hz), means.tolist(), strict=True):
-            kept.append(value)
-        words = f"loss={means[0]:.3f}, accuracy={means[1]:.3f}, rate={means[2]:.1f} Hz"
-        if tested is None:
-            return words
-        found = evaluate(self.net, tested, passes=passes)
-        history.validation_accuracy.append(found.accuracy)
-        history.validation_rate_hz.append(found.rate_hz)
-        return f"{words}, validation={found.accuracy:.3f}"
-
-    def _made_for(self) -> dict[str, Any]:
-        """Return what a checkpoint must agree on besides the settings: seed and shapes."""
-        shapes = {name: list(parameter.shape) for name, parameter in self.net.named_parameters()}
-        return {"seed": self.net.seed, "shapes": shapes, "n_batches": self.n_batches}
-
-    def _state(self) -> dict[str, Any]:
-        return {
-            "epoch": self.epoch,
-            "config": asdict(self.config),
-            "made_for": self._made_for(),
-            "network": self.net.state_dict(),
-            **self.optimiser.state(),
-            "generator": self.generator.get_state(),
-            "history": asdict(self.history),
-        }
-
-    def save(self, path: Path) -> None:
-        """Replace the checkpoint by the present state, whole or not at all."""
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                torch.save(self._state(), file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-
-    def resume(self, path: Path) -> bool:
-        """Load the checkpoint if there is one, and say whether there was."""
-        if not path.exists():
-            return False
-        if not zipfile.is_zipfile(path):  # which every file of torch.save is
-            raise ConfigError(f"checkpoint {path}: is no checkpoint of a training, or was cut off; {INSTEAD}")
-        try:
-            state = torch.load(path, weights_only=True)
-            same = (state["config"], state["made_for"]) == (asdict(self.config), self._made_for())
-        except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, EOFError, UnpicklingError) as error:
-            raise ConfigError(f"checkpoint {path}: holds something else ({type(error).__name__}); {INSTEAD}") from error
-        if not same:
-            raise ConfigError(f"checkpoint {path}: was made with other settings; delete it, or give another path.")
-        self.net.load_state_dict(state["network"])
-        self.optimiser.load_state(state)
-        self.generator.set_state(state["generator"])
-        self.epoch, self.history = state["epoch"], History(**state["history"])
-        return True

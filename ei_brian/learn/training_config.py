@@ -46,6 +46,9 @@ class TrainingConfig:
         Cost per Hz of the mean rate.
     score_scale : float
         Factor on the scores inside the softmax.
+    distillation : float
+        Cost of the squared difference of the scores from those of a teacher, as a share of the variance of the latter; needs the
+        ``teacher`` of `train`. As in `FineTuning`.
     update_noise : float
         Standard deviation of Gaussian noise on each weight update, in units of the root mean square of that update
         (the question of Kilgore et al. 2025); 0 is none.
@@ -82,6 +85,7 @@ class TrainingConfig:
     floor_penalty: float = 0.1
     sparsity_penalty: float = 0.0
     score_scale: float = 10.0
+    distillation: float = 0.0
     update_noise: float = 0.0
     absolute_noise: float = 0.0
     gradient_limit: float = 5.0

@@ -14,15 +14,20 @@ from torch.nn import functional
 from ei_brian.core.reference import simulate
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.learn import passes as passes_module
 from ei_brian.learn.engine.engine import Engine, simulate_engine
 from ei_brian.learn.engine.trials import Trials
 from ei_brian.learn.export import export
+from ei_brian.learn.goal import Goal
 from ei_brian.learn.input_variation import vary_events
 from ei_brian.learn.network import EINetwork
+from ei_brian.learn.passes import EnginePasses, TorchPasses
 from ei_brian.learn.surrogate import SURROGATES
+from ei_brian.learn.training_config import TrainingConfig
 
 torch.set_num_threads(1)
 SCALE = 3.0
+Gradients = list[torch.Tensor]
 
 
 @dataclass
@@ -91,10 +96,14 @@ def by_engine(case: Case, n_threads: int = 1) -> tuple[list[torch.Tensor], list[
     return [p.grad.clone() for p in case.net.parameters() if p.grad is not None], spikes
 
 
-def by_one_pass(case: Case, n_threads: int = 1, *, with_counts: bool = False) -> list[torch.Tensor]:
+def by_one_pass(
+    case: Case, n_threads: int = 1, *, with_counts: bool = False, goal: Goal | None = None, keep: bool = False
+) -> Gradients:
     engine, trials = Engine(case.net, case.net.readout_weights.dtype, n_threads), Trials.of(case.stimulus)
     engine.load()
-    engine.cross_entropy(trials, np.arange(trials.n_trials), SCALE, case.of_counts if with_counts else None)
+    index = np.arange(trials.n_trials)
+    kept = engine.forward(trials, index, keep=True) if keep else None
+    engine.gradients(trials, index, goal or Goal(SCALE), case.of_counts if with_counts else None, kept)
     return [p.grad.clone() for p in case.net.parameters() if p.grad is not None]
 
 
@@ -114,6 +123,61 @@ def test_gradients_and_spikes_are_those_of_torch_in_float64(seed: int) -> None:
     assert_equal_gradients(mine, expected, 1e-10)  # sums in another order, over some 40 steps
     assert_equal_gradients(by_one_pass(case, with_counts=True), expected, 1e-10)
     assert_equal_gradients(by_one_pass(case), by_torch(case, with_counts=False)[0], 1e-10)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_gradients_towards_a_teacher_are_those_of_torch_in_float64(seed: int) -> None:
+    case = random_case(200 + seed, graded=seed % 5 == 4)
+    wanted = torch.from_numpy(np.random.default_rng(seed).normal(0, 2, (case.stimulus.n_trials, case.net.n_out)))
+    goal = Goal(SCALE, wanted, 0.7)
+    activity = case.net(case.dense())
+    scores = activity.scores(case.net.readout)
+    spread = (wanted - wanted.mean(dim=1, keepdim=True)).square().mean()
+    loss = functional.cross_entropy(SCALE * scores, case.labels) + 0.7 * (scores - wanted).square().mean() / spread
+    (loss + (torch.cat([z.sum(dim=(0, 1)) for z in activity.spikes]) * case.of_counts).sum()).backward()
+    expected = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in case.net.parameters()]
+    scores_matter = case.net.readout_weights.grad is not None and bool(case.net.readout_weights.grad.any())
+    assert goal.loss(scores, case.labels).item() == pytest.approx(loss.item(), rel=1e-12)
+    mine = by_one_pass(case, with_counts=True, goal=goal)
+    assert_equal_gradients(mine, expected, 1e-10)
+    for other in (by_one_pass(case, 3, with_counts=True, goal=goal), by_one_pass(case, with_counts=True, goal=goal, keep=True)):
+        assert all(torch.equal(one, two) for one, two in zip(mine, other, strict=True))
+    if scores_matter:  # a maximum at its start has no gradient
+        assert not all(torch.equal(one, two) for one, two in zip(mine, by_one_pass(case, with_counts=True), strict=True))
+
+
+def test_whole_losses_have_the_gradients_of_torch_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Penalties, a teacher and varied input as a training has them; and with states that are not kept the same bits."""
+    compared, limited = 0, 0
+    for seed in range(16):
+        case, rng = random_case(300 + seed, torch.float32), np.random.default_rng(seed)
+        config = TrainingConfig(
+            rate_target_hz=float(rng.uniform(1, 80)), rate_floor_hz=float(rng.uniform(0, 200)),
+            rate_penalty=float(rng.uniform(0, 3)), sparsity_penalty=float(rng.choice([0.0, 1e-3])),
+            distillation=float(seed % 2), score_scale=SCALE,
+        )  # fmt: skip
+        trials, index = Trials.of(case.stimulus), rng.permutation(case.stimulus.n_trials)
+        shown = trials.varied(index, 0.2, 1.5, torch.Generator().manual_seed(seed)), np.arange(len(index))
+        wanted = torch.randn(len(index), case.net.n_out, generator=torch.Generator().manual_seed(seed)) if seed % 2 else None
+        ways = TorchPasses(case.net, config), EnginePasses(case.net, config, 1)
+        if not np.array_equal(*(way.activity(*shown)[1] for way in ways)):
+            continue  # a membrane within one rounding of the threshold: another network from there on
+        found = []
+        for way in ways:
+            result = way.gradients(*shown, wanted)
+            found.append((result, [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in case.net.parameters()]))
+        assert found[0][0].loss == pytest.approx(found[1][0].loss, rel=1e-5)
+        largest = max(float(gradient.abs().max()) for gradient in found[0][1])
+        for one, other in zip(found[1][1], found[0][1], strict=True):
+            assert float((one - other).abs().max()) <= 1e-4 * largest
+        monkeypatch.setattr(passes_module, "MOST_KEPT_BYTES", 0)
+        ways[1].gradients(*shown, wanted)
+        monkeypatch.undo()
+        again = [(p.grad, kept) for p, kept in zip(case.net.parameters(), found[1][1], strict=True) if p.grad is not None]
+        assert all(torch.equal(*pair) for pair in again)
+        compared, limited = compared + 1, limited + config.limits_rates
+    assert compared >= 12
+    assert limited >= 10
 
 
 def test_the_random_networks_spike_and_learn() -> None:

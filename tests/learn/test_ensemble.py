@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,3 +88,63 @@ def test_graded_input_is_taken() -> None:
     net = network(15, 5)
     history = train_ensemble([net], graded, [TrainingConfig(epochs=1, initial_rate_hz=0.0)], order_seed=0)
     assert np.isfinite(history.loss[0]).all()
+
+
+class StopError(Exception):
+    pass
+
+
+def stop(net: EINetwork) -> None:
+    raise StopError
+
+
+def test_each_network_has_a_checkpoint_from_which_it_goes_on(small: Stimulus, tmp_path: Path) -> None:
+    chance = TrainingConfig(epochs=2, batch_size=32, absolute_noise=0.01, input_deletion=0.2)
+    whole = [network(15, 5, seed=seed) for seed in (3, 4)]
+    expected = train_ensemble(whole, small, [chance] * 2, order_seed=4)
+    steps: list[EINetwork] = []
+
+    def interrupt(net: EINetwork) -> None:
+        steps.append(net)
+        if len(steps) == 6:  # in the second epoch of four steps
+            raise StopError
+
+    with pytest.raises(StopError), ThreadPoolExecutor(1) as executor:
+        train_ensemble(
+            [network(15, 5, seed=seed) for seed in (3, 4)], small, [chance] * 2, order_seed=4, checkpoint=tmp_path / "kept",
+            after_step=interrupt, executor=executor,
+        )  # fmt: skip
+    assert (tmp_path / "kept" / "network_0.pt").is_file()
+    resumed = [network(15, 5, seed=seed) for seed in (3, 4)]
+    history = train_ensemble(resumed, small, [chance] * 2, order_seed=4, checkpoint=tmp_path / "kept")
+    assert all(same(one, other) for one, other in zip(resumed, whole, strict=True))
+    assert np.array_equal(history.loss, expected.loss)
+    again = [network(15, 5, seed=seed) for seed in (3, 4)]
+    train_ensemble(again, small, [chance] * 2, order_seed=4, checkpoint=tmp_path / "kept", after_step=stop)
+    assert same(again[0], whole[0]), "what is done is not done again"
+    with pytest.raises(ConfigError, match="other settings"):
+        train_ensemble(again, small, [chance] * 2, order_seed=5, checkpoint=tmp_path / "kept")
+
+
+def test_a_teacher_and_the_device_reach_every_network(small: Stimulus) -> None:
+    config = TrainingConfig(epochs=1, distillation=1.0)
+    teacher, alone = network(20, 5, seed=9), network(15, 5)
+    train(alone, small, config=config, progress=False, teacher=teacher)
+    nets = [network(15, 5), network(5, 15)]
+    train_ensemble(nets, small, [config] * 2, order_seed=4, teacher=teacher)
+    assert same(nets[0], alone)
+    with pytest.raises(ConfigError, match="processor"):
+        train_ensemble([alone], small, [config], order_seed=4, teacher=teacher, engine="compiled", device="cuda")
+
+
+def test_networks_trained_by_dask_are_those_of_this_process(small: Stimulus) -> None:
+    distributed = pytest.importorskip("distributed")
+    config = TrainingConfig(epochs=1, update_noise=1.0)
+    here, there = ([network(15, 5), network(10, 10)] for _ in range(2))
+    train_ensemble(here, small, [config] * 2, order_seed=4)
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        train_ensemble(there, small, [config] * 2, order_seed=4, executor=client.get_executor())
+    assert all(same(one, other) for one, other in zip(here, there, strict=True))

@@ -13,10 +13,12 @@ import torch
 
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.diversify import diversify
 from ei_brian.errors import ConfigError, DataError
 from ei_brian.learn.export import export, simulate_torch
 from ei_brian.learn.network import EINetwork
-from ei_brian.learn.train import TrainingConfig, train
+from ei_brian.learn.passes import evaluate
+from ei_brian.learn.train import TrainingConfig, load_checkpoint, train
 
 torch.set_num_threads(1)
 QUICK = TrainingConfig(epochs=4, batch_size=16, learning_rate=1e-2, initial_rate_hz=20.0)
@@ -111,6 +113,42 @@ def test_checkpoint_of_other_settings_seed_or_shape_is_refused(tmp_path: Path) -
         train(small(seed=1), data, config=replace(QUICK, epochs=1), checkpoint=checkpoint, progress=False)
     with pytest.raises(ConfigError, match="other settings"):
         train(small(n_exc=8), data, config=replace(QUICK, epochs=1), checkpoint=checkpoint, progress=False)
+
+
+def test_a_checkpoint_is_gone_on_with_by_the_engine_that_made_it(tmp_path: Path) -> None:
+    """The two engines add in other orders: the bits of a training that never stopped come from one engine alone."""
+    checkpoint, data = tmp_path / "c.pt", easy_set()
+    for first, second in (("compiled", "torch"), ("torch", "compiled")):
+        train(small(), data, config=QUICK, checkpoint=checkpoint, progress=False, engine=first)
+        assert torch.load(checkpoint, weights_only=True)["engine"] == first
+        with pytest.raises(ConfigError, match=f"by the engine '{first}', this training runs by '{second}'"):
+            train(small(), data, config=QUICK, checkpoint=checkpoint, progress=False, engine=second)
+        net = small()
+        load_checkpoint(net, checkpoint, QUICK, data.n_trials)  # to look at, whoever made it
+        checkpoint.unlink()
+
+
+def test_a_teacher_is_met(tmp_path: Path) -> None:
+    data = easy_set()
+    teacher, alone, pupil = small(), small(1), small(1)
+    train(teacher, data, config=QUICK, progress=False)
+    wanted = evaluate(teacher, data).scores
+    config = replace(QUICK, distillation=2.0, input_deletion=0.1)
+    train(alone, data, config=replace(config, distillation=0.0), progress=False)
+    train(pupil, data, config=config, progress=False, teacher=teacher)
+    errors = [np.mean((evaluate(net, data).scores - wanted) ** 2) for net in (alone, pupil)]
+    assert errors[1] < 0.5 * errors[0]
+    by_spec, by_own_cells = small(1), small(1)
+    train(by_spec, data, config=config, progress=False, teacher=export(teacher))
+    assert export(by_spec).sha256 == export(pupil).sha256
+    swapped = diversify(export(teacher), mix={"FS": 1.0}, seed=0)
+    train(by_own_cells, data, config=replace(config, epochs=1), progress=False, teacher=swapped)
+    with pytest.raises(ConfigError, match="no teacher is given"):
+        train(small(), data, config=config, progress=False)
+    with pytest.raises(ConfigError, match="a teacher is given"):
+        train(small(), data, config=QUICK, progress=False, teacher=teacher)
+    with pytest.raises(ConfigError, match="takes the same input"):
+        train(small(), data, config=config, progress=False, teacher=EINetwork(7, 4, 2, 3))
 
 
 def npz() -> bytes:

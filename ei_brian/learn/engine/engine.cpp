@@ -134,12 +134,37 @@ template <class R> static void scores_out(const Engine<R>& e, const Block<R>& bl
     std::memcpy(scores + (start + i) * e.n_out, block.score.get() + size_t(i) * e.out_width, e.n_out * sizeof(R));
 }
 
-// The gradient of the mean over the batch of the cross-entropy of softmax(scale * scores).
-template <class R> static void of_cross_entropy(const R* scores, int n, int label, double scale, double weight, R* to) {
+// What the scores shall be: the class of each trial, by cross-entropy of softmax(scale * scores), and the scores of a teacher,
+// (trial, class) or null, by pull * (score - wanted)**2. The loss is the mean over the batch.
+template <class R> struct Goal {
+  const int64_t* labels;
+  double scale;
+  const R* wanted;
+  double pull;
+};
+
+// The gradient of the loss for the scores of one trial.
+template <class R> static void of_goal(const Goal<R>& goal, const R* scores, int n, int64_t trial, int label, double weight, R* to) {
+  const R* wanted = goal.wanted ? goal.wanted + trial * n : nullptr;
+  const double scale = goal.scale;
   double top = scores[0], sum = 0;
   for (int c = 1; c < n; c++) top = scores[c] > top ? scores[c] : top;
   for (int c = 0; c < n; c++) sum += std::exp(scale * (scores[c] - top));
-  for (int c = 0; c < n; c++) to[c] = R(weight * scale * (std::exp(scale * (scores[c] - top)) / sum - (c == label)));
+  for (int c = 0; c < n; c++) {
+    double of_score = weight * scale * (std::exp(scale * (scores[c] - top)) / sum - (c == label));
+    if (wanted) of_score += weight * goal.pull * 2 * (double(scores[c]) - double(wanted[c]));
+    to[c] = R(of_score);
+  }
+}
+
+// The same for all trials of a block.
+template <class R>
+static void of_block(const Engine<R>& e, const Batch& batch, const Goal<R>& goal, int64_t start, const Block<R>& block, R* of_scores) {
+  std::vector<R> scores(e.n_out);
+  for (int64_t i = start; i < start + block.m; i++) {
+    std::memcpy(scores.data(), block.score.get() + size_t(i - start) * e.out_width, e.n_out * sizeof(R));
+    of_goal(goal, scores.data(), e.n_out, i, int(goal.labels[batch.trials[i]]), 1.0 / double(batch.n_trials), of_scores + i * e.n_out);
+  }
 }
 
 template <class R> struct Plan {
@@ -180,23 +205,28 @@ template <class R> static Array<R> with_gaps(const Engine<R>& e, const R* of_cou
   return spaced;
 }
 
-// Gradients of the weights from those of the scores (trial, class) and of the batch's spike counts (cell), which may be null.
+// Gradients of the weights from those of the scores (trial, class), or by a goal, and of the batch's spike counts (cell), which
+// may be null; of the last forward pass that kept its states.
 template <class R>
-static void run_backward(Engine<R>& e, const Batch& batch, const R* of_scores, const R* of_counts, int n_threads, R* const* gradients) {
+static void run_backward(Engine<R>& e, const Batch& batch, const R* of_scores, const Goal<R>* goal, const R* of_counts, int n_threads,
+                         R* const* gradients) {
   const Plan<R> plan(e, batch.n_trials);
   const Array<R> spaced = with_gaps(e, of_counts);
+  std::vector<R> own(goal ? size_t(batch.n_trials) * e.n_out : 0);
   spread(plan.n_groups, n_threads, [&](int64_t group) {
     Scratch<R>& scratch = e.back[group];
     clear(e, e.groups[group]);
-    for (int64_t b = plan.first_block(int(group)); b < plan.first_block(int(group) + 1); b++)
-      backward(e, batch, b * plan.m, e.kept[b], scratch, of_scores, spaced.get(), e.groups[group]);
+    for (int64_t b = plan.first_block(int(group)); b < plan.first_block(int(group) + 1); b++) {
+      if (goal) of_block(e, batch, *goal, b * plan.m, e.kept[b], own.data());
+      backward<R>(e, batch, b * plan.m, e.kept[b], scratch, goal ? own.data() : of_scores, spaced.get(), e.groups[group]);
+    }
   });
   gather_all(e, plan.n_groups, n_threads, gradients);
 }
 
-// Both passes, block by block, for the cross-entropy and a given gradient of the counts: the states of a block never leave the cache.
+// Both passes, block by block, for a goal and a given gradient of the counts: the states of a block never leave the cache.
 template <class R>
-static void run_both(Engine<R>& e, const Batch& batch, const int64_t* labels, double scale, const R* of_counts, int n_threads, R* scores,
+static void run_both(Engine<R>& e, const Batch& batch, const Goal<R>& goal, const R* of_counts, int n_threads, R* scores,
                      int32_t* counts, R* const* gradients) {
   const Plan<R> plan(e, batch.n_trials);
   const Array<R> spaced = with_gaps(e, of_counts);
@@ -209,9 +239,7 @@ static void run_both(Engine<R>& e, const Batch& batch, const int64_t* labels, do
       const int64_t start = b * plan.m;
       forward(e, batch, start, plan.size(b, batch.n_trials), block, there, counts);
       scores_out(e, block, start, scores);
-      for (int64_t i = start; i < start + block.m; i++)
-        of_cross_entropy(scores + i * e.n_out, e.n_out, int(labels[batch.trials[i]]), scale, 1.0 / double(batch.n_trials),
-                         of_scores.data() + i * e.n_out);
+      of_block(e, batch, goal, start, block, of_scores.data());
       backward<R>(e, batch, start, block, back, of_scores.data(), spaced.get(), e.groups[group]);
     }
   });
@@ -245,13 +273,19 @@ template <class R> static void spikes_of(const Engine<R>& e, int layer, int64_t 
   extern "C" void ei_forward_##NAME(void* e, const ei::Batch* batch, int keep, int n_threads, R* scores, int32_t* counts) {          \
     ei::run_forward(*static_cast<ei::Engine<R>*>(e), *batch, keep, n_threads, scores, counts);                                       \
   }                                                                                                                                   \
-  extern "C" void ei_backward_##NAME(void* e, const ei::Batch* batch, const R* of_scores, const R* of_counts, int n_threads,         \
-                                     R* const* gradients) {                                                                          \
-    ei::run_backward(*static_cast<ei::Engine<R>*>(e), *batch, of_scores, of_counts, n_threads, gradients);                           \
+  extern "C" void ei_backward_##NAME(void* e, const ei::Batch* batch, const R* of_scores, const R* of_counts, int n_threads,          \
+                                     R* const* gradients) {                                                                           \
+    ei::run_backward<R>(*static_cast<ei::Engine<R>*>(e), *batch, of_scores, nullptr, of_counts, n_threads, gradients);                \
   }                                                                                                                                   \
-  extern "C" void ei_both_##NAME(void* e, const ei::Batch* batch, const int64_t* labels, double scale, const R* of_counts,           \
-                                 int n_threads, R* scores, int32_t* counts, R* const* gradients) {                                   \
-    ei::run_both(*static_cast<ei::Engine<R>*>(e), *batch, labels, scale, of_counts, n_threads, scores, counts, gradients);           \
+  extern "C" void ei_back_from_goal_##NAME(void* e, const ei::Batch* batch, const int64_t* labels, double scale, const R* wanted,     \
+                                           double pull, const R* of_counts, int n_threads, R* const* gradients) {                     \
+    const ei::Goal<R> goal{labels, scale, wanted, pull};                                                                              \
+    ei::run_backward<R>(*static_cast<ei::Engine<R>*>(e), *batch, nullptr, &goal, of_counts, n_threads, gradients);                    \
+  }                                                                                                                                   \
+  extern "C" void ei_both_##NAME(void* e, const ei::Batch* batch, const int64_t* labels, double scale, const R* wanted,               \
+                                 double pull, const R* of_counts, int n_threads, R* const* gradients, R* scores, int32_t* counts) {   \
+    const ei::Goal<R> goal{labels, scale, wanted, pull};                                                                              \
+    ei::run_both(*static_cast<ei::Engine<R>*>(e), *batch, goal, of_counts, n_threads, scores, counts, gradients);                     \
   }                                                                                                                                   \
   extern "C" void ei_spikes_##NAME(void* e, int layer, int64_t n_trials, int n_steps, uint8_t* to) {                                 \
     ei::spikes_of(*static_cast<ei::Engine<R>*>(e), layer, n_trials, n_steps, to);                                                    \

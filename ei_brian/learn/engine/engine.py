@@ -18,6 +18,7 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
 from ei_brian.learn.engine.library import load_library
 from ei_brian.learn.engine.trials import Index, Trials
+from ei_brian.learn.goal import Goal
 from ei_brian.learn.network import CELLS, EINetwork
 from ei_brian.learn.surrogate import SURROGATES
 
@@ -157,38 +158,50 @@ class Engine:
         counts = None if of_counts is None else of_counts.to(self.dtype).contiguous()
         gradients = self._gradients()
         self._function("backward")(
-            self._handle, ctypes.byref(view), _pointer(scores), None if counts is None else _pointer(counts), self.n_threads,
-            _pointers(gradients),
+            self._handle, ctypes.byref(view), _pointer(scores), _pointer(counts), self.n_threads, _pointers(gradients),
         )  # fmt: skip
         self._assign(gradients)
 
-    def cross_entropy(
-        self, trials: Trials, index: Index, scale: float, of_counts: torch.Tensor | None = None
+    def gradients(
+        self, trials: Trials, index: Index, goal: Goal, of_counts: torch.Tensor | None = None, kept: Outcome | None = None
     ) -> tuple[float, Outcome]:
-        """Return the mean cross-entropy of ``softmax(scale*scores)`` and set the gradient of every weight, in one pass.
+        """Return the loss by a goal and set the gradient of every weight, in one pass or from the states that are kept.
 
         Parameters
         ----------
         trials, index
             See `forward`.
-        scale : float
-            Of the scores.
+        goal : Goal
+            What the scores shall be.
         of_counts : tensor, shape (cell,), optional
             Gradient of each cell's spike count by what else is in the loss; see `backward`.
+        kept : Outcome, optional
+            Of the last `forward`, of the same trials, which kept its states: only the backward pass is left. The same bits.
         """
         labels = trials.labels
         if labels is None:
             raise DataError("the stimulus has no labels; training needs them.")
+        if kept is not None:
+            self._kept()
+        view, gradients = trials.view(index), self._gradients()
+        outcome = kept or self._room(index)
         counts = None if of_counts is None else of_counts.to(self.dtype).contiguous()
-        outcome, gradients, view = self._room(index), self._gradients(), trials.view(index)
-        self._function("both")(
-            self._handle, ctypes.byref(view), labels.ctypes.data_as(_P), ctypes.c_double(scale),
-            None if counts is None else _pointer(counts), self.n_threads, _pointer(outcome.scores),
-            outcome.counts.ctypes.data_as(_P), _pointers(gradients),
+        wanted = None if goal.wanted is None else goal.wanted.to(self.dtype).contiguous()
+        told = (
+            self._handle, ctypes.byref(view), labels.ctypes.data_as(_P), ctypes.c_double(goal.scale), _pointer(wanted),
+            ctypes.c_double(goal.pull()), _pointer(counts), self.n_threads, _pointers(gradients),
         )  # fmt: skip
+        if kept is None:
+            self._function("both")(*told, _pointer(outcome.scores), outcome.counts.ctypes.data_as(_P))
+        else:
+            self._function("back_from_goal")(*told)
         self._assign(gradients)
-        loss = nn.functional.cross_entropy(scale * outcome.scores, torch.from_numpy(labels[index]))
-        return loss.item(), outcome
+        return goal.loss(outcome.scores, torch.from_numpy(labels[index])).item(), outcome
+
+    def state_bytes(self, n_trials: int, n_steps: int) -> int:
+        """Return about how much memory a `forward` of so many trials takes that keeps its states."""
+        cells = sum(layer.size for layer in self.net.layers) + self.net.n_out
+        return n_trials * n_steps * cells * self.net.readout_weights.element_size()
 
     def spikes(self, layer: int) -> npt.NDArray[np.uint8]:
         """Return the spikes of a layer in the last `forward` that kept its states, shape (trial, step, cell)."""
@@ -220,8 +233,8 @@ class Engine:
 _P = ctypes.c_void_p
 
 
-def _pointer(tensor: torch.Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
+def _pointer(tensor: torch.Tensor | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
 def _pointers(tensors: list[torch.Tensor]) -> Any:

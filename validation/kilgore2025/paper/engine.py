@@ -10,6 +10,7 @@ import torch
 
 from ei_brian.learn.engine.engine import Engine
 from ei_brian.learn.engine.trials import Trials
+from ei_brian.learn.goal import Goal
 from ei_brian.learn.network import EINetwork
 from ei_brian.learn.surrogate import FastSigmoid
 from paper.protocol import Protocol
@@ -64,7 +65,7 @@ class Loop:
         """
         net = self.net
         self.engine.load()
-        loss, outcome = self.engine.cross_entropy(trials, index, 1.0)
+        loss, outcome = self.engine.gradients(trials, index, Goal(1.0))
         scores = outcome.scores.numpy()
         for weights in (net.forward_weights[0], net.readout_weights):
             weights -= self.protocol.learning_rate * weights.grad
