@@ -41,9 +41,9 @@ INNER = set(
     interop/recorder.py interop/returned.py interop/known_fields.py interop/silent.py interop/expected.py
     interop/graph.py interop/modules.py interop/nir_cells.py interop/script_parts.py interop/state_dict.py:graph_of
     interop/trace.py learn/ensemble.py:EnsembleHistory learn/input_variation.py learn/network.py:Layer
-    learn/engine/engine.py learn/engine/trials.py learn/goal.py learn/run.py learn/initial_rate.py:scale_to_rate learn/optimiser.py
+    learn/engine/engine.py learn/engine/trials.py learn/initial_rate.py:scale_to_rate learn/optimiser.py
     learn/passes.py:BatchResult learn/passes.py:passes_for learn/train.py:train_in_order learn/passes.py:Evaluation
-    learn/passes.py:EnginePasses.__init__
+    learn/goal.py learn/run.py learn/teacher.py learn/passes.py:EnginePasses.__init__
     learn/training_config.py:History measure/balance.py:Balance measure/decision.py:Proportion measure/rates.py:RateSummary
     report/cells.py report/comparison.py report/document.py report/figures/confusion.py report/figures/currents.py
     report/figures/distances.py report/figures/ladder.py report/figures/robustness.py report/figures/traces.py
