@@ -35,8 +35,10 @@ UNSEEN = ("background_exc_hz", "background_inh_hz", "spike_failure", "release_fa
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InputCurrents:
-    """Synaptic currents into the neurons of a population at the end of each step, arrays of shape (trial, step, unit).
+    """Synaptic currents into the neurons of a population, arrays of shape (trial, step, unit).
 
+    Of each step the current that its last state lets flow through the next one, on average over it: what the cell integrates, so
+    that sums over steps are charges. (Of cells that hold their synapse themselves, as `lif_exponential` does, the state itself.)
     ``excitatory`` is the part from excitatory synapses (AMPA and NMDA; of currents, from sources with role ``exc`` and positive
     weights of sources of both signs),
     ``inhibitory`` that from the rest; both in ``unit``, with their sign. Constant currents are not in them.
@@ -69,7 +71,7 @@ def input_currents(spec: NetworkSpec, recording: Recording, stimulus: Stimulus, 
     for port, states in ports.items():
         for sign, state in states.items():
             if state is not None:
-                total[sign] += state if not receptors else _current(spec, recording, target, receptors[port].current, port, state)
+                total[sign] += _current(spec, recording, target, receptors[port].current, port, state) if receptors else state
     scale = unit_scale(unit)
     return InputCurrents(total["exc"] / scale, total["inh"] / scale, unit, spec.dt_ms)
 
@@ -97,7 +99,7 @@ def _current(
 ) -> Floats:
     """Return the current of a receptor by the text of the catalogue, without its constant part."""
     values: dict[str, Any] = {name: quantity.si for name, quantity in compose(spec, target).constants.items()}
-    values |= {port: state, f"offset_{port}": 0.0}
+    values |= {port: state * values.get(f"mean_{port}", 1.0), f"offset_{port}": 0.0}  # a step holds less than its first moment
     if re.search(r"\bv\b", text):
         key = (target.name, "v")
         if key not in recording.traces:

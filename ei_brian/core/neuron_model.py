@@ -179,6 +179,13 @@ class NeuronModel:
             check_expression(self.noise_where, known, f"{where}.noise_where", condition=False)
 
     @property
+    def names_in_step(self) -> frozenset[str]:
+        """Every name that a step holds or may hold: receptors need others."""
+        texts = (self.equations, self.update, self.update_conductance, self.update_end, self.threshold, self.reset)
+        declared = {part.name for part in (*self.parameters, *self.states, *self.coefficients)}
+        return frozenset(declared.union(*(re.findall(r"[A-Za-z_]\w*", text) for text in texts)))
+
+    @property
     def substepped(self) -> bool:
         """Whether a time step is made of sub-steps, each with its own threshold and reset."""
         return math.isfinite(self.longest_step_ms)

@@ -164,6 +164,19 @@ class Population:
             raise SpecError(f"{where}.receptors: a port is named twice in {ports}; give each its own name.")
         for port in ports:
             check_name(port, f"{where}.receptors")
+        self._check_names_of_ports(where)
+
+    def _check_names_of_ports(self, where: str) -> None:
+        """Refuse a port one of whose names the cell, or another port, uses for something else: both would be the same number."""
+        taken = self._model(where).names_in_step
+        for model in self.receptor_models():
+            own = {part.name for part in (*model.parameters, *model.states, *model.coefficients)}
+            if shared := sorted(own & taken):
+                raise SpecError(
+                    f"{where}.receptors: port {model.port!r} uses the name {shared[0]!r}, which stands for something else in "
+                    f"{self.model}; give the port another name, such as 'g_exc'."
+                )
+            taken |= own
 
     def _checked_parameters(self, where: str) -> Mapping[str, FloatArray]:
         known = {parameter.name: parameter for parameter in self.declared_parameters()}

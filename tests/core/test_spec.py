@@ -216,3 +216,18 @@ def test_transforms_are_applied_by_a_bar(spec: NetworkSpec) -> None:
 
 def test_make_spec_is_reproducible(make_spec: Callable[..., NetworkSpec]) -> None:
     assert make_spec(3).sha256 == make_spec(3).sha256 != make_spec(4).sha256
+
+
+@pytest.mark.parametrize(("model", "port"), [
+    ("izhikevich_2003", "a"), ("izhikevich_2003", "h"), ("izhikevich_2007", "k"), ("adex", "g_L"), ("wang_buzsaki", "n"),
+    ("izhikevich_2003", "v"),
+])  # fmt: skip
+def test_a_port_cannot_have_a_name_that_the_cell_uses(model: str, port: str) -> None:
+    """It was taken, and the cell's rate of recovery was the conductance: RS cells rested at -83 mV."""
+    with pytest.raises(SpecError, match=f"port '{port}' uses the name '{port}'"):
+        Population("A", 1, "mixed", model, ((port, "AMPA"),))
+
+
+def test_ports_cannot_share_names() -> None:
+    with pytest.raises(SpecError, match="uses the name 'tau_slow'"):
+        Population("A", 1, "mixed", "adex", (("slow", "AMPA"), ("tau_slow", "GABA_A")))

@@ -40,12 +40,19 @@ def test_parts_add_up_to_the_synaptic_state(make: object, noise: Noise | None) -
         assert (currents.inhibitory <= 0).all()
 
 
+def mean_in_step(cells: Population, port: str, dt_ms: float = 1.0) -> float:
+    """Return the mean of exp(-t/tau) over a step, by hand."""
+    tau = float(np.mean(cells.parameters[f"tau_{port}"]))
+    return float(tau / dt_ms * (1 - np.exp(-dt_ms / tau)))
+
+
 def test_receptor_currents_leave_the_constant_out() -> None:
     spec, shown = izhikevich_network(), stimulus()
     recording = simulate(spec, shown, traces=[("E", "g")])
     currents = input_currents(spec, recording, shown, "E")
     assert currents.unit == "mV/ms"
-    assert np.allclose(currents.excitatory + currents.inhibitory, 20.0 * recording.traces["E", "g"], rtol=1e-9, atol=1e-9)
+    expected = 20.0 * mean_in_step(spec["E"], "g") * recording.traces["E", "g"]
+    assert np.allclose(currents.excitatory + currents.inhibitory, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_conductances_need_the_membrane() -> None:
@@ -59,7 +66,7 @@ def test_conductances_need_the_membrane() -> None:
         input_currents(spec, simulate(spec, shown), shown, "E")
     recording = simulate(spec, shown, traces=[("E", "g"), ("E", "v")])
     currents = input_currents(spec, recording, shown, "E")
-    expected = recording.traces["E", "g"] * (0.0 - recording.traces["E", "v"])
+    expected = mean_in_step(spec["E"], "g") * recording.traces["E", "g"] * (0.0 - recording.traces["E", "v"])
     assert np.allclose(currents.excitatory, expected, rtol=1e-9, atol=1e-9)
 
 

@@ -211,7 +211,8 @@ def test_gaba_of_an_input_is_inhibition(both: tuple[NetworkSpec, NetworkSpec]) -
     recording = simulate(spec, shown, traces=states)
     found = input_currents(spec, recording, shown, "E")
     p, v = spec["E"].parameters, recording.traces["E", "v"]
-    exc, inh = (p[f"gain_{g}"] * recording.traces["E", g] * (p[f"E_{g}"] - v) for g in ("g_exc", "g_inh"))
+    mean = {g: p[f"tau_{g}"] * (1 - np.exp(-1 / p[f"tau_{g}"])) for g in ("g_exc", "g_inh")}  # of a step of 1 ms
+    exc, inh = (p[f"gain_{g}"] * mean[g] * recording.traces["E", g] * (p[f"E_{g}"] - v) for g in ("g_exc", "g_inh"))
     assert np.allclose(found.excitatory, exc, rtol=1e-6, atol=1e-9)
     assert np.allclose(found.inhibitory, inh, rtol=1e-6, atol=1e-9)
     assert found.excitatory.mean() > 0 > found.inhibitory.mean()
