@@ -182,7 +182,8 @@ class NeuronModel:
     def names_in_step(self) -> frozenset[str]:
         """Every name that a step holds or may hold: receptors need others."""
         texts = (self.equations, self.update, self.update_conductance, self.update_end, self.threshold, self.reset)
-        declared = {part.name for part in (*self.parameters, *self.states, *self.coefficients)}
+        parts: tuple[Parameter | State | Coefficient, ...] = (*self.parameters, *self.states, *self.coefficients)
+        declared = {part.name for part in parts}
         return frozenset(declared.union(*(re.findall(r"[A-Za-z_]\w*", text) for text in texts)))
 
     @property

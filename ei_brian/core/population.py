@@ -18,7 +18,7 @@ from ei_brian.core.models.sub_steps import stepped_for
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.operating_point import OperatingPoint
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
-from ei_brian.core.quantity import FloatArray, Parameter, State
+from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
 from ei_brian.core.receptor import CONDUCTANCES, WITHOUT_PORT, Receptor, receptor
 from ei_brian.errors import SpecError, unknown_name
 
@@ -170,7 +170,8 @@ class Population:
         """Refuse a port one of whose names the cell, or another port, uses for something else: both would be the same number."""
         taken = self._model(where).names_in_step
         for model in self.receptor_models():
-            own = {part.name for part in (*model.parameters, *model.states, *model.coefficients)}
+            parts: tuple[Parameter | State | Coefficient, ...] = (*model.parameters, *model.states, *model.coefficients)
+            own = {part.name for part in parts}
             if shared := sorted(own & taken):
                 raise SpecError(
                     f"{where}.receptors: port {model.port!r} uses the name {shared[0]!r}, which stands for something else in "
