@@ -7,30 +7,35 @@ unknown names, no powers that a computer algebra would multiply out for ever.
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Set
 
 from ei_brian.core.formula import FUNCTIONS, LARGEST, parsed_expression
 from ei_brian.errors import SpecError, unknown_name
 
-__all__ = ["LINE", "UNIT_NAMES", "check_equations", "unit_size"]
+__all__ = ["CONSTANTS", "LINE", "UNIT_NAMES", "check_equations", "unit_size"]
 
 LINE = re.compile(r"(?:d(?P<state>\w+)/dt|(?P<part>\w+)) = (?P<right>[^:\n]+) : (?P<unit>[^:\n]+)")
 UNIT = re.compile(r"(?:1|[a-z]+(?:\*\*\d)?)(?:[*/][a-z]+(?:\*\*\d)?)*")
 UNIT_WORDS = frozenset("volt amp second siemens farad hertz ohm".split())
 LETTERS = ("V", "A", "s", "S", "F", "Hz")
 PREFIXES = ("", "f", "p", "n", "u", "m", "k", "M", "G")
+CONSTANTS = {"pi": math.pi, "e": math.e}  # that Brian2 knows by name
 UNIT_NAMES = frozenset(
-    {"Hz", *(p + word for p in PREFIXES for word in UNIT_WORDS), *(p + letter for p in PREFIXES[1:] for letter in LETTERS)}
-)
-CALLS = frozenset({*FUNCTIONS, "exprel", "int"})
+    {"Hz", *CONSTANTS, *(p + word for p in PREFIXES for word in UNIT_WORDS),
+     *(p + letter for p in PREFIXES[1:] for letter in LETTERS)}
+)  # fmt: skip
+CALLS = frozenset({*FUNCTIONS, "exprel", "int", "sign"})
 MOST_LINES, LARGEST_POWER = 60, 20
 
 
 def unit_size(name: str) -> float | None:
-    """Return the size in SI of a unit that equations may name, or ``None``."""
+    """Return the size in SI of a unit (or of pi and e) that equations may name, or ``None``."""
     if name not in UNIT_NAMES:
         return None
+    if name in CONSTANTS:
+        return CONSTANTS[name]
     if name in UNIT_WORDS or name == "Hz":
         return 1.0
     powers = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
@@ -74,6 +79,15 @@ def check_equations(text: str, names: Set[str], states: Set[str], where: str) ->
         _check(parsed_expression(match["right"].strip(), here), {*names, *parts, *UNIT_NAMES}, here)
 
 
+def _largest(power: ast.expr) -> float:
+    """Return the size of a power that is a number or a quotient of two, as 1/3; infinity for anything else."""
+    if isinstance(power, ast.BinOp) and isinstance(power.op, ast.Div):
+        below = _largest(power.right)
+        return _largest(power.left) / below if 0 < below < math.inf else math.inf
+    plain = isinstance(power, ast.Constant) and isinstance(power.value, (int, float))
+    return abs(power.value) if plain else math.inf  # type: ignore[attr-defined, arg-type, no-any-return]
+
+
 def _check(node: ast.expr, names: Set[str], where: str) -> None:
     if isinstance(node, ast.Name):
         if node.id not in names:
@@ -81,15 +95,16 @@ def _check(node: ast.expr, names: Set[str], where: str) -> None:
         return
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
         power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
-        small = isinstance(power, ast.Constant) and isinstance(power.value, (int, float)) and abs(power.value) <= LARGEST_POWER
+        small = _largest(power) <= LARGEST_POWER
         named = any(isinstance(each, ast.Name) for each in ast.walk(power))
         nested = any(isinstance(each, ast.BinOp) and isinstance(each.op, ast.Pow) for each in ast.walk(node.left))
         if nested or not (small or named):
             raise SpecError(
                 f"{where}: the power {ast.unparse(node)!r:.60}; allowed are numbers up to {LARGEST_POWER}, not of powers."
             )
-    allowed = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call)
-    operators = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Gt, ast.GtE, ast.Lt, ast.LtE)
+    allowed = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.Call)
+    operators = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Not, ast.And, ast.Or)
+    compared = (ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq)
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and abs(node.value) < LARGEST:
         return
     if isinstance(node, ast.Call):
@@ -103,5 +118,5 @@ def _check(node: ast.expr, names: Set[str], where: str) -> None:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
             _check(child, names, where)
-        elif not isinstance(child, operators):
+        elif not isinstance(child, (*operators, *compared)):
             raise SpecError(f"{where}: {ast.unparse(node)!r:.60} is not allowed in an equation.")

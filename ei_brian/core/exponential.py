@@ -50,8 +50,8 @@ CPP = f"""
 #include <cstring>
 static inline double exponential(const double given)
 {{
-    const double upper = given < {HIGHEST!r} ? given : {HIGHEST!r};
-    const double x = upper > {LOWEST!r} ? upper : {LOWEST!r};
+    const double upper = {HIGHEST!r} < given ? {HIGHEST!r} : given;  // what is not a number stays so, as in numpy
+    const double x = {LOWEST!r} > upper ? {LOWEST!r} : upper;
     const double shifted = x*{LOG2_E!r} + {ROUNDER!r};
     const double n = shifted - {ROUNDER!r};
     const double r = (x - n*{LN2_HIGH!r}) - n*{LN2_LOW!r};
@@ -74,6 +74,8 @@ CYTHON = f"""
 from libc.math cimport ldexp
 
 cdef double exponential(double given) noexcept:
+    if given != given:
+        return given
     cdef double x = min(max(given, {LOWEST!r}), {HIGHEST!r})
     cdef double n = (x*{LOG2_E!r} + {ROUNDER!r}) - {ROUNDER!r}
     cdef double r = (x - n*{LN2_HIGH!r}) - n*{LN2_LOW!r}

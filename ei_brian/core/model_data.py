@@ -16,6 +16,7 @@ from ei_brian.core.neuron_model import CROSSED, DUE, NeuronModel
 from ei_brian.core.plain_text import one_line
 from ei_brian.core.population import check_name
 from ei_brian.core.quantity import Coefficient, Parameter, State
+from ei_brian.core.step_functions import ELEMENTARY
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError
 
@@ -27,7 +28,7 @@ NUMBERS = ("max_dt_ms", "longest_step_ms")
 SHORT = {"name": 64, "title": 200, "method": 300, "reference": 500, "deviations": 1000}
 ENTRIES = {"parameters": 7, "states": 4, "coefficients": 5}
 MOST_ENTRIES, MOST_LINES, MOST_TEXT = 200, 600, 60_000
-TAKEN = frozenset({DUE, CROSSED, "dt", "exponential", "exprel"})
+TAKEN = frozenset({DUE, CROSSED, "dt", "exprel", "ei_turned", *ELEMENTARY})
 CPP_WORDS = frozenset(
     "alignas alignof asm bitand bitor compl catch concept constexpr const_cast decltype dynamic_cast explicit export extern "
     "friend "
@@ -139,7 +140,8 @@ def _check_assigned(text: str, where: str) -> None:
 
 
 def _check_name(name: str, where: str) -> None:
-    check_name(name, where)
+    if name not in ("x", "y"):  # names of states since Hindmarsh and Rose; of populations they could be coordinates of Brian2
+        check_name(name, where)
     if name in TAKEN or name in CPP_WORDS or name.endswith("_"):
         raise SpecError(f"{where}: the name {name!r} is used by a simulator; take another.")
 

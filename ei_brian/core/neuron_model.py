@@ -61,7 +61,8 @@ class NeuronModel:
     update : str
         What one time step computes: assignments, one a line, run top to bottom on numbers in SI units. Every simulator runs
         this very text, operation by operation, so that all give the same bits. It holds names, ``+ - * /``, comparisons,
-        whole numbers, ``int(condition)``, ``clip(x, low, high)`` and ``exponential(x)``, and no other literal or function.
+        whole numbers, ``int(condition)``, ``clip(x, low, high)`` and the functions of one
+        argument ``exponential``, ``logarithm``, ``square_root``, ``sine`` and ``cosine``, and no other literal or function.
         With a finite ``longest_step_ms`` it is the text of one sub-step; see `update_parts`.
     method : str
         How ``update`` follows from ``equations``: ``"exact propagator"``, ``"forward Euler"``, ``"recurrence"`` …

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import functools
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,10 @@ from ei_brian.errors import SpecError
 __all__ = ["check_step"]
 
 POINTS = 200
+COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}  # fmt: skip
 STEPS_MS = (1e-3, 5e-4)
 WITHIN = 1e-4  # of the rate of change: what is left of a first-order step after extrapolation to no step at all
 Values = dict[str, Any]
@@ -116,9 +122,18 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
         return OPERATIONS[type(node.op)](_value(node.left, values), _value(node.right, values))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         arguments = [_value(argument, values) for argument in node.args]
+        if node.func.id in ("int", "sign"):
+            return np.sign(arguments[0]) if node.func.id == "sign" else np.asarray(arguments[0], dtype=np.float64)
         if node.func.id == "exprel":
             x = np.asarray(arguments[0], dtype=np.float64)
             return np.where(np.abs(x) < 1e-9, 1.0, np.expm1(x) / np.where(x == 0, 1.0, x))
         if node.func.id in FUNCTIONS:
             return FUNCTIONS[node.func.id](*arguments)
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARED:
+        return COMPARED[type(node.ops[0])](_value(node.left, values), _value(node.comparators[0], values))
+    if isinstance(node, ast.BoolOp):
+        joined = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
+        return functools.reduce(joined, [_value(each, values) for each in node.values])
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return np.logical_not(_value(node.operand, values))
     raise SpecError(f"equations: {ast.unparse(node)!r:.80} cannot be computed here.")

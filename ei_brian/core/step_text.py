@@ -9,10 +9,15 @@ from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["check_assignments", "check_expression"]
 
-FUNCTIONS = {"int": 1, "clip": 3, "exponential": 1}  # number of arguments
+FUNCTIONS = {
+    "int": 1, "clip": 3, "exponential": 1, "logarithm": 1, "square_root": 1, "sine": 1, "cosine": 1,
+}  # number of arguments  # fmt: skip
 OPERATIONS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq)
-RULE = "A step holds names, + - * /, whole numbers, int(condition), clip(x, low, high) and exponential(x), nothing else"
+RULE = (
+    "A step holds names, + - * /, whole numbers, int(condition), clip(x, low, high), exponential(x), logarithm(x), "
+    "square_root(x), sine(x) and cosine(x), nothing else"
+)
 
 
 def check_assignments(text: str, names: Set[str], constants: Set[str], where: str) -> frozenset[str]:
@@ -98,7 +103,8 @@ def _check(node: ast.expr, names: Set[str], where: str) -> None:
 def _check_call(node: ast.Call, names: Set[str], where: str) -> None:
     function = ast.unparse(node.func)
     if function not in FUNCTIONS:
-        use = "What holds no state becomes a coefficient, which Python computes once; for exp(x) use exponential(x)."
+        use = "What holds no state becomes a coefficient, which Python computes once; for exp(x) use exponential(x), "
+        use += "for log, sqrt, sin and cos logarithm, square_root, sine and cosine."
         raise SpecError(unknown_name(f"{where}, a function", function, FUNCTIONS, use))
     if len(node.args) != FUNCTIONS[function] or node.keywords:
         raise SpecError(f"{where}: {ast.unparse(node)!r}: {function} takes {FUNCTIONS[function]} argument(s) without names.")
@@ -117,5 +123,5 @@ def _what(node: ast.expr) -> str:
     if isinstance(node, ast.Compare):
         return f"the comparison {text} gives no number; write int({ast.unparse(node)})."
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        return f"the power {text} is not the same bits everywhere; write it as a product."
+        return f"the power {text} is not the same bits everywhere; write it as a product, or as exponential(a*logarithm(x))."
     return f"{text} is not allowed."

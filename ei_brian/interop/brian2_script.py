@@ -18,8 +18,8 @@ from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError, StorageError
-from ei_brian.interop.script_parts import Places, group_text, input_text, needs_exponential, places_of, synapses_text
-from ei_brian.interop.script_run import EXPONENTIAL, HEAD, RUN, TAKEN, readout_text
+from ei_brian.interop.script_parts import Places, calls_any, group_text, input_text, places_of, synapses_text
+from ei_brian.interop.script_run import ELEMENTARY, EXPONENTIAL, HEAD, RUN, TAKEN, readout_text
 
 __all__ = ["script"]
 
@@ -60,8 +60,9 @@ def script(spec: NetworkSpec, path: str | Path, stimulus: Stimulus | None = None
     parts = [_title(spec, file), HEAD.format(dt_ms=spec.dt_ms, numbers=file.with_suffix(".npz").name)]
     unread = replace(spec, readout=None)  # the script reads its decision from monitors
     programs = {cell.name: compose(unread, cell) for cell in spec.cells}
-    if any(needs_exponential(program) for program in programs.values()):
-        parts.append(EXPONENTIAL)
+    for text, functions in ((EXPONENTIAL, ("exponential",)), (ELEMENTARY, ("logarithm", "square_root", "sine", "cosine"))):
+        if any(calls_any(program, functions) for program in programs.values()):
+            parts.append(text)
     parts += [input_text(spec, places)]
     parts += [f"{RULE}\n{group_text(spec, spec[name], program, places, numbers)}" for name, program in programs.items()]
     parts += [f"{RULE}\n# Synapses: a spike of the source adds its weight w to the target."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from ei_brian.core.texts import untouched
 from ei_brian.core.units import ATOMIC, base_unit, unit_scale
 from ei_brian.errors import DataError
 
-__all__ = ["Places", "group_text", "input_text", "needs_exponential", "places_of", "synapses_text"]
+__all__ = ["Places", "calls_any", "group_text", "input_text", "places_of", "synapses_text"]
 
 BRIAN2_SLOTS = {"update": "groups", "threshold": "thresholds", "propagate": "synapses", "reset": "resets"}
 DECIMAL = {"s": 0, "ms": -3, "V": 0, "mV": -3, "pA": -12, "nA": -9, "nS": -9, "uS": -6, "pF": -12, "Hz": 0}
@@ -61,9 +61,9 @@ def places_of(schedule: Sequence[Phase]) -> Places:
     return Places(("start", *names, "end"), {phase: (name, 0) for phase, name in zip(schedule, names, strict=True)}, own=True)
 
 
-def needs_exponential(program: Program) -> bool:
-    """Whether a program uses the exponential function of the catalogue."""
-    return "exponential(" in program.update + program.threshold + program.reset
+def calls_any(program: Program, functions: Iterable[str]) -> bool:
+    """Whether a program calls one of these functions of the catalogue."""
+    return any(f"{name}(" in program.update + program.threshold + program.reset for name in functions)
 
 
 def _differential(equations: str) -> bool:

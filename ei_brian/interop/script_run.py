@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 
-from ei_brian.core import exponential
+from ei_brian.core import elementary, exponential
 from ei_brian.core.spec import NetworkSpec
 
-__all__ = ["EXPONENTIAL", "HEAD", "RUN", "TAKEN", "readout_text"]
+__all__ = ["ELEMENTARY", "EXPONENTIAL", "HEAD", "RUN", "TAKEN", "readout_text"]
 
 TAKEN = frozenset(
     "sys Path np Function Hz Network NeuronGroup SpikeGeneratorGroup SpikeMonitor StateMonitor Synapses amp defaultclock "
     "farad hertz mV ms nA nS network_operation pA pF prefs second siemens uS volt HERE numbers dt functions stepped inputs "
     "network simulate monitors score readout_monitor given trial n_trials kept scores now mine spikes last name step cell "
     "what values counts results LOWEST HIGHEST LOG2_E ROUNDER LN2_HIGH LN2_LOW TAYLOR exponential print len range int float "
-    "open str dict list".split()
+    "open str dict list logarithm square_root sine cosine function "
+    "SMALLEST LARGEST ROOT_HALF TWO_OVER_PI HALF_PI ATANH SINE COSINE".split()
 )  # what the script itself calls by a name
 
 HEAD = '''
@@ -56,6 +58,33 @@ TAYLOR = {exponential.TAYLOR!r}
 
 
 functions["exponential"] = Function(exponential, arg_units=[1], return_unit=1, arg_names=["x"])
+'''
+
+
+WRITTEN_OUT = "SMALLEST LARGEST ROOT_HALF TWO_OVER_PI HALF_PI ATANH SINE COSINE _narrow square_root logarithm _turned sine cosine"
+
+
+def _without_types(names: str) -> str:
+    """Return constants and functions of the module of elementary functions, without annotations."""
+    found = []
+    for node in ast.parse(inspect.getsource(elementary)).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in names.split():
+            found.append(ast.unparse(node))
+        elif isinstance(node, ast.FunctionDef) and node.name in names.split():
+            node.returns = None
+            for argument in node.args.args:
+                argument.annotation = None
+            found.append("\n\n" + ast.unparse(node) + ("\n\n" if node.name == names.split()[-1] else ""))
+    return "\n".join(found)
+
+
+ELEMENTARY = f'''
+# log, sqrt, sin and cos in plain arithmetic: the same bits on every machine.
+LN2_HIGH, LN2_LOW, ROUNDER = {exponential.LN2_HIGH!r}, {exponential.LN2_LOW!r}, {exponential.ROUNDER!r}
+{_without_types(WRITTEN_OUT)}
+for function in (logarithm, sine, cosine):
+    functions[function.__name__] = Function(function, arg_units=[1], return_unit=1, arg_names=["x"])
+functions["square_root"] = Function(square_root, arg_units=[None], return_unit=lambda unit: unit**0.5, arg_names=["x"])
 '''
 
 RUN = '''

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from ei_brian.core.exponential import HIGHEST, LN2_HIGH, LN2_LOW, LOG2_E, LOWEST, ROUNDER, TAYLOR
+from ei_brian.core.step_functions import ELEMENTARY
 from ei_brian.learn.surrogate import Surrogate
 
 __all__ = ["GateUpstroke", "SpikeOf", "torch_functions"]
@@ -58,6 +61,25 @@ class _Clip(torch.autograd.Function):
         return gradient, None, None
 
 
+class _Elementary(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: torch.Tensor, name: str) -> torch.Tensor:
+        context.name = name
+        result = torch.from_numpy(np.ascontiguousarray(ELEMENTARY[name](x.detach().cpu().numpy()))).to(x.device, x.dtype)
+        context.save_for_backward(x, result)
+        return result
+
+    @staticmethod
+    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        x, result = context.saved_tensors
+        slopes: dict[str, Callable[[], torch.Tensor]] = {
+            "logarithm": lambda: 1 / x, "square_root": lambda: 0.5 / result, "sine": lambda: torch.cos(x),
+            "cosine": lambda: -torch.sin(x),
+        }  # fmt: skip
+        slope: torch.Tensor = slopes[context.name]()
+        return gradient * slope, None
+
+
 class _Exponential(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, x: torch.Tensor) -> torch.Tensor:
@@ -84,12 +106,18 @@ def _clip(x: Any, low: Any, high: Any) -> torch.Tensor:
     return made
 
 
+def _elementary(name: str, x: torch.Tensor) -> torch.Tensor:
+    made: torch.Tensor = _Elementary.apply(x, name)  # type: ignore[no-untyped-call]
+    return made
+
+
 def _number(condition: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return condition.to(dtype)
 
 
 def torch_functions(dtype: torch.dtype) -> dict[str, Any]:
-    """Return the functions for ``exec``: ``clip``, ``int`` and ``exponential``, and nothing else."""
+    """Return the functions for ``exec``: ``clip``, ``int`` and those of one argument, and nothing else."""
     return {
-        "clip": _clip, "int": partial(_number, dtype=dtype), "exponential": _Exponential.apply, "__builtins__": {},
+        "clip": _clip, "int": partial(_number, dtype=dtype), "exponential": _Exponential.apply,
+        **{name: partial(_elementary, name) for name in ELEMENTARY if name != "exponential"}, "__builtins__": {},
     }  # fmt: skip

@@ -15,7 +15,7 @@ LIF = MODELS["lif_exponential"]
 @pytest.mark.parametrize(
     ("field", "text", "message"),
     [
-        ("update", "v = np.tanh(v)", r"update, line 1, a function: 'np.tanh' is not known\. Allowed: clip, exponential, int"),
+        ("update", "v = np.tanh(v)", r"line 1, a function: 'np.tanh' is not known\. Allowed: clip, cosine, exponential, int, "),
         ("update", "v = v\ng = exp(g)", r"line 2, a function: 'exp' is not known.*use exponential\(x\)"),
         ("reset", "v = maximum(v, 0)", r"reset, line 1, a function: 'maximum'"),
         ("update", "v = v**2", r"power 'v \*\* 2' .* write it as a product"),

@@ -42,6 +42,17 @@ def _steps(low: float, high: float) -> npt.NDArray[np.float64]:
     return np.linspace(low, high, 12)
 
 
+EVERY_FUNCTION = Published(
+    "every_function",
+    "dv/dt = (E_l - v + R*I*sqrt(x)*(1 + cos(2*pi*phase)/3) + slope*(m - 1)**1.5*int(m > 1 and not v > v_t))/tau : volt\n"
+    "dx/dt = (1 - x + log(1 + m**2)/100 - abs(x - 1)*tanh(m)/10)/tau_x : 1\n"
+    "dphase/dt = f*(1 + sin(2*pi*phase)/4) : 1\nm = 1 + clip(exp((v - v_t)/slope), 0, 2) + x**shape/4 : 1",
+    "v > v_t and x > 0.01", "v = E_l; x *= keep", "rk2",
+    {"E_l": -70 * mV, "R": 100e6 * volt / (1e12 * pA), "tau": 10 * ms, "tau_x": 80 * ms, "v_t": -50 * mV, "keep": 0.8,
+     "slope": 2 * mV, "f": 30 * Hz, "shape": 0.7},
+    _steps(150.0, 600.0), {"v": -70 * mV, "x": 1.0, "phase": 0.0}, "none: every function of the language of steps",
+)  # fmt: skip
+
 PUBLISHED = (
     Published(
         "izhikevich_of_2003",

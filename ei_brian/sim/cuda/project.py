@@ -17,6 +17,7 @@ from typing import Any
 from brian2 import NeuronGroup, Quantity, device, ms, prefs, set_device
 from brian2.groups.group import CodeRunner
 
+from ei_brian.core import elementary
 from ei_brian.core.exponential import CPP as EXPONENTIAL
 from ei_brian.core.projection import Projection
 from ei_brian.sim.cuda.flags import capability_of
@@ -110,7 +111,8 @@ def _generate(folder: Path, request: Request, plan: Plan, connectivity: Mapping[
     device.insert_code("after_network_run", "ei_finish();")
     network.run(ENDLESS_STEPS * request.structure.dt_ms * ms, namespace={})
     write_sources(folder, plan, CUDA.suffix)
-    function = EXPONENTIAL.replace("static inline", "static __host__ __device__ inline")
+    texts = "".join((EXPONENTIAL, *elementary.CPP.values()))
+    function = texts.replace("static inline", "static __host__ __device__ inline")
     (folder / "ei" / "exponential.h").write_text("#pragma once\n" + function, encoding="utf-8")
     with (folder / "ei_plan.h").open("a", encoding="utf-8") as header:
         header.write('#include "ei/exponential.h"\n')

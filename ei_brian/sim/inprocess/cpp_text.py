@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from ei_brian.core import elementary
 from ei_brian.core.exponential import CPP
 
 __all__ = ["PREAMBLE", "assigned", "condition", "names_in", "statements"]
@@ -13,9 +14,9 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
     ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
-FUNCTIONS = {"clip": "ei_clip", "int": "ei_number", "exponential": "exponential"}
+FUNCTIONS = {"clip": "ei_clip", "int": "ei_number", "exponential": "exponential", **{name: name for name in elementary.CPP}}
 
-PREAMBLE = f"""{CPP}
+PREAMBLE = f"""{CPP}{"".join(elementary.CPP.values())}
 static inline float ei_clip(float x, float low, float high)
 {{
     float y = x < low ? low : x;

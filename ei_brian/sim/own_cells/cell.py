@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import math
@@ -51,7 +52,7 @@ def cell(
     equations : str, Equations or NeuronGroup
         As for Brian2. Of a group its threshold, reset, refractoriness, method and namespace are read as well.
     threshold : str
-        One comparison, for example ``"v > -20*mV"``; empty for a cell that never spikes.
+        A condition, for example ``"v > -20*mV"``; empty for a cell that never spikes.
     reset : str
         Assignments at a spike.
     refractory : str or quantity
@@ -129,13 +130,13 @@ def _read(
         if unit not in CONDUCTANCE_UNIT:
             raise SpecError(f"{where}.input_current: {current} is in {unit}; synapses give {', '.join(CONDUCTANCE_UNIT)}.")
         return read_equations(equations, dims, current, unit, method, texts[0], texts[1], texts[2], where), unit
-    errors = []
+    errors: list[SpecError] = []
     for unit in CONDUCTANCE_UNIT:
         try:
             return read_equations(equations, dims, current, unit, method, texts[0], texts[1], texts[2], where), unit
         except SpecError as error:
             errors.append(error)
-    raise errors[0]
+    raise next((error for error in errors if "nconsistent units" not in str(error)), errors[0])
 
 
 class _Maker:
@@ -148,8 +149,10 @@ class _Maker:
         declared = {name: unit for name, unit in read.declared.items() if name != current}
         self.units = {**{name: unit_text(dim, f"{where}.parameters[{name!r}]") for name, dim in dims.items()}, **declared}
         self.parameters = [self._parameter(name, unit, given) for name, unit in self.units.items()]
-        taken = {*read.states, *read.parts, current, READY, SINCE, HOLD, NEVER, "dt", *DEFAULT_FUNCTIONS, *unit_sizes()}
-        self.writer = StepWriter(self.units, unit_sizes(), taken, where, read.unit_of)
+        changing = {*read.states, *read.parts, current}
+        sizes = {name: size for name, size in unit_sizes().items() if name not in changing}
+        taken = {*changing, READY, SINCE, HOLD, NEVER, "dt", *DEFAULT_FUNCTIONS, *unit_sizes()}
+        self.writer = StepWriter(self.units, sizes, taken, where, read.unit_of)
 
     def _parameter(self, name: str, unit: str, given: Mapping[str, Any]) -> Parameter:
         value = plain_number(given.get(name, math.nan), unit, f"{self.where}.parameters[{name!r}]")
@@ -195,7 +198,7 @@ class _Maker:
         return states, starts
 
     def _is_time(self, refractory: str) -> bool:
-        return not any(sign in refractory for sign in "<>")
+        return not any(sign in refractory for sign in "<>=")
 
     def _refractory(self, refractory: str) -> tuple[str, list[State]]:
         """Return what comes before a step, and the states it needs."""
@@ -238,6 +241,9 @@ class _Maker:
             raise SpecError(f"{self.where}.threshold: {threshold!r} holds a function or power; compare a state, as v > -20*mV.")
         if not refractory:
             return f"{left} {sign} {right}", []
+        if not isinstance(parsed_expression(threshold, self.where), ast.Compare) or sign in ("==", "!="):
+            whole = left if sign == ">" else f"int({left} {sign} {right})"
+            return f"{whole}*{READY} > 0", []
         if sign in ("<", "<="):
             left, sign, right = right, {"<": ">", "<=": ">="}[sign], left
         side = threshold.replace(">=", ">").replace("<=", ">").replace("<", ">").partition(">")[0]

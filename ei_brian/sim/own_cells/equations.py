@@ -17,6 +17,7 @@ from brian2.stateupdaters.base import StateUpdateMethod
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, DimensionMismatchError
 from brian2.utils.stringtools import get_identifiers
 
+from ei_brian.core.equation_text import CONSTANTS
 from ei_brian.core.units import base_unit, dimension
 from ei_brian.errors import SpecError
 
@@ -63,8 +64,9 @@ def unit_text(dim: Dimension, where: str, si: bool = False) -> str:
 
 
 def unit_sizes() -> dict[str, float]:
-    """Return the units that a text may name, with their sizes in SI."""
-    return {name: float(unit) for name, unit in DEFAULT_UNITS.items() if isinstance(unit, Unit)}
+    """Return the units and numbers that a text may name, with their sizes in SI."""
+    units = {name: float(unit) for name, unit in DEFAULT_UNITS.items() if isinstance(unit, Unit)}
+    return {**units, **CONSTANTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def read_equations(
         whole = equations + Equations("\n".join(more)) if more else equations
         group = NeuronGroup(1, whole, method="euler", namespace={}, refractory=refractory or False)
         group._network = "none"  # or Brian2 warns, when it is deleted, that it was never run
-        missing = whole.identifiers - set(group.variables) - set(DEFAULT_UNITS) - set(DEFAULT_FUNCTIONS) - {"dt"}
+        missing = whole.identifiers - set(group.variables) - set(DEFAULT_UNITS) - set(DEFAULT_FUNCTIONS) - {"dt", *CONSTANTS}
         if missing:
             raise SpecError(f"{where}: the names {', '.join(sorted(missing))} are not known; give them as parameters.")
         whole.check_units(group, run_namespace={})
@@ -158,8 +160,8 @@ def _brian2_unit(dim: Dimension) -> str:
 
 
 def _named(texts: tuple[str, ...], group: NeuronGroup) -> dict[str, Any]:
-    names = {name for text in texts for name in get_identifiers(text)} - {"int", "and", "or", "not"}
-    return dict(group.resolve_all(names, {}, user_identifiers=set()))
+    names = {name for text in texts for name in get_identifiers(text)} - {"and", "or", "not", *DEFAULT_FUNCTIONS}
+    return {**DEFAULT_FUNCTIONS, **group.resolve_all(names, {}, user_identifiers=set())}
 
 
 def _check_spike(threshold: str, reset: str, refractory: str, variables: Mapping[str, Any], where: str) -> None:

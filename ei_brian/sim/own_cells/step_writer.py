@@ -1,8 +1,10 @@
 """Abstract code of Brian2's integrators, rewritten in the language of steps.
 
-The order of operations is that of Brian2's code. What holds no state becomes a coefficient, computed once; powers become
-products; ``exp`` becomes `exponential`, and what can be made of it (``tanh``, ``exprel`` …) is made of it, so that every
-simulator gives the same bits.
+The order of operations is that of Brian2's code. What holds no state becomes a coefficient, computed once; whole powers become
+products, other powers ``exponential(a*logarithm(x))``; ``exp``, ``log``, ``sqrt``, ``sin`` and ``cos`` become the functions of
+the language, and what can be made of
+them (``tanh``, ``exprel``, ``log10`` …) is made of them, so that every simulator gives the same
+bits. Conditions become numbers: ``and`` a product, ``or`` a sum, ``not`` what is left of 1.
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ from ei_brian.errors import SpecError
 __all__ = ["StepWriter"]
 
 OPERATORS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-COMPARED: Mapping[type[ast.cmpop], str] = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<="}
-WRITTEN = ("exp", "tanh", "sinh", "cosh", "exprel", "clip", "int")
+COMPARED: Mapping[type[ast.cmpop], str] = {
+    ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
+}  # fmt: skip
+NAMED = {"exp": "exponential", "log": "logarithm", "sqrt": "square_root", "sin": "sine", "cos": "cosine"}
+WRITTEN = (*NAMED, "tan", "log10", "expm1", "abs", "sign", "tanh", "sinh", "cosh", "exprel", "clip", "int")
 LARGEST_POWER = 20
 SERIES = 10  # terms of exprel where exp(x) - 1 would lose digits
 
@@ -74,8 +79,8 @@ class StepWriter:
         return "\n".join(self.lines)
 
     def condition(self, text: str) -> tuple[str, str, str]:
-        """Return left side, comparison and right side of a condition of one comparison."""
-        return self._compared(parsed_expression(text, self.where))
+        """Return left side, comparison and right side of a condition; one that is made of several is compared with 0."""
+        return self._condition(parsed_expression(text, self.where))
 
     def expression(self, node: ast.expr) -> str:
         """Return one expression in the language of steps; what it needs first is written to ``lines``."""
@@ -93,17 +98,31 @@ class StepWriter:
             return self.expression(node.operand)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
             return self._call(node.func.id, node.args)
-        if isinstance(node, ast.Compare):
-            return f"int({' '.join(self._compared(node))})"
+        if isinstance(node, (ast.Compare, ast.BoolOp)) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
+            return self._truth(node)
         raise self._refused(node, "is not something that every simulator computes with the same bits")
+
+    def _condition(self, node: ast.expr) -> tuple[str, str, str]:
+        return self._compared(node) if isinstance(node, ast.Compare) else (self._truth(node), ">", "0")
+
+    def _truth(self, node: ast.expr) -> str:
+        """Return a condition as a number, 1 where it holds and 0 elsewhere."""
+        if isinstance(node, ast.BoolOp):
+            parts = [self._truth(each) for each in node.values]
+            if isinstance(node.op, ast.And):
+                return f"({'*'.join(parts)})"
+            return f"int({' + '.join(parts)} > 0)"
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return f"(1 - {self._truth(node.operand)})"
+        return f"int({' '.join(self._compared(node))})"
 
     def _compared(self, node: ast.expr) -> tuple[str, str, str]:
         if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in COMPARED:
-            raise self._refused(node, "is not one comparison; write for example v > -20*mV (and, or, not are not taken)")
+            raise self._refused(node, "is no condition; write for example v > -20*mV")
         return self.expression(node.left), COMPARED[type(node.ops[0])], self.expression(node.comparators[0])
 
     def _refused(self, node: ast.expr, why: str) -> SpecError:
-        allowed = f"Functions of states: {', '.join(WRITTEN)}, and whole powers."
+        allowed = f"Functions of states: {', '.join(WRITTEN)}, powers and conditions."
         return SpecError(f"{self.where}: {ast.unparse(node)!r:.80} {why}. {allowed}")
 
     def _name(self, name: str) -> str:
@@ -162,29 +181,48 @@ class StepWriter:
         exponent = _constant(node.right)
         if isinstance(node.left, ast.Call) and ast.unparse(node.left.func) == "exp" and self._is_free(node.right):
             return self._call("exp", [ast.BinOp(node.left.args[0], ast.Mult(), node.right)])  # exp(x)**a, as sympy writes it
+        if exponent == 0.5:
+            return self._elementary("sqrt", self.expression(node.left))
         if exponent is None or exponent != int(exponent) or abs(exponent) > LARGEST_POWER:
-            raise self._refused(node, f"is not a whole power up to {LARGEST_POWER}")
+            return self._any_power(node)
         base = self._kept(self.expression(node.left))
         product = "*".join([base] * int(abs(exponent))) or "1"
         return f"({product})" if exponent >= 0 else f"(1/({product}))"
 
+    def _any_power(self, node: ast.BinOp) -> str:
+        """Return x**a for positive x: 0 where x is 0, not a number below."""
+        base, exponent = self._kept(self.expression(node.left)), self.expression(node.right)
+        log = self._elementary("log", base)
+        return f"(int({base} != 0)*{self._elementary('exp', f'({exponent}*{log})')})"
+
     def _call(self, function: str, arguments: list[ast.expr]) -> str:
         if function == "int" and len(arguments) == 1:
-            return f"int({' '.join(self._compared(arguments[0]))})"
+            return self._truth(arguments[0])
         texts = [self.expression(argument) for argument in arguments]
         if function == "clip" and len(texts) == 3:
             return f"clip({', '.join(texts)})"
         if function not in WRITTEN or len(texts) != 1:
             raise self._refused(ast.Call(ast.Name(function), arguments, []), "is no function of a step")
         if function == "tanh":
-            return f"(1 - 2/({self._exponential(f'(2*{texts[0]})')} + 1))"
-        if function == "exprel":
-            return self._exprel(self._kept(texts[0]))
-        e = self._exponential(texts[0])
-        return {"exp": e, "sinh": f"(({e} - 1/{e})/2)", "cosh": f"(({e} + 1/{e})/2)"}[function]
+            return f"(1 - 2/({self._elementary('exp', f'(2*{texts[0]})')} + 1))"
+        if function in NAMED:
+            return self._elementary(function, texts[0])
+        x = self._kept(texts[0])
+        if function in ("exprel", "expm1"):
+            return self._exprel(x) if function == "exprel" else f"({x}*{self._exprel(x)})"
+        if function in ("abs", "sign"):
+            sign = f"(int({x} > 0) - int({x} < 0))"
+            return sign if function == "sign" else f"({sign}*{x})"
+        if function == "tan":
+            return f"({self._elementary('sin', x)}/{self._elementary('cos', x)})"
+        if function == "log10":
+            return f"({self._elementary('log', x)}/{self._free(parsed_expression('log(10)', self.where))})"
+        e = self._elementary("exp", x)
+        return {"sinh": f"(({e} - 1/{e})/2)", "cosh": f"(({e} + 1/{e})/2)"}[function]
 
-    def _exponential(self, argument: str) -> str:
-        return self._kept(f"exponential({argument[1:-1] if _enclosed(argument) else argument})")
+    def _elementary(self, function: str, argument: str) -> str:
+        """Return the value of a function of the language of steps, computed once."""
+        return self._kept(f"{NAMED[function]}({argument[1:-1] if _enclosed(argument) else argument})")
 
     def _exprel(self, x: str) -> str:
         """Return (exp(x) - 1)/x: its series where |x| < 0.1, exact to rounding there, the quotient elsewhere."""
@@ -192,7 +230,7 @@ class StepWriter:
         series = "1"
         for term in range(SERIES, 1, -1):
             series = f"(1 + {x}/{term}*{series})" if series != "1" else f"(1 + {x}/{term})"
-        return f"({small}*{series} + (1 - {small})*({self._exponential(x)} - 1)/({x} + {small}))"
+        return f"({small}*{series} + (1 - {small})*({self._elementary('exp', x)} - 1)/({x} + {small}))"
 
 
 def _loaded(node: ast.expr) -> ast.expr:

@@ -37,7 +37,7 @@ def numbers_of(
         for name, quantity in (*program.constants.items(), *program.states.items()):
             arrays[f"{population.name}.{name}"] = _fitting(f"{population.name}.{name}", quantity.si, dtype)
         if program.threshold:
-            arrays[f"{population.name}.keep"] = np.array([keep[population.name]], dtype=np.int32)
+            arrays[f"{population.name}..keep"] = np.array([keep[population.name]], dtype=np.int32)
     for projection in spec.projections:
         if layout == "synapses":
             if projection.n_synapses:

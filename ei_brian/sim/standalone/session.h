@@ -109,7 +109,7 @@ template <class T> struct Session {
     for (data.condition = 0; data.condition < int(conditions.size()); data.condition++) look_up();
     data.condition = 0;
   }
-  bool keeps_events(const std::string& group) { return data.get_exactly<int32_t>(group + ".keep", 1)[0] != 0; }
+  bool keeps_events(const std::string& group) { return data.get_exactly<int32_t>(group + "..keep", 1)[0] != 0; }
   bool keeps_trace(const std::string& state) { return data.find("trace." + state) != nullptr; }
   const T* initial(const std::string& state, int size, bool* scalar) {
     size_t count;

@@ -19,7 +19,7 @@ SOURCES = (
     "project.py", "compilation.py", "child.py", "templates/threshold.cpp", "../neuron_group.py", "../slots.py", "../functions.py",
     "../propagation/synapses.py", "../preferences.py", "../../toolchain/compiler.py", "../brian2_import.py",
     "../../core/texts.py", "../../core/projection.py", "../structure.py",
-    "../../core/exponential.py", "../cuda/kernels.h", "../cuda/device_run.h", "../cuda/flags.py",
+    "../../core/exponential.py", "../../core/elementary.py", "../cuda/kernels.h", "../cuda/device_run.h", "../cuda/flags.py",
     "../cuda/project.py", "../cuda/templates/threshold.cu", "../cuda/templates/reset.cu", "../cuda/templates/ei_call.cu",
 )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Cells of one's own against plain Brian2."""
