@@ -21,6 +21,8 @@ from ei_brian.learn.training_config import TrainingConfig
 
 __all__ = ["ENGINES", "BatchResult", "EnginePasses", "Evaluation", "Passes", "TorchPasses", "evaluate", "passes_for"]
 
+Means = npt.NDArray[np.float64]
+
 ENGINES = ("compiled", "torch")
 MOST_KEPT_BYTES = 64 * 2**20  # states of a batch; beyond it what the rates cost takes a pass forward of its own
 
@@ -72,11 +74,6 @@ def penalty(mean_counts: torch.Tensor, config: TrainingConfig, seconds: float) -
     return cost
 
 
-def _result(loss: float, scores: torch.Tensor, labels: torch.Tensor, mean_counts: torch.Tensor, seconds: float) -> BatchResult:
-    right = float((scores.argmax(dim=1) == labels).float().mean())
-    return BatchResult(loss, right, float(mean_counts.mean()) / seconds)
-
-
 class EnginePasses:
     """By compiled code.
 
@@ -96,18 +93,19 @@ class EnginePasses:
 
     def gradients(self, trials: Trials, index: Index, wanted: torch.Tensor | None = None) -> BatchResult:
         """Set the gradient of every weight for some trials; see `Passes`."""
-        config, labels, engine = self.config, torch.from_numpy(_labels(trials)[index]), self.engine
+        config, labels, engine = self.config, _labels(trials)[index], self.engine
         seconds = trials.n_steps * self.net.dt_ms * 1e-3
         engine.load()
         cost, of_counts, kept = 0.0, None, None
         if config.limits_rates:  # which the counts of the whole batch decide, before anything goes backward
             keep = engine.state_bytes(len(index), trials.n_steps) <= MOST_KEPT_BYTES
             before = engine.forward(trials, index, keep=keep)
-            cost, of_means = _with_gradient(_mean_counts(before.counts), config, seconds)
-            of_counts = of_means / len(index) if bool(of_means.any()) else None
+            cost, of_means = penalty_and_gradient(_mean_counts(before.counts), config, seconds)
+            of_counts = torch.from_numpy(of_means / len(index)) if of_means.any() else None
             kept = before if keep else None
         loss, outcome = engine.gradients(trials, index, Goal(config.score_scale, wanted, config.distillation), of_counts, kept)
-        return _result(loss + cost, outcome.scores, labels, _mean_counts(outcome.counts), seconds)
+        right = float(np.mean(outcome.scores.numpy().argmax(axis=1) == labels))
+        return BatchResult(loss + cost, right, float(outcome.counts.mean()) / seconds)
 
     def activity(self, trials: Trials, index: Index) -> tuple[torch.Tensor, npt.NDArray[np.int32]]:
         """Return scores (trial, class) and spike counts (trial, cell)."""
@@ -144,7 +142,8 @@ class TorchPasses:
         loss = goal.loss(scores, labels) + penalty(mean_counts, config, seconds)
         self.net.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        return _result(loss.item(), scores.detach(), labels, mean_counts.detach(), seconds)
+        right = float((scores.argmax(dim=1) == labels).float().mean())
+        return BatchResult(loss.item(), right, float(mean_counts.detach().mean()) / seconds)
 
     @torch.no_grad()
     def activity(self, trials: Trials, index: Index) -> tuple[torch.Tensor, npt.NDArray[np.int32]]:
@@ -157,16 +156,23 @@ class TorchPasses:
         return trials.dense(index, self.net.n_in).to(self.device)
 
 
-def _with_gradient(mean_counts: torch.Tensor, config: TrainingConfig, seconds: float) -> tuple[float, torch.Tensor]:
-    """Return what the rates cost, and its gradient for the mean spike counts."""
-    mean_counts.requires_grad_()
-    cost = penalty(mean_counts, config, seconds)
-    (gradient,) = torch.autograd.grad(cost, mean_counts)
-    return cost.item(), gradient
+def penalty_and_gradient(mean_counts: Means, config: TrainingConfig, seconds: float) -> tuple[float, Means]:
+    """Return what `penalty` returns, and its gradient for the mean spike counts, without automatic differentiation."""
+    n, rates = len(mean_counts), mean_counts / seconds
+    cost, slope = config.sparsity_penalty * float(rates.mean()), np.full(n, config.sparsity_penalty / n)
+    for weight, bound, sign in (
+        (config.rate_penalty, config.rate_target_hz, 1.0), (config.floor_penalty, config.rate_floor_hz, -1.0),
+    ):  # fmt: skip
+        if bound > 0:
+            beyond = np.maximum(sign * (rates - bound), 0) / bound
+            cost += weight * float(np.square(beyond).mean())
+            slope += sign * 2 * weight / (n * bound) * beyond
+    return cost, slope / seconds
 
 
-def _mean_counts(counts: npt.NDArray[np.int32]) -> torch.Tensor:
-    return torch.from_numpy(counts.sum(axis=0) / np.float32(len(counts))).float()
+def _mean_counts(counts: npt.NDArray[np.int32]) -> Means:
+    means: Means = np.add.reduce(counts, axis=0, dtype=np.int32) / len(counts)
+    return means
 
 
 def _labels(trials: Trials) -> Index:

@@ -93,6 +93,7 @@ class Engine:
             ctypes.c_double(net.surrogate.slope), len(net.layers), shapes, net.n_out, out,
         ))  # fmt: skip
         self._batch: tuple[Trials, Index] | None = None
+        self._weights = self._parameters()
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None):
@@ -118,7 +119,7 @@ class Engine:
             getattr(net, f"{c.name}_{index}").to(dtype).contiguous() for index in range(len(net.layers)) for c in COEFFICIENTS
         ]
         weights = [
-            (w.to(dtype) if sign is None else w.to(dtype) * sign.to(dtype)).contiguous() for w, sign in self._parameters()
+            (w.to(dtype) if sign is None else w.to(dtype) * sign.to(dtype)).contiguous() for w, sign in self._weights
         ]
         self._function("load")(self._handle, _pointers(constants), _pointers(weights))
 
@@ -222,10 +223,10 @@ class Engine:
         return Outcome(torch.empty(len(index), self.net.n_out, dtype=self.dtype), np.zeros((len(index), n_cells), dtype=np.int32))
 
     def _gradients(self) -> list[torch.Tensor]:
-        return [torch.empty(parameter.shape, dtype=self.dtype) for parameter, _ in self._parameters()]
+        return [torch.empty(parameter.shape, dtype=self.dtype) for parameter, _ in self._weights]
 
     def _assign(self, gradients: list[torch.Tensor]) -> None:
-        for (parameter, sign), gradient in zip(self._parameters(), gradients, strict=True):
+        for (parameter, sign), gradient in zip(self._weights, gradients, strict=True):
             signed = gradient if sign is None else gradient.mul_(sign.to(self.dtype))
             parameter.grad = signed.to(parameter.dtype)
 
