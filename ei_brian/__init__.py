@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ei_brian.core.noise import Noise
     from ei_brian.core.recorded_cells import cells_from_csv
     from ei_brian.core.spec import NetworkSpec
+    from ei_brian.core.stdp import STDP
     from ei_brian.core.transform.calibrate import calibrate
     from ei_brian.core.transform.diversify import diversify
     from ei_brian.core.transform.ladder import ladder
@@ -43,8 +44,10 @@ if TYPE_CHECKING:
     from ei_brian.sim.own_cells.cell import cell
     from ei_brian.storage.long_run import run_long
     from ei_brian.study.experiment import dose_response, experiment
+    from ei_brian.study.learning import run_plastic
 
 __all__ = [
+    "STDP",
     "Backend",
     "EINetwork",
     "NetworkSpec",
@@ -73,6 +76,7 @@ __all__ = [
     "load_dataset",
     "report",
     "run_long",
+    "run_plastic",
     "scale",
     "silence",
     "train",
@@ -85,6 +89,7 @@ _WHERE = {
     "EINetwork": "ei_brian.learn.network:EINetwork",
     "NetworkSpec": "ei_brian.core.spec:NetworkSpec",
     "Noise": "ei_brian.core.noise:Noise",
+    "STDP": "ei_brian.core.stdp:STDP",
     "calibrate": "ei_brian.core.transform.calibrate:calibrate",
     "cell": "ei_brian.sim.own_cells.cell:cell",
     "cells_from_csv": "ei_brian.core.recorded_cells:cells_from_csv",
@@ -109,6 +114,7 @@ _WHERE = {
     "load_dataset": "ei_brian.data.datasets:load_dataset",
     "report": "ei_brian.report",
     "run_long": "ei_brian.storage.long_run:run_long",
+    "run_plastic": "ei_brian.study.learning:run_plastic",
     "scale": "ei_brian.core.transform.perturbation:Scale",
     "silence": "ei_brian.core.transform.perturbation:Silence",
     "train": "ei_brian.learn.train:train",

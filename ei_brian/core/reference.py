@@ -30,6 +30,7 @@ from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording, spike_scores
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
+from ei_brian.core.stdp import LearnedWeights
 from ei_brian.core.step_functions import program_functions
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
@@ -182,6 +183,7 @@ class Run:
         check_noise(spec, noise)
         self.cells = {p.name: _Cells(compose(spec, p, noise), stimulus.n_trials, dtype) for p in spec.cells}
         self.pathways = {p.name: self._pathway(p) for p in spec.projections}
+        self.learned: dict[str, LearnedWeights] = {}  # by projection, where a rule changes its weights
         self.history: dict[str, list[Events]] = {p.name: [] for p in spec.projections}
         self.spiking = [p.name for p in spec.cells if p.spiking]
         self.raster: dict[str, list[Any]] = {name: [] for name in self.spiking}
@@ -227,6 +229,8 @@ class Run:
         for cells in self.cells.values():
             if cells.program.score_update:
                 cells.run(cells.program.score_update)
+        for name, learned in self.learned.items():
+            learned.step(learned.sent(*self.history[name][-1][:2]), self.cells[learned.projection.target].spiked)
         for (population, state), kept in self.traces.items():
             kept.append(self.cells[population].values[state].copy())
 
@@ -251,7 +255,10 @@ class Run:
         for delay, table in pathway.tables:
             if delay < len(history):
                 events = history[-1 - delay]
-                add_rows(target, events, table, self._factors(pathway, events, step))
+                factors = self._factors(pathway, events, step)
+                if projection.name in self.learned:
+                    table, factors = self.learned[projection.name].table(events, delay, factors)
+                add_rows(target, events, table, factors)
         if len(history) > projection.max_delay + 1:
             history.pop(0)
 
