@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from ei_brian.study.learning import run_plastic
 
 __all__ = [
-    "STDP",
     "Backend",
     "EINetwork",
     "NetworkSpec",
     "Noise",
+    "STDP",
     "calibrate",
     "cell",
     "cells_from_csv",

@@ -16,7 +16,8 @@ OUTER = ("sim/backend.py",)
 # Modules and names that only the package calls, with numbers that came in by a door, and results that it hands out
 INNER = set(
     """
-    study/learning.py:Learning core/stdp.py:LearnedWeights exchange/plot.py:Plot core/continued.py:Continued.restore
+    study/learning.py:Learning core/stdp.py:LearnedWeights.__init__ core/stdp.py:LearnedWeights.table
+    core/stdp.py:LearnedWeights.sent core/stdp.py:LearnedWeights.step exchange/plot.py:Plot core/continued.py:Continued.restore
     core/intervention.py core/intervene.py core/transform/perturbed.py
     report/output_validation.py:OutputRung measure/choice.py:Psychometric measure/over_time.py:Estimate data/own_trials.py:taken
     data/encoded.py data/images.py exchange/trains.py
