@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ei_brian.core.noise import Noise
     from ei_brian.core.recorded_cells import cells_from_csv
     from ei_brian.core.spec import NetworkSpec
-    from ei_brian.core.stdp import STDP
+    from ei_brian.core.stdp import PairSTDP
     from ei_brian.core.transform.calibrate import calibrate
     from ei_brian.core.transform.diversify import diversify
     from ei_brian.core.transform.ladder import ladder
@@ -51,7 +51,7 @@ __all__ = [
     "EINetwork",
     "NetworkSpec",
     "Noise",
-    "STDP",
+    "PairSTDP",
     "calibrate",
     "cell",
     "cells_from_csv",
@@ -89,7 +89,7 @@ _WHERE = {
     "EINetwork": "ei_brian.learn.network:EINetwork",
     "NetworkSpec": "ei_brian.core.spec:NetworkSpec",
     "Noise": "ei_brian.core.noise:Noise",
-    "STDP": "ei_brian.core.stdp:STDP",
+    "PairSTDP": "ei_brian.core.stdp:PairSTDP",
     "calibrate": "ei_brian.core.transform.calibrate:calibrate",
     "cell": "ei_brian.sim.own_cells.cell:cell",
     "cells_from_csv": "ei_brian.core.recorded_cells:cells_from_csv",

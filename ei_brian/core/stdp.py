@@ -12,7 +12,7 @@ from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.projection import Projection
 from ei_brian.errors import SpecError, unknown_name
 
-__all__ = ["STDP", "LearnedWeights", "homeostatic_inhibition"]
+__all__ = ["LearnedWeights", "PairSTDP", "homeostatic_inhibition"]
 
 Array = npt.NDArray[Any]
 PAIRINGS, BOUNDS = ("all", "nearest"), ("hard", "soft")
@@ -20,7 +20,7 @@ PAIRINGS, BOUNDS = ("all", "nearest"), ("hard", "soft")
 
 @takes_numbers()
 @dataclass(frozen=True, slots=True)
-class STDP:
+class PairSTDP:
     """How the spikes of source and target change a weight.
 
     Each source neuron has a trace ``x`` that decays with ``tau_plus_ms`` and each target neuron a trace ``y`` that decays with
@@ -69,18 +69,18 @@ class STDP:
         for name in ("a_plus", "a_minus", "tau_plus_ms", "tau_minus_ms", "low", "high", "at_source"):
             value = getattr(self, name)
             if not np.isfinite(value) or (name.startswith("tau") and value <= 0):
-                raise SpecError(f"STDP.{name}: {value!r}; give a finite number{' > 0' if name.startswith('tau') else ''}.")
+                raise SpecError(f"PairSTDP.{name}: {value!r}; give a finite number{' > 0' if name.startswith('tau') else ''}.")
             object.__setattr__(self, name, float(value))
         if not self.low < self.high:
-            raise SpecError(f"STDP: low {self.low:g}, high {self.high:g}; give low < high.")
+            raise SpecError(f"PairSTDP: low {self.low:g}, high {self.high:g}; give low < high.")
         if self.pairing not in PAIRINGS:
-            raise SpecError(unknown_name("STDP.pairing", self.pairing, PAIRINGS))
+            raise SpecError(unknown_name("PairSTDP.pairing", self.pairing, PAIRINGS))
         if self.bounds not in BOUNDS:
-            raise SpecError(unknown_name("STDP.bounds", self.bounds, BOUNDS))
+            raise SpecError(unknown_name("PairSTDP.bounds", self.bounds, BOUNDS))
 
 
 @takes_numbers()
-def homeostatic_inhibition(eta: float, target_rate_hz: float, strongest: float, tau_ms: float = 20.0) -> STDP:
+def homeostatic_inhibition(eta: float, target_rate_hz: float, strongest: float, tau_ms: float = 20.0) -> PairSTDP:
     """Return the rule by which inhibitory synapses bring their targets to a rate.
 
     Parameters
@@ -100,7 +100,7 @@ def homeostatic_inhibition(eta: float, target_rate_hz: float, strongest: float, 
     strength changes by ``eta*(y - 2*rate*tau)``, at a target spike by ``eta*x``; strengths are negative weights here.
     """
     alpha = 2 * target_rate_hz * tau_ms * 1e-3
-    return STDP(-eta, eta, tau_ms, tau_ms, -abs(strongest), 0.0, eta * alpha)
+    return PairSTDP(-eta, eta, tau_ms, tau_ms, -abs(strongest), 0.0, eta * alpha)
 
 
 class LearnedWeights:
@@ -110,7 +110,7 @@ class LearnedWeights:
     ----------
     projection : Projection
         Where it starts from; only synapses that it has can change.
-    rule : STDP
+    rule : PairSTDP
         How they change.
     scale : float
         Size of the unit of the weights in SI.
@@ -123,7 +123,7 @@ class LearnedWeights:
     """
 
     def __init__(
-        self, projection: Projection, rule: STDP, scale: float, dtype: npt.DTypeLike, n_trials: int, dt_ms: float
+        self, projection: Projection, rule: PairSTDP, scale: float, dtype: npt.DTypeLike, n_trials: int, dt_ms: float
     ) -> None:
         weights: Any = projection.weights
         dense: Array = weights.toarray() if projection.sparse else np.asarray(weights)

@@ -20,7 +20,7 @@ from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import Run, check_stimulus
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.core.stdp import STDP, LearnedWeights
+from ei_brian.core.stdp import LearnedWeights, PairSTDP
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError, unknown_name
@@ -51,16 +51,16 @@ class Learning:
 
 @takes_numbers()
 def run_plastic(
-    spec: NetworkSpec, stimulus: Stimulus, rules: Mapping[str, STDP], *, in_order: bool = True, noise: Noise | None = None,
-    seed: int | None = None,
+    spec: NetworkSpec, stimulus: Stimulus, rules: Mapping[str, PairSTDP], *, in_order: bool = True,
+    noise: Noise | None = None, seed: int | None = None,
 ) -> Learning:  # fmt: skip
-    """Run trials with plastic synapses: ``run_plastic(spec, stimulus, {"E_E": STDP(a_plus=0.01)})``.
+    """Run trials with plastic synapses: ``run_plastic(spec, stimulus, {"E_E": PairSTDP(a_plus=0.01)})``.
 
     Parameters
     ----------
     spec, stimulus : NetworkSpec, Stimulus
         The network, and the trials.
-    rules : mapping of str to STDP
+    rules : mapping of str to PairSTDP
         By name of projection; all others stay as they are.
     in_order : bool
         Whether a trial starts from the weights that the one before left (states start afresh); else all start from the network's.
@@ -101,9 +101,9 @@ def run_plastic(
     return Learning(tuple(recordings), stacked, _with(spec, last, rules))
 
 
-def _check(spec: NetworkSpec, name: str, rule: STDP) -> None:
-    if not isinstance(rule, STDP):
-        raise SpecError(f"run_plastic, projection {name}: {rule!r:.60}; give an STDP.")
+def _check(spec: NetworkSpec, name: str, rule: PairSTDP) -> None:
+    if not isinstance(rule, PairSTDP):
+        raise SpecError(f"run_plastic, projection {name}: {rule!r:.60}; give a PairSTDP.")
     if name not in [projection.name for projection in spec.projections]:
         raise SpecError(unknown_name("run_plastic: projection", name, [projection.name for projection in spec.projections]))
     source = spec[spec.projection(name).source]
@@ -115,7 +115,7 @@ def _check(spec: NetworkSpec, name: str, rule: STDP) -> None:
 
 
 def _run(
-    spec: NetworkSpec, stimulus: Stimulus, rules: Mapping[str, STDP], noise: Noise | None, seed: int | None, first_trial: int
+    spec: NetworkSpec, stimulus: Stimulus, rules: Mapping[str, PairSTDP], noise: Noise | None, seed: int | None, first_trial: int
 ) -> tuple[Recording, dict[str, Weights]]:
     check_stimulus(spec, stimulus)
     check_arithmetic()
@@ -131,7 +131,7 @@ def _run(
     return run.recording(perf_counter() - started, spec.sha256), {name: one.read() for name, one in run.learned.items()}
 
 
-def _with(spec: NetworkSpec, weights: Mapping[str, Weights], rules: Mapping[str, STDP]) -> NetworkSpec:
+def _with(spec: NetworkSpec, weights: Mapping[str, Weights], rules: Mapping[str, PairSTDP]) -> NetworkSpec:
     return _put(spec, weights).with_provenance("run_plastic", rules={name: repr(rule) for name, rule in rules.items()})
 
 

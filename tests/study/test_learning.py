@@ -15,7 +15,7 @@ from ei_brian.core.projection import Projection
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
-from ei_brian.core.stdp import STDP, homeostatic_inhibition
+from ei_brian.core.stdp import PairSTDP, homeostatic_inhibition
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import SpecError
 from ei_brian.sim.preferences import preferences
@@ -35,7 +35,7 @@ def shown() -> Stimulus:
     return Stimulus(Spikes.from_dense(DENSE, 1.0))
 
 
-def by_brian2(rule: STDP, trial: int) -> tuple[list[tuple[int, int]], Any]:
+def by_brian2(rule: PairSTDP, trial: int) -> tuple[list[tuple[int, int]], Any]:
     """Return the spikes and the weights of one trial in Brian2's own words."""
     with preferences("numpy", np.dtype("float64")):
         step, unit = np.nonzero(DENSE[trial])
@@ -66,11 +66,11 @@ def by_brian2(rule: STDP, trial: int) -> tuple[list[tuple[int, int]], Any]:
 @pytest.mark.parametrize(
     "rule",
     [
-        STDP(0.05, 0.06, high=0.8), STDP(0.2, 0.1, 10, 30, pairing="nearest", high=0.9), STDP(0.1, 0.1, bounds="soft", high=0.7),
-        STDP(0.02, 0.03, high=1.0, at_source=0.005),
+        PairSTDP(0.05, 0.06, high=0.8), PairSTDP(0.2, 0.1, 10, 30, pairing="nearest", high=0.9), PairSTDP(0.1, 0.1, bounds="soft", high=0.7),
+        PairSTDP(0.02, 0.03, high=1.0, at_source=0.005),
     ],
 )  # fmt: skip
-def test_spikes_and_weights_are_those_of_brian2(rule: STDP) -> None:
+def test_spikes_and_weights_are_those_of_brian2(rule: PairSTDP) -> None:
     made = ei.run_plastic(network(), shown(), {"in0_E": rule}, in_order=False)
     train = made.recordings[0].spikes["E"]
     for trial in range(3):
@@ -82,7 +82,7 @@ def test_spikes_and_weights_are_those_of_brian2(rule: STDP) -> None:
 
 
 def test_the_weight_is_the_sum_over_pairs() -> None:
-    rule = STDP(0.001, 0.002, 15, 25, low=-9, high=9)
+    rule = PairSTDP(0.001, 0.002, 15, 25, low=-9, high=9)
     spec = network()
     spec = NetworkSpec((spec.populations[0], Population("E", 4, "mixed", "lif_exponential")), spec.projections, 1.0)
     made = ei.run_plastic(spec, shown(), {"in0_E": rule}, in_order=False)
@@ -100,7 +100,7 @@ def test_the_weight_is_the_sum_over_pairs() -> None:
 def test_a_rule_without_change_changes_nothing(seed: int) -> None:
     case = random_case(seed)
     roles = {p.name: case.spec[p.source].role for p in case.spec.projections}
-    none = {name: STDP(0, 0, low=-100.0 * (role != "exc"), high=100.0 * (role != "inh")) for name, role in roles.items()}
+    none = {name: PairSTDP(0, 0, low=-100.0 * (role != "exc"), high=100.0 * (role != "inh")) for name, role in roles.items()}
     made = ei.run_plastic(case.spec, case.stimulus, none, in_order=False, noise=case.noise, seed=case.seed)
     plain = simulate(case.spec, case.stimulus, noise=case.noise, seed=case.seed)
     for name, train in plain.spikes.items():
@@ -108,7 +108,7 @@ def test_a_rule_without_change_changes_nothing(seed: int) -> None:
 
 
 def test_in_order_each_trial_starts_from_what_the_last_one_left() -> None:
-    rule = STDP(0.05, 0.06, low=0.0, high=0.8)
+    rule = PairSTDP(0.05, 0.06, low=0.0, high=0.8)
     spec, given = network(), shown()
     made = ei.run_plastic(spec, given, {"in0_E": rule})
     now = spec
@@ -138,9 +138,9 @@ def test_homeostatic_inhibition_brings_cells_to_their_rate(target_hz: float) -> 
 @pytest.mark.parametrize(
     ("rules", "words"),
     [
-        ({"in0_F": STDP()}, "Did you mean 'in0_E'"),
-        ({"in0_E": STDP(high=0.2)}, "the rule allows"),
-        ({"in0_E": 3}, "give an STDP"),
+        ({"in0_F": PairSTDP()}, "Did you mean 'in0_E'"),
+        ({"in0_E": PairSTDP(high=0.2)}, "the rule allows"),
+        ({"in0_E": 3}, "give a PairSTDP"),
     ],
 )
 def test_what_cannot_learn_is_refused(rules: Any, words: str) -> None:
@@ -152,5 +152,5 @@ def test_what_cannot_learn_is_refused(rules: Any, words: str) -> None:
     "wrong", [{"tau_plus_ms": 0.0}, {"low": 1.0}, {"pairing": "some"}, {"bounds": "firm"}, {"a_plus": np.nan}]
 )
 def test_rules_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(SpecError, match="STDP"):
-        STDP(**wrong)
+    with pytest.raises(SpecError, match="PairSTDP"):
+        PairSTDP(**wrong)
