@@ -66,7 +66,8 @@ def by_brian2(rule: PairSTDP, trial: int) -> tuple[list[tuple[int, int]], Any]:
 @pytest.mark.parametrize(
     "rule",
     [
-        PairSTDP(0.05, 0.06, high=0.8), PairSTDP(0.2, 0.1, 10, 30, pairing="nearest", high=0.9), PairSTDP(0.1, 0.1, bounds="soft", high=0.7),
+        PairSTDP(0.05, 0.06, high=0.8), PairSTDP(0.2, 0.1, 10, 30, pairing="nearest", high=0.9),
+        PairSTDP(0.1, 0.1, bounds="soft", high=0.7),
         PairSTDP(0.02, 0.03, high=1.0, at_source=0.005),
     ],
 )  # fmt: skip
