@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ei_brian.sim.backend import Backend
     from ei_brian.sim.own_cells.cell import cell
     from ei_brian.storage.long_run import run_long
+    from ei_brian.storage.spec_file import save_spec as save
     from ei_brian.study.experiment import dose_response, experiment
     from ei_brian.study.learning import run_plastic
 
@@ -77,6 +78,7 @@ __all__ = [
     "report",
     "run_long",
     "run_plastic",
+    "save",
     "scale",
     "silence",
     "train",
@@ -115,10 +117,15 @@ _WHERE = {
     "report": "ei_brian.report",
     "run_long": "ei_brian.storage.long_run:run_long",
     "run_plastic": "ei_brian.study.learning:run_plastic",
+    "save": "ei_brian.storage.spec_file:save_spec",
     "scale": "ei_brian.core.transform.perturbation:Scale",
     "silence": "ei_brian.core.transform.perturbation:Silence",
     "train": "ei_brian.learn.train:train",
 }
+
+
+# what is public beside these names: modules, loaded when they are used
+FACADES = ("data", "io", "measures", "models", "network", "noise", "report", "sim", "studies", "training", "transforms")
 
 
 def _engine() -> Engine:
@@ -131,6 +138,8 @@ install_engine(_engine)
 
 
 def __getattr__(name: str) -> Any:
+    if name in FACADES:
+        return import_module(f"ei_brian.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'ei_brian' has no attribute {name!r}; public names: {', '.join(__all__)}")
     module, _, attribute = _WHERE[name].partition(":")
@@ -146,4 +155,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *FACADES})

@@ -6,6 +6,10 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from ei_brian.lazy_names import lazy_names
+
+__all__ = ["Settings", "model_card", "validate", "write_report"]
+
 
 class _Reports(ModuleType):
     """This module, which can be called: ``ei_brian.report`` is both a part of the package and what it is for."""
@@ -18,3 +22,7 @@ class _Reports(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Reports
+
+__getattr__, __dir__ = lazy_names(__name__, {
+    "Settings": "settings", "model_card": "card", "validate": "validation", "write_report": "folder",
+})  # fmt: skip

@@ -19,7 +19,7 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
 from ei_brian.measure.decision import accuracy, confusion_matrix, decision_latency_ms, wilson
-from ei_brian.measure.energy import spikes_per_decision, synaptic_events_per_decision
+from ei_brian.measure.energy import fan_out, spikes_per_decision, synaptic_events_per_decision
 from ei_brian.measure.irregularity import cv, fano_factor, intervals_ms, local_variation
 from ei_brian.measure.rates import rate_summary, rate_summary_by_type, rates_hz, saturated_fraction, silent_fraction
 from ei_brian.measure.robustness import area_under_curve, level_at_half
@@ -171,6 +171,10 @@ def test_robustness_by_hand() -> None:
     assert np.isnan(level_at_half([0, 1], [0.1, 0.1], 0.1))
     with pytest.raises(DataError, match="rising"):
         area_under_curve([0, 0], [1, 1])
+
+
+def test_synapses_of_weight_0_are_none() -> None:
+    assert fan_out(Projection("a", "b", np.array([[1.0, 0.0, -2.0], [3.0, 0.0, 0.0]]))).tolist() == [2, 0, 1]
 
 
 def test_energy_by_hand() -> None:

@@ -1,0 +1,19 @@
+"""Cells and synapses: the catalogue of neuron models, cell types and receptors, and how to add to it."""
+
+from __future__ import annotations
+
+from ei_brian.core.models import MODELS, neuron_model
+from ei_brian.core.models.cell_types import CELL_TYPES
+from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.operating_point import OperatingPoint
+from ei_brian.core.plasticity import TsodyksMarkram
+from ei_brian.core.quantity import Parameter, State
+from ei_brian.core.receptor import RECEPTORS, Receptor
+from ei_brian.core.recorded_cells import RecordedCells, cells_from_csv
+from ei_brian.core.stdp import PairSTDP, homeostatic_inhibition
+from ei_brian.core.step_check import check_step
+
+__all__ = [
+    "CELL_TYPES", "MODELS", "RECEPTORS", "NeuronModel", "OperatingPoint", "PairSTDP", "Parameter", "Receptor",
+    "RecordedCells", "State", "TsodyksMarkram", "cells_from_csv", "check_step", "homeostatic_inhibition", "neuron_model",
+]  # fmt: skip
