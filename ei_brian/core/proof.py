@@ -33,6 +33,8 @@ class Proof:
         Spikes that differed in layers which are known to be approximate.
     not_compared : sequence of str
         What the module returned that the network does not have, in words.
+    quiet : int
+        Neurons that never spiked, in layers that did: of the synapses that leave them nothing is known.
     """
 
     against: str
@@ -46,6 +48,7 @@ class Proof:
     largest_difference: float = 0.0
     unequal: int = 0
     not_compared: tuple[str, ...] = ()
+    quiet: int = 0
 
     @property
     def n_spikes(self) -> int:
@@ -67,6 +70,9 @@ class Proof:
             parts.append(f"{self.outputs} values of the output equal{within}")
         if self.silent:
             parts.append(f"never spiked, so not shown: {', '.join(self.silent)}")
+        if self.quiet:
+            several = "s that never spiked, whose synapses are" if self.quiet > 1 else " that never spiked, whose synapses are"
+            parts.append(f"{self.quiet} neuron{several} not shown")
         if self.not_compared:
             parts.append(f"not compared: {', '.join(self.not_compared)}")
         return "; ".join(parts)

@@ -60,9 +60,11 @@ def expect(spec: NetworkSpec, path: str | Path, axes: str = AXES[0]) -> NetworkS
     counts = tuple(int(arrays[name].sum()) for name in arrays)
     silent = tuple(name for name, count in zip(arrays, counts, strict=True) if not count)
     missing = tuple(f"spikes of {name}" for name in names if name not in arrays)
+    never = {name: int(np.sum(ours.spikes[name].counts().sum(axis=0) == 0)) for name in arrays if name not in silent}
     proof = Proof(
-        Path(path).name, spec.sha256, stimulus.n_trials, stimulus.n_steps, tuple(arrays), counts, silent, not_compared=missing
-    )
+        Path(path).name, spec.sha256, stimulus.n_trials, stimulus.n_steps, tuple(arrays), counts, silent, not_compared=missing,
+        quiet=sum(never.values()),
+    )  # fmt: skip
     return replace(spec, proof=proof)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -90,9 +91,14 @@ def prove(spec: NetworkSpec, subject: Subject) -> NetworkSpec:
     proof = Proof(
         f"the {subject.framework} module", spec.sha256, given.shape[0], given.shape[1], tuple(subject.layers.values()),
         tuple(counts.get(name, 0) for name in subject.layers.values()), tuple(name for name in spiking if not counts[name]),
-        outputs, max(largest, difference), unequal, missing,
+        outputs, max(largest, difference), unequal, missing, _quiet(ours, counts),
     )  # fmt: skip
     return replace(spec, proof=proof)
+
+
+def _quiet(ours: Recording, counts: Mapping[str, int]) -> int:
+    """Return how many neurons never spiked, in layers that did."""
+    return sum(int(np.sum(ours.spikes[name].counts().sum(axis=0) == 0)) for name, count in counts.items() if count)
 
 
 def _driving(spec: NetworkSpec, subject: Subject) -> tuple[Array, ModuleRun]:

@@ -169,7 +169,7 @@ def _proof(header: Mapping[str, Any]) -> Proof | None:
         entry(item, "steps", int, "proof"), entries(item, "layers", str, "proof"), entries(item, "spikes", int, "proof"),
         entries(item, "silent", str, "proof"), entry(item, "outputs", int, "proof"),
         entry(item, "largest_difference", float, "proof"), entry(item, "unequal", int, "proof"),
-        entries(item, "not_compared", str, "proof"),
+        entries(item, "not_compared", str, "proof"), entry(item, "quiet", int, "proof") if "quiet" in item else 0,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Random modules as people write them: cells, options, sizes, what stands between layers, and how the steps are run, from a seed."""
+"""Random modules as people write them, from a seed: cells, options, sizes, what stands between layers, how the steps are run."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ class Steps(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.sizes = [int(n) for n in generator.integers(6, 18, int(generator.integers(2, 4)) + 1)]
-        self.weights = nn.ModuleList([BETWEEN[between](generator, *pair) for pair in zip(self.sizes, self.sizes[1:], strict=False)])
+        pairs = zip(self.sizes, self.sizes[1:], strict=False)
+        self.weights = nn.ModuleList([BETWEEN[between](generator, *pair) for pair in pairs])
         self.cells = nn.ModuleList([cell(generator, size) for size in self.sizes[1:]])
         self.arrangement, self.shown = arrangement, int(generator.integers(5, 12))
         self.back = linear(generator, self.sizes[-1], self.sizes[1]) if feedback else None
@@ -151,7 +152,7 @@ class Steps(nn.Module):
         spikes, new = [], []
         for layer, neurons in enumerate(self.cells):
             drive = self.current(layer, x, step)
-            if layer == 0 and self.back is not None and self.last is not None:
+            if layer == 0 and self.back is not None:
                 drive = drive + self.back(self.last)
             x, *state = neurons(drive, *states[layer])
             spikes.append(x)
@@ -160,7 +161,7 @@ class Steps(nn.Module):
 
     def run(self, steps: Any) -> list[torch.Tensor]:
         states: list[Any] = [_start(neurons) for neurons in self.cells]
-        self.last: torch.Tensor | None = None
+        self.last = torch.zeros(1, self.sizes[-1])
         kept = []
         for number, x in enumerate(steps):
             spikes, states = self.step(x, states, number)
@@ -176,7 +177,8 @@ class Steps(nn.Module):
         if not self.head:
             return torch.stack(kept, 1 if self.arrangement == "trials first" else 0)
         values = [torch.stack([head(spikes) for spikes in kept]) for head in self.heads]
-        made = [{"sum": lambda v: v.sum(0), "mean": lambda v: v.mean(0)}.get(self.head, lambda v: v[-1])(value) for value in values]
+        rule = {"sum": lambda v: v.sum(0), "mean": lambda v: v.mean(0)}.get(self.head, lambda v: v[-1])
+        made = [rule(value) for value in values]
         return tuple(made) if len(made) > 1 else made[0]
 
 

@@ -29,7 +29,7 @@ def validation(spec: NetworkSpec, stimulus: Stimulus) -> Any:
     ("model", "said", "cited"),
     [
         ("digits_ei80", "was trained by surrogate gradients (Neftci et al. 2019), exported with ei_brian", True),
-        ("digits_snntorch", "was trained elsewhere (how is not recorded), imported (snntorch 1.0 module; 3742 spikes of 2 layers all equal", False),
+        ("digits_snntorch", "was trained elsewhere (how is not recorded), imported (snntorch 1.0 module; 3742 spikes of", False),
         ("digits_ei80_izhikevich", "by diversify, calibrate, fine-tune (by surrogate gradients through its own cells", True),
     ],
 )
