@@ -10,8 +10,10 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import brian2
 
@@ -21,9 +23,10 @@ from ei_brian.toolchain.cache_root import cache_root
 from ei_brian.toolchain.compiler import CYTHON_VARIABLES, check_cython_compiler
 from ei_brian.toolchain.safe_folder import make_own_folder, takes_locks
 
-__all__ = ["cython_cache"]
+__all__ = ["cython_cache", "note_modules"]
 
-LOADED = {".so", ".pyx", ".pxd", ".cpp"}
+LOADED = {".so", ".pyx", ".pxd", ".cpp", ".sha256"}
+_known: dict[str, tuple[tuple[int, ...], str]] = {}  # digests by path, of files as they were
 
 
 def cython_cache(flags: Sequence[str]) -> str:
@@ -47,7 +50,42 @@ def cython_cache(flags: Sequence[str]) -> str:
     except OSError:
         return _private(digest)
     _check_files(folder)
+    _drop_changed(folder)
     return str(folder)
+
+
+def note_modules(folder: str, modules: Iterable[Any]) -> None:
+    """Write the digest of each module that was made in a folder and has run, beside it."""
+    for module in modules:
+        path = Path(str(getattr(module, "__file__", "")))
+        if path.suffix != ".so" or str(path.parent) != folder:
+            continue
+        note = path.with_name(f"{path.name}.sha256")
+        if not note.exists():
+            with suppress(OSError):
+                aside = note.with_name(f"{note.name}.{os.getpid()}.part")
+                aside.write_text(_digest(path), encoding="ascii")
+                aside.replace(note)
+
+
+def _drop_changed(folder: Path) -> None:
+    """Take away modules that are no longer what has run (a damaged disk, a copy that was cut): Brian2 makes them again."""
+    for note in folder.glob("*.so.sha256"):
+        module = note.with_suffix("")
+        with suppress(FileNotFoundError):  # another process does the same
+            if not module.exists():
+                note.unlink()
+            elif note.read_text(encoding="ascii", errors="replace") != _digest(module):
+                note.unlink()  # first, so that a module made anew is not taken for the old one
+                module.unlink()
+
+
+def _digest(path: Path) -> str:
+    status = path.stat()
+    state = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if _known.get(str(path), ((), ""))[0] != state:
+        _known[str(path)] = (state, hashlib.sha256(path.read_bytes()).hexdigest())
+    return _known[str(path)][1]
 
 
 def _check_files(folder: Path) -> None:

@@ -24,7 +24,7 @@ from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
 from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
 from brian2.core.functions import DEFAULT_FUNCTIONS
 
-from ei_brian.sim.cython_cache import cython_cache
+from ei_brian.sim.cython_cache import cython_cache, note_modules
 
 __all__ = ["COMPILER_FLAGS", "active_device", "preferences"]
 
@@ -99,6 +99,8 @@ def preferences(target: str, dtype: npt.DTypeLike, flags: Sequence[str] = COMPIL
             # Brian2 compares float32 states with 1e50, which becomes infinity: right, and of no use to a reader
             with np.errstate(over="ignore"):
                 yield
+            if folder:
+                note_modules(folder, _cython_modules[folder].values())
         finally:
             found.put_back()  # before it is taken off the list, so that a child that is forked in between does it again
             _taken.remove(found)

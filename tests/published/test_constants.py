@@ -12,6 +12,7 @@ from ei_brian.core.models import MODELS
 from ei_brian.core.models.cell_types import CELL_TYPES
 from ei_brian.core.models.plasticity_pairs import CORTICAL_INHIBITORY, pair_plasticity
 from ei_brian.core.transform.mixtures import MIXTURES
+from validation.mutation.named_faults import named
 
 HERE = Path(__file__).resolve().parent
 TABLES = tomllib.loads((HERE / "cell_types.toml").read_text(encoding="utf-8"))
@@ -80,3 +81,13 @@ def test_shares_of_the_cortical_mixtures() -> None:
     for mixture in MIXTURES.values():
         for shares in (mixture.exc, mixture.inh):
             np.testing.assert_allclose(sum(shares.values()), 1.0, rtol=1e-12)
+
+
+def test_every_named_fault_of_the_mutation_tests_has_its_place_and_runs() -> None:
+    """`python -m validation.mutation --named` plants them; one whose place is gone would plant nothing."""
+    root = Path(__file__).parents[2]
+    for fault in named(root):
+        source = (root / fault.path).read_bytes()
+        planted = fault.planted(source)
+        assert planted != source
+        compile(planted, fault.path, "exec")

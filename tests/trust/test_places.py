@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -84,6 +85,28 @@ def test_modules_of_another_user_are_not_loaded(cache: Path) -> None:
         (folder / "evil.so").chmod(mode)
         with pytest.raises(BackendError, match="not yours alone"):
             cython.cython_cache(COMPILER_FLAGS)
+
+
+@pytest.mark.parametrize("damage", ["cut", "byte", "gone", "none"])
+def test_a_cython_module_that_is_not_what_has_run_is_made_again(damage: str, cache: Path) -> None:
+    """A library that was cut ends a process with a signal, or computes something else."""
+    folder = Path(cython.cython_cache(COMPILER_FLAGS))
+    module, other = folder / "_cython_magic_1.so", folder / "_cython_magic_2.so"
+    for path in (module, other):
+        path.write_bytes(b"machine code" * 1000)
+        path.chmod(0o700)
+    ran = (SimpleNamespace(__file__=str(module)), SimpleNamespace(), SimpleNamespace(__file__="/x.so"))
+    cython.note_modules(str(folder), ran)
+    note = folder / "_cython_magic_1.so.sha256"
+    assert note.read_text() == hashlib.sha256(module.read_bytes()).hexdigest()
+    if damage == "gone":
+        module.unlink()
+    elif damage != "none":
+        changed = module.read_bytes()[:5000] if damage == "cut" else b"M" + module.read_bytes()[1:]
+        module.write_bytes(changed)
+    assert Path(cython.cython_cache(COMPILER_FLAGS)) == folder
+    assert module.exists() == note.exists() == (damage == "none")
+    assert other.exists(), "one that has not run yet may be in the making"
 
 
 def test_the_cython_cache_knows_processor_flags_and_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ class Surrounding:
         Which run.
     quick : bool
         Whether the fast tests try it too.
+    needs : str
+        A variable without which it is not tried.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Surrounding:
     expected: str = SAME
     backends: tuple[str, ...] = NUMPY
     quick: bool = False
+    needs: str = ""
 
 
 THREADS = """
@@ -75,6 +78,15 @@ if child == 0:
     os._exit(0)
 running.join()
 assert os.waitpid(child, 0)[1] == 0"""
+ANOTHER_PYTHON = """
+import os, subprocess
+first = call()
+code = open(os.environ["CALL_FILE"]).read() + "\\nimport sys; print(call(), sys.version_info[:2])"
+other = subprocess.run([os.environ["EI_BRIAN_OTHER_PYTHON"], "-c", code], capture_output=True, text=True)
+found, version = other.stdout.strip().split(maxsplit=1)
+import sys
+assert found == first == call() and version != str(sys.version_info[:2]), (other.stdout, other.stderr[-300:])
+print(first)"""
 NESTED = """
 import brian2
 found = []
@@ -195,6 +207,8 @@ SURROUNDINGS = (
     Surrounding("spawn", call=POOL.replace("{method}", "spawn"), backends=BOTH),
     Surrounding("forkserver", call=POOL.replace("{method}", "forkserver")),
     Surrounding("fork while another thread runs", call=FORK_BESIDE, backends=BOTH),
+    Surrounding("another Python on the same cache, in turn", call=ANOTHER_PYTHON, needs="EI_BRIAN_OTHER_PYTHON",
+                backends=("numpy", "cython", "cpp_standalone")),
     Surrounding("asyncio", call=ASYNC, backends=BOTH),
     Surrounding("a notebook kernel, each cell twice, run twice", call=NOTEBOOK),
     Surrounding("at the end of the interpreter", call="import atexit\natexit.register(lambda: print(call()))"),

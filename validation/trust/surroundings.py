@@ -105,6 +105,8 @@ def _row(case: Surrounding, right: str, folder: Path, index: int) -> tuple[str, 
     scratch.mkdir()
     if case.shell == "as nobody" and os.geteuid() != 0:
         return case.name, "not tried", "needs root"
+    if case.needs and case.needs not in os.environ:
+        return case.name, "not tried", f"needs {case.needs}: a Python of another version, with brian2"
     fine, what = try_surrounding(case, right, scratch, folder / "cache")
     row = (case.name, "held" if fine else "**not**", what.replace("|", "/"))
     print(*row, sep=" | ", file=sys.stderr, flush=True)

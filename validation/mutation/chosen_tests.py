@@ -1,0 +1,129 @@
+"""Which tests are nearest to a place of the source, by what they import and name: no test runs for it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+__all__ = ["Tests", "symbol_at"]
+
+DIRECT, NAMED, PUBLIC, NEAR, PUBLISHED = 4, 6, 3, 1, 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    node_id: str
+    file: str
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Tests:
+    """The tests of a repository.
+
+    Parameters
+    ----------
+    root : Path
+        Of the repository.
+    """
+
+    root: Path
+
+    def nearest(self, path: str, line: int, most: int = 150) -> list[str]:
+        """Return the node ids of the tests nearest to a line of a file, nearest first; of those equally near, in order of files.
+
+        Near is a test that names the function, class or constant in which the line stands (in its body, or in that of a helper
+        that it names), another public name of that file, or whose file imports that file, or a file that does. The published
+        constants are near to all.
+        """
+        symbol, public = symbol_at(self.root / path, line)
+        module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        users = {name for name, imported in self._package_imports.items() if module in imported}
+        scored = []
+        for test in self._tests:
+            imports = self._imports[test.file]
+            score = DIRECT * (module in imports) + NAMED * (symbol in test.names) + PUBLIC * bool(public & test.names)
+            score += NEAR * bool(users & imports) + PUBLISHED * test.file.startswith("tests/published/")
+            if score:
+                scored.append((-score, test.node_id))
+        return [node_id for _, node_id in sorted(scored)[:most]]
+
+    @cached_property
+    def _trees(self) -> dict[str, ast.Module]:
+        files = sorted((self.root / "tests").rglob("*.py"))
+        return {str(file.relative_to(self.root)): ast.parse(file.read_bytes()) for file in files}
+
+    @cached_property
+    def _imports(self) -> dict[str, frozenset[str]]:
+        """Modules of the package that a test file imports, also through other files of the tests."""
+        own = {file: frozenset(_imported(tree)) for file, tree in self._trees.items()}
+        through = {file.removesuffix(".py").replace("/", "."): names for file, names in own.items()}
+        return {file: names.union(*(through.get(name, frozenset()) for name in names)) for file, names in own.items()}
+
+    @cached_property
+    def _package_imports(self) -> dict[str, frozenset[str]]:
+        found = {}
+        for file in sorted((self.root / "ei_brian").rglob("*.py")):
+            name = str(file.relative_to(self.root)).removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+            found[name] = frozenset(_imported(ast.parse(file.read_bytes())))
+        return found
+
+    @cached_property
+    def _tests(self) -> tuple[_Test, ...]:
+        files = {file: tree for file, tree in self._trees.items() if Path(file).name.startswith("test_")}
+        return tuple(test for file, tree in files.items() for test in _tests(file, tree))
+
+
+def symbol_at(path: Path, line: int) -> tuple[str, frozenset[str]]:
+    """Return the name of the top-level function, class or constant in which a line stands, and all public ones of the file."""
+    symbol, public = "", set()
+    for node in ast.parse(path.read_bytes()).body:
+        names = _defined(node)
+        public |= {name for name in names if not name.startswith("_")}
+        if names and node.lineno <= line <= (node.end_lineno or node.lineno):
+            symbol = names[0]
+    return symbol, frozenset(public)
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def _tests(file: str, tree: ast.Module) -> Iterator[_Test]:
+    helpers = {node.name: _names([node]) for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for node in tree.body:
+        inner: Iterable[ast.stmt] = node.body if isinstance(node, ast.ClassDef) else [node]
+        owner = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
+        for test in inner:
+            if isinstance(test, ast.FunctionDef) and test.name.startswith("test"):
+                own = _names([test])
+                names = own.union(*(helpers[name] for name in own & helpers.keys()))
+                yield _Test(f"{file}::{owner}{test.name}", file, frozenset(names))
+
+
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
+    found: set[str] = set()
+    for root in nodes:
+        for node in ast.walk(root):
+            if isinstance(node, ast.Name):
+                found.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                found.add(node.attr)
+            elif isinstance(node, ast.keyword) and node.arg:
+                found.add(node.arg)
+    return found
