@@ -30,6 +30,7 @@ from ei_brian.core.transform.diversify import diversify
 from ei_brian.data.datasets import load_dataset
 from ei_brian.errors import CalibrationError
 from ei_brian.learn.fine_tune import fine_tune
+from ei_brian.study.statistics import mean_interval
 
 MEASURED = Path(__file__).parent / "measured"
 SWAPS = {
@@ -37,6 +38,10 @@ SWAPS = {
     "all cells, cortex": ("cortex FS/LTS", "all"), "all cells, CA3": ("hippocampus CA3", "all"),
 }  # fmt: skip
 TUNED = "all cells, cortex"
+AIMS = {  # retained with a rate code and with latencies, by validation/biology/README.md
+    "interneurons FS/LTS": (0.98, 0.92), "interneurons of CA3": (0.98, 0.92),
+    "all cells, cortex": (0.90, 0.80), "all cells, CA3": (0.90, 0.80), "all cells, cortex, fine-tuned": (0.99, 0.99),
+}  # fmt: skip
 SIDES = {"free": False, "within physiology": True}
 
 
@@ -83,6 +88,41 @@ def measure(name: str, path: str, encoding: str, seed: int, nets: Path, tune: bo
                 made = fine_tune(made, train_set, config, teacher=teacher, test_set=test_set)
                 rows[needs[1]] = row(made, trained, test_set, process_time() - started)
                 print(encoding, seed, needs[1], f"{rows[needs[1]]['retained']:.3f}", flush=True)
+
+
+def text(files: list[Path]) -> str:
+    """Return the page: aims, what the bounds cost, retained accuracy, and where the cells stand."""
+    data = {file.stem.removeprefix("physiology_").replace("_", ", "): json.loads(file.read_text()) for file in files}
+    head = [
+        "# Within physiology: what is kept, what it costs, where the cells stand", "",
+        "`python validation/biology/physiology.py` made this page. Retained is accuracy over that of the trained network, on the test "
+        "set; within physiology cells rest where the sources of their type say, with holding currents and time constants of the type; "
+        "free lets the current go anywhere.", "", *_aims(data), "",
+    ]  # fmt: skip
+    return "\n".join([*head, tables(files)]) + "\n"
+
+
+def _aims(data: dict[str, Any]) -> list[str]:
+    lines = ["| aim, within physiology | data, coding | retained | reached | what the bounds cost |", "|---|---|---|---|---|"]
+    for what, (rate, latency) in AIMS.items():
+        for name, seeds in data.items():
+            aim, keys = latency if "latency" in name else rate, [_key(what, side) for side in ("within physiology", "free")]
+            pairs = [[rows[key]["retained"] for key in keys] for rows in seeds.values() if all(key in rows for key in keys)]
+            if pairs:
+                within, free = np.array(pairs).T
+                cost = mean_interval(within - free)
+                told = f"{within.mean():.3f} ({within.min():.3f}–{within.max():.3f}, n={within.size})"
+                lines.append(
+                    f"| {what} >= {aim:g} | {name} | {told} | {'yes' if within.mean() >= aim else 'no'} | "
+                    f"{cost.mean:+.3f} (95 % interval {cost.low:+.3f} to {cost.high:+.3f}) |"
+                )
+    return lines
+
+
+def _key(what: str, side: str) -> str:
+    """Return the name of a row: "all cells, cortex, fine-tuned" and a side."""
+    swap, tuned, _ = what.partition(", fine-tuned")
+    return f"{swap}, {side}{tuned}"
 
 
 def tables(files: list[Path]) -> str:
@@ -154,7 +194,9 @@ def main() -> None:
                 part = out.with_suffix(".part")
                 part.write_text(json.dumps(data, indent=1) + "\n")
                 part.replace(out)
-    print(tables(sorted(MEASURED.glob("physiology_*_*.json"))))
+    page = text(sorted(MEASURED.glob("physiology_*_*.json")))
+    (MEASURED / "physiology.md").write_text(page, encoding="utf-8")
+    print(page)
 
 
 if __name__ == "__main__":

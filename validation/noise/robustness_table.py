@@ -100,8 +100,8 @@ def _critical(accuracy: Values, levels: Values) -> Values:
 
 def _differences(measured: dict[str, list[dict[str, Any]]]) -> list[str]:
     lines = [
-        "Real cells beside trained ones, within each network: accuracy without noise, and mean over the levels above 0; the ratio "
-        "of the levels at which 5 points are lost. Who withstands more: the whole interval of the ratio lies below "
+        "Real cells beside trained ones, within each network: accuracy without noise, and mean over the levels above 0; the "
+        "ratio of the levels at which 5 points are lost. Who withstands more: the whole interval of the ratio lies below "
         f"{1 - RELEVANT:g} or above {1 + RELEVANT:g}.",
         "",
         "| data, coding | cells | without noise | under noise | ratio of levels | who withstands more noise |",
