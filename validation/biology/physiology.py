@@ -95,9 +95,9 @@ def text(files: list[Path]) -> str:
     data = {file.stem.removeprefix("physiology_").replace("_", ", "): json.loads(file.read_text()) for file in files}
     head = [
         "# Within physiology: what is kept, what it costs, where the cells stand", "",
-        "`python validation/biology/physiology.py` made this page. Retained is accuracy over that of the trained network, on the test "
-        "set; within physiology cells rest where the sources of their type say, with holding currents and time constants of the type; "
-        "free lets the current go anywhere.", "", *_aims(data), "",
+        "`python validation/biology/physiology.py` made this page. Retained is accuracy over that of the trained network, "
+        "on the test set; within physiology cells rest where the sources of their type say, with holding currents and time constants "
+        "of the type; free lets the current go anywhere.", "", *_aims(data), "",
     ]  # fmt: skip
     return "\n".join([*head, tables(files)]) + "\n"
 
