@@ -96,7 +96,7 @@ def text(files: list[Path]) -> str:
     head = [
         "# Within physiology: what is kept, what it costs, where the cells stand", "",
         "`python validation/biology/physiology.py` made this page. Retained is accuracy over that of the trained network, "
-        "on the test set; within physiology cells rest where the sources of their type say, with holding currents and time constants "
+        "on the test set; within physiology cells rest where the sources of their type say, with currents and time constants "
         "of the type; free lets the current go anywhere.", "", *_aims(data), "",
     ]  # fmt: skip
     return "\n".join([*head, tables(files)]) + "\n"
