@@ -150,6 +150,10 @@ class NeuronModel:
     version: int = 1
     margin: str = ""
 
+    def __hash__(self) -> int:
+        """Of its texts, whose own hashes Python keeps; models are keys of caches that are asked a hundred thousand times."""
+        return hash((self.name, self.update, self.reset, self.longest_step_ms))
+
     def __post_init__(self) -> None:
         where = f"neuron model {self.name}"
         constants = {parameter.name for parameter in self.parameters} | {coefficient.name for coefficient in self.coefficients}
