@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
+import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,14 @@ from ei_brian.core.step_functions import program_functions
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError
 
-__all__ = ["check_step"]
+__all__ = ["check_step", "step_order"]
 
 POINTS = 200
 COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }  # fmt: skip
-STEPS_MS = (1e-3, 5e-4)
+STEPS_MS = (1e-4, 5e-5)
 WITHIN = 1e-4  # of the rate of change: what is left of a first-order step after extrapolation to no step at all
 Values = dict[str, Any]
 
@@ -43,7 +44,7 @@ def check_step(model: NeuronModel) -> None:
     where = f"neuron model {model.name}"
     rights, parts = _read(model, where)
     rng = np.random.default_rng(20260701)
-    values = _values(model, rng)
+    values = _values(model, set(rights), rng)
     steps = [_rates(model, values, step_ms) for step_ms in STEPS_MS]
     known = dict(values)
     for _ in parts:
@@ -52,15 +53,48 @@ def check_step(model: NeuronModel) -> None:
         if not _names(tree) <= set(known):
             raise SpecError(f"{where}.equations: {', '.join(sorted(_names(tree) - set(known)))} is not known.")
         wanted = np.broadcast_to(_value(tree, known), (POINTS,))
-        found = 2 * steps[1][name] - steps[0][name]
-        gap = np.abs(found - wanted)
+        with np.errstate(all="ignore"):
+            found = 2 * steps[1][name] - steps[0][name]
+            gap = np.abs(found - wanted)
         scale = np.abs(wanted) + 1e-3 * np.max(np.abs(wanted)) + 1e-9
         worst = int(np.argmax(gap / scale))
         if not gap[worst] <= WITHIN * scale[worst]:
             raise SpecError(
-                f"{where}.update: moves {name} by {found[worst]:.4g} per second where its equation says {wanted[worst]:.4g}: the "
-                "step is none of these equations. Correct one of the two, or let ei.cell write the step."
+                f"{where}.update: moves {name} by {found[worst]:.4g} per second where its equation says {wanted[worst]:.4g}: "
+                "the step is none of these equations. Correct one of the two, or let ei.cell write the step."
             )
+
+
+def step_order(model: NeuronModel, step_ms: float = 0.02) -> float:
+    """Return the order of convergence of a model's step, measured.
+
+    From 200 states, one step is compared with two of half its length, and these with four of a quarter: at order p the first
+    difference is ``2**p`` times the second. The median over states and points, of differences above rounding; infinity where there
+    are none, as for an exact propagator. A step that keeps gates half a step behind the potential shows 1, of states, where its
+    spike times converge with order 2.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        Of the catalogue, or from `ei_brian.cell`.
+    step_ms : float
+        Length of the longest step; short against the quickest time constant.
+
+    Raises
+    ------
+    SpecError
+        For a model without differential equations.
+    """
+    stepped = set(_read(model, f"neuron model {model.name}")[0])
+    values = _values(model, stepped, np.random.default_rng(20260701))
+    once, twice, fourfold = (_stepped(model, values, step_ms / n, n) for n in (1, 2, 4))
+    found = []
+    for name in sorted(stepped):
+        coarse, fine = np.abs(once[name] - twice[name]), np.abs(twice[name] - fourfold[name])
+        above = fine > 1e3 * np.spacing(np.maximum(np.abs(values[name]), np.abs(once[name])))
+        found.append(np.log2(coarse[above] / fine[above]))
+    orders = np.concatenate(found)
+    return float(np.median(orders)) if orders.size else math.inf
 
 
 def _read(model: NeuronModel, where: str) -> tuple[dict[str, ast.expr], dict[str, ast.expr]]:
@@ -77,8 +111,8 @@ def _read(model: NeuronModel, where: str) -> tuple[dict[str, ast.expr], dict[str
     return rights, parts
 
 
-def _values(model: NeuronModel, rng: np.random.Generator) -> Values:
-    """Return parameters, current and states of each point, in SI units."""
+def _values(model: NeuronModel, stepped: Set[str], rng: np.random.Generator) -> Values:
+    """Return parameters, current and states of each point, in SI units; states without an equation are as at the start."""
     values: Values = {}
     for p in model.parameters:
         centre = p.default if np.isfinite(p.default) else 1.0
@@ -86,6 +120,9 @@ def _values(model: NeuronModel, rng: np.random.Generator) -> Values:
     for state in model.states:
         first = state.initial
         start = values[first] if isinstance(first, str) else np.full(POINTS, first * unit_scale(state.unit))
+        if state.name not in stepped:
+            values[state.name] = start
+            continue
         width = 10.0 if state.unit == "mV" else 0.3
         values[state.name] = start * rng.uniform(0.9, 1.1, POINTS) + rng.uniform(0.0, width, POINTS) * unit_scale(state.unit)
     if model.input_current:
@@ -95,13 +132,22 @@ def _values(model: NeuronModel, rng: np.random.Generator) -> Values:
 
 def _rates(model: NeuronModel, values: Values, step_ms: float) -> dict[str, Any]:
     """Return the change of each state per second in one step of that length."""
+    after = _stepped(model, values, step_ms)
+    with np.errstate(all="ignore"):
+        return {s.name: (after[s.name] - values[s.name]) / (step_ms * 1e-3) for s in model.states}
+
+
+def _stepped(model: NeuronModel, values: Values, step_ms: float, n_steps: int = 1) -> Values:
+    """Return all values after steps of that length, without thresholds and resets."""
     given = {p.name: values[p.name] / unit_scale(p.unit) for p in model.parameters}
     now = dict(values)
     for coefficient in model.coefficients:
         now[coefficient.name] = np.asarray(coefficient.value(given, step_ms)) * unit_scale(coefficient.unit)
+    text = compile("\n".join([model.update, model.update_end]), model.name, "exec")
     with np.errstate(all="ignore"):
-        exec("\n".join([model.update, model.update_end]), program_functions(np.dtype(np.float64)), now)  # noqa: S102 - checked text
-    return {state.name: (now[state.name] - values[state.name]) / (step_ms * 1e-3) for state in model.states}
+        for _ in range(n_steps):
+            exec(text, program_functions(np.dtype(np.float64)), now)  # noqa: S102 - checked text
+    return now
 
 
 def _names(tree: ast.expr) -> set[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import copy
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from ei_brian.core.formula import Formula
+from ei_brian.core.models import MODELS
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Coefficient, Parameter, State
-from ei_brian.core.step_check import check_step
+from ei_brian.core.step_check import check_step, step_order
 from ei_brian.errors import SpecError
 
 BY_HAND = NeuronModel(
@@ -54,3 +58,57 @@ def test_equations_that_cannot_be_compared_are_refused() -> None:
         check_step(replace(BY_HAND, equations=""))
     with pytest.raises(SpecError, match="missing"):
         check_step(replace(BY_HAND, equations="dv/dt = missing : volt"))
+
+
+EXACT = float("inf")
+# of the catalogue, all that have differential equations; Hodgkin-Huxley gates are half a step behind the potential, which shows 1
+ORDERS = {
+    "lif_exponential": EXACT, "leaky_readout": EXACT, "lif_delta": EXACT, "lif_refractory": EXACT, "izhikevich_2003": 2,
+    "izhikevich_2007": 2, "adex": 2, "wang_buzsaki": 1, "traub_miles": 1,
+}  # fmt: skip
+
+
+def test_every_model_of_the_catalogue_that_has_equations_is_here() -> None:
+    assert set(ORDERS) == {name for name, model in MODELS.items() if "/dt =" in model.equations}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_steps_of_the_catalogue_are_steps_of_their_equations(name: str) -> None:
+    check_step(MODELS[name])
+    found = step_order(MODELS[name])
+    assert found == ORDERS[name] or abs(found - ORDERS[name]) < 0.2
+
+
+def with_one_sign_changed(equations: str) -> Iterator[str]:
+    """Yield equations with a plus for a minus, or the reverse, in each place; and with each rate 1 % too large."""
+    lines = equations.splitlines()
+    for at, line in enumerate(lines):
+        left, _, rest = line.partition(" = ")
+        right, _, unit = rest.rpartition(" : ")
+        if left.endswith("/dt"):
+            yield "\n".join([*lines[:at], f"{left} = 1.01*({right}) : {unit}", *lines[at + 1 :]])
+        tree = ast.parse(right, mode="eval")
+        for index, node in enumerate(ast.walk(tree)):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+                other = copy.deepcopy(tree)
+                changed = list(ast.walk(other))[index]
+                assert isinstance(changed, ast.BinOp)
+                changed.op = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+                yield "\n".join([*lines[:at], f"{left} = {ast.unparse(other)} : {unit}", *lines[at + 1 :]])
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_a_wrong_sign_is_found_in_every_model_of_the_catalogue(name: str) -> None:
+    planted = list(with_one_sign_changed(MODELS[name].equations))
+    assert planted
+    for equations in planted:
+        with pytest.raises(SpecError, match="where its equation says"):
+            check_step(replace(MODELS[name], equations=equations))
+
+
+def test_a_wrong_second_order_term_lowers_the_order() -> None:
+    model = MODELS["izhikevich_2007"]
+    wrong = replace(model, update=model.update.replace("2*lag_now + b*change_now", "2*lag_now - b*change_now"))
+    check_step(wrong)
+    assert step_order(wrong) < 1.7
+    assert abs(step_order(BY_HAND) - 1) < 0.1
