@@ -69,9 +69,9 @@ def step_order(model: NeuronModel, step_ms: float = 0.02) -> float:
     """Return the order of convergence of a model's step, measured.
 
     From 200 states, one step is compared with two of half its length, and these with four of a quarter: at order p the first
-    difference is ``2**p`` times the second. The median over states and points, of differences above rounding; infinity where there
-    are none, as for an exact propagator. A step that keeps gates half a step behind the potential shows 1, of states, where its
-    spike times converge with order 2.
+    difference is ``2**p`` times the second. The median over states and points, of differences above rounding; infinity where
+    there are none, as for an exact propagator. A step that keeps gates half a step behind the potential shows 1, of states,
+    where its spike times converge with order 2.
 
     Parameters
     ----------
