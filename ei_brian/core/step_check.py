@@ -14,6 +14,7 @@ import numpy as np
 from ei_brian.core.equation_text import LINE, unit_size
 from ei_brian.core.formula import FUNCTIONS, OPERATIONS, parsed_expression
 from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.step_functions import program_functions
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError
@@ -65,6 +66,7 @@ def check_step(model: NeuronModel) -> None:
             )
 
 
+@takes_numbers()
 def step_order(model: NeuronModel, step_ms: float = 0.02) -> float:
     """Return the order of convergence of a model's step, measured.
 
