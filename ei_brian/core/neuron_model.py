@@ -80,7 +80,8 @@ class NeuronModel:
     input_unit : str
         Unit of that current.
     max_dt_ms : float
-        Largest time step at which the model is still itself; ``inf`` for a recurrence, which has no other.
+        Largest time step at which the model is still itself; ``inf`` for a recurrence, which has no other. Of the models of the
+        catalogue as validation/biology/time_step.py measured it; of one's own as its author says (`step_error` measures it).
     reference : str
         Authors, year, equation or table, DOI.
     deviations : str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 
 import numpy as np
@@ -135,6 +136,15 @@ class TestTable:
         for row in (dict(zip(lines[0], line, strict=True)) for line in lines[1:]):
             made = stepped_for(MODELS[row["model"]], (row["cell_type"],), row["regime"] == "conductances")
             assert float(row["sub_step_ms"]) == made.longest_step_ms <= float(row["longest_sub_step_ms"]), row
+
+    def test_the_largest_time_step_of_a_model_is_the_one_that_was_measured(self) -> None:
+        """What `max_dt_ms` says follows from the table: the longest step that each of the model's types allows in each regime."""
+        with TABLE.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for model in {row["model"] for row in rows}:
+            allowed = min(float(row["longest_dt_ms"]) for row in rows if row["model"] == model)
+            assert MODELS[model].max_dt_ms == allowed, model
+        assert {model.name for model in MODELS.values() if np.isfinite(model.max_dt_ms)} == {row["model"] for row in rows}
 
     def test_words(self) -> None:
         assert step_error_words((), 1.0) == "" == step_error_words(("mine",), 1.0)
