@@ -1,8 +1,8 @@
 """The house in figures, read from the sources: ``python -m validation.house`` prints them.
 
 Sizes of files and functions; circles of imports, module by module, at the top of files (imports within functions keep
-``import ei_brian`` light); files that call ``compose``, comparisons with the name of a backend, public names. Run it before and after a
-change of the structure.
+``import ei_brian`` light); files that call ``compose``, comparisons with the name of a backend, public names. Run it before and
+after a change of the structure.
 """
 
 from __future__ import annotations

@@ -201,12 +201,30 @@ class Backend:
             ]
             facts = self._facts()
         else:
-            _refuse_on_gpu(spec, self.name)
+            for each in cases:
+                self.check(each.spec, each.stimulus, each.noise)
             facts = self._facts() | (gpu_facts(check_gpu()) if self.name == "cuda_standalone" else {})
-            for each in cases if self._layout == "synapses" else ():
-                check_expressible(structure_of(each.spec, each.noise), each.stimulus.values is not None)
             recordings = run_compiled(cases, self._use(spec, traces))
         return [replace(recording, backend={**facts, **recording.backend}) for recording in recordings]
+
+    def check(self, spec: NetworkSpec, stimulus: Stimulus, noise: Noise | None = None) -> None:
+        """Refuse what this backend and layout cannot run, without building or running anything; `run` does so by itself.
+
+        Parameters
+        ----------
+        spec, stimulus, noise : NetworkSpec, Stimulus, Noise, optional
+            As of `run`.
+
+        Raises
+        ------
+        BackendError
+            With the feature that is missing, where it is used, and the backends and layouts that have it.
+        """
+        check_stimulus(spec, stimulus)
+        _refuse_on_gpu(spec, self.name)
+        in_process = self.name in ("numpy", "cython")
+        if self.name != "reference" and self.layout == "synapses":
+            check_expressible(structure_of(spec, noise), stimulus.values is not None, in_process=in_process)
 
     def _use(self, spec: NetworkSpec, traces: tuple[tuple[str, str], ...]) -> Use:
         gpu = self.name == "cuda_standalone"

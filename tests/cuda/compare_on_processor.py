@@ -11,6 +11,7 @@ import os
 import sys
 
 from tests.sim.networks import SILENT_MAPS, SPIKING_MAPS, cell_network, framework_network, spikes_shown
+from validation.features import passing, shown
 from validation.gpu.equality import CASES, Case, compare
 
 __all__ = ["ALL_CASES"]
@@ -19,6 +20,7 @@ ALL_CASES = (
     *CASES,
     Case("every map", lambda: framework_network(SPIKING_MAPS, silent=SILENT_MAPS), spikes_shown),
     Case("every cell", cell_network, spikes_shown),
+    Case("relays, largest drives, weighted sums, own cells with functions", passing, shown),
 )
 
 
