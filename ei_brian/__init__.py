@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ei_brian.core.spec import NetworkSpec
     from ei_brian.core.stdp import PairSTDP
     from ei_brian.core.transform.calibrate import calibrate
+    from ei_brian.core.transform.conductances import to_conductances
     from ei_brian.core.transform.diversify import diversify
     from ei_brian.core.transform.ladder import ladder
     from ei_brian.core.transform.perturbation import ChangeDelay as change_delay
@@ -81,6 +82,7 @@ __all__ = [
     "save",
     "scale",
     "silence",
+    "to_conductances",
     "train",
 ]
 
@@ -120,6 +122,7 @@ _WHERE = {
     "save": "ei_brian.storage.spec_file:save_spec",
     "scale": "ei_brian.core.transform.perturbation:Scale",
     "silence": "ei_brian.core.transform.perturbation:Silence",
+    "to_conductances": "ei_brian.core.transform.conductances:to_conductances",
     "train": "ei_brian.learn.train:train",
 }
 

@@ -40,6 +40,7 @@ from ei_brian.errors import DataError
 __all__ = ["check_stimulus", "simulate"]
 
 Array = npt.NDArray[np.floating]
+NUMBERS_AT_ONCE = 16_384  # of noise: each depends on its step alone, so that it does not matter when it is drawn
 
 
 def check_stimulus(spec: NetworkSpec, stimulus: Stimulus) -> None:
@@ -79,11 +80,17 @@ class _Cells:
             self.values[name] = np.broadcast_to(quantity.si.astype(dtype), shape).copy()
         self.functions = program_functions(self.dtype)
         self.spiked = np.zeros(shape, dtype=bool)
+        self.drawn: dict[str, Any] = {}  # numbers of noise of the next steps, by state, with the first of these steps
 
     def draw(self, seed: int, trials: npt.NDArray[np.int64], step: int) -> None:
-        """Fill the states of the program's draws with the numbers of a step."""
+        """Fill the states of the program's draws with the numbers of a step; those of several steps are drawn at once."""
+        together = max(1, NUMBERS_AT_ONCE // (trials.size * self.program.size + 1))
+        first = step // together * together
         for draw in self.program.draws:
-            self.values[draw.state][:] = numbers(draw, seed, trials, step, self.program.size)
+            if self.drawn.get(draw.state, (-1,))[0] != first:
+                steps = first + np.arange(together)[:, None]
+                self.drawn[draw.state] = first, numbers(draw, seed, trials[None, :], steps, self.program.size)
+            self.values[draw.state][:] = self.drawn[draw.state][1][step - first]
 
     def run(self, text: str) -> None:
         """Run assignments of the catalogue on all neurons."""

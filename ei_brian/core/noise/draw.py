@@ -43,8 +43,10 @@ def stream_of(owner: str, kind: str) -> int:
     return zlib.crc32(f"{owner}/{kind}".encode())
 
 
-def numbers(draw: Draw, seed: int, trials: npt.ArrayLike, step: int, n_units: int) -> npt.NDArray[np.float32]:
-    """Return the numbers of a draw in one step, shape (trial, n_units), or (trial, 1) for a shared one."""
+def numbers(
+    draw: Draw, seed: int, trials: npt.ArrayLike, step: npt.ArrayLike, n_units: int
+) -> npt.NDArray[np.float32]:
+    """Return the numbers of a draw in a step, shape (trial, n_units), or (trial, 1) for a shared one; steps may broadcast."""
     law = normals if draw.distribution == "normal" else uniforms
     return law(seed, draw.stream, trials, step, 1 if draw.shared else n_units)
 
