@@ -33,6 +33,7 @@ from ei_brian.core.transform.perturbation import (
 from ei_brian.errors import BackendError, EIBrianError, SpecError, UnitError
 from ei_brian.sim.backend import Backend
 from ei_brian.storage import load_spec, save_spec
+from validation.fuzz.compare import _from_script
 from validation.fuzz.random_network import Case, random_case
 
 SEEDS = range(40_000, 40_010)
@@ -118,6 +119,13 @@ def test_every_kind_in_compiled_programs() -> None:
             if (dtype, layout) != ("float32", "synapses"):  # numpy has compared it; a build takes seconds
                 backend = Backend("cpp_standalone", layout=layout, dtype=dtype)
                 same(oracle, backend.run(spec, Stimulus(events), noise=noise, seed=5))
+
+
+@pytest.mark.slow
+def test_a_perturbed_network_as_a_readable_script() -> None:
+    spec = izhikevich() | Silence("a", 20, 40) | Inject("E", 5, 30, pA=40, to=80) | Evoke("b", 7, every_ms=9) | Clamp("b", 44, 50)
+    shown = Stimulus(Spikes.from_dense(np.random.default_rng(2).random((3, 60, 2)) < 0.5, 1.0))
+    same(simulate(spec, shown), _from_script(Case(spec, shown, None, 0)))
 
 
 @pytest.mark.slow

@@ -41,12 +41,12 @@ def decision_variable() -> Any:
     from ei_brian.core.targets import Targets
     from ei_brian.measure.over_time import r_squared
 
-    spec, rng = ei.load("digits_ei80"), np.random.default_rng(0)
-    spikes = rng.random((40, 100, spec.n_inputs)) < 0.1
-    evidence = spikes[:, :, :32].sum(2) - 1.0 * spikes[:, :, 32:].sum(2)
-    course = lfilter([1.0], [1.0, -0.95], evidence, axis=1)[:, :, None]
-    train = Stimulus(Spikes.from_dense(spikes[:30], 1.0), targets=Targets(course[:30], 1.0))
-    test = Stimulus(Spikes.from_dense(spikes[30:], 1.0), targets=Targets(course[30:], 1.0))
+    spec, rng, side = ei.load("digits_ei80"), np.random.default_rng(0), np.repeat([1, -1], 32)
+    strength = rng.uniform(-0.8, 0.8, 80)[:, None, None]
+    spikes = rng.random((80, 100, 64)) < 0.05 * (1 + strength * side)
+    course = lfilter([0.02], [1.0, -0.98], spikes @ side, axis=1)[:, :, None]
+    train = Stimulus(Spikes.from_dense(spikes[:60], 1.0), targets=Targets(course[:60], 1.0))
+    test = Stimulus(Spikes.from_dense(spikes[60:], 1.0), targets=Targets(course[60:], 1.0))
     run = ei.Backend("reference").run
     readout = ei.fit_readout(spec, run(spec, train), train.targets, "E")
     biology = spec | ei.diversify(mix={"FS": 0.6, "LTS": 0.4}, seed=1)
@@ -57,7 +57,7 @@ def pharmacology() -> Any:
     """Interneurons silenced in a window, and GABA_A blocked by 30 %. (perturb.md)"""
     spec = ei.load("digits_ei80")
     calibration, test = ei.load_dataset("digits", spec.dt_ms, calibration=True)
-    biology = spec | ei.diversify(mix={"FS": 1.0}, seed=1) | ei.to_conductances(calibration.select(0, 20))
+    biology = spec | ei.diversify(mix={"FS": 1.0}, seed=1) | ei.to_conductances(calibration.select(0, 20), inputs="current")
     shown = test.select(0, 30)
     silenced = ei.experiment(biology, shown, ei.silence("FS", 20, 40))
     blocked = ei.experiment(biology, shown, ei.scale("GABA_A", 0.7))
