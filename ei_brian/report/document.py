@@ -14,6 +14,8 @@ from ei_brian.report.style import INKS, LIGHT, WRITERS, Draw, png
 
 __all__ = ["Picture", "Report", "Section", "Table", "picture"]
 
+HEADLINE = 2
+
 
 def file_name(name: str) -> str:
     """Return a name that stays in its folder: letters, digits, ``_ - .``; a hash tells apart those that held more."""
@@ -80,6 +82,10 @@ class Section:
     verbatim: str = ""
 
 
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?]) (?=[A-Z])", text)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A whole report.
@@ -87,7 +93,7 @@ class Report:
     Parameters
     ----------
     title, verdict : str
-        The verdict is one sentence.
+        The verdict begins with what a reader should remember, in `HEADLINE` sentences; what follows says why.
     good : bool
         Whether the verdict is yes.
     facts : sequence of (number, words)
@@ -101,6 +107,16 @@ class Report:
     good: bool
     facts: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
+
+    @property
+    def headline(self) -> str:
+        """The sentences of the verdict that are to be remembered."""
+        return " ".join(_sentences(self.verdict)[:HEADLINE])
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The sentences of the verdict that say why."""
+        return tuple(_sentences(self.verdict)[HEADLINE:])
 
     @property
     def pictures(self) -> Sequence[Picture]:

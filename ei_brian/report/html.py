@@ -19,6 +19,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 def to_html(report: Report) -> str:
     """Return the page: figures and style inside, no script, nothing fetched; light and dark as the reader's system is."""
     style = resources.files("ei_brian.report").joinpath("page.css").read_text(encoding="utf-8")
+    reasons = "".join(f"<li>{_text(sentence)}</li>" for sentence in report.reasons)
     facts = "".join(f"<li><b>{_text(number)}</b>{_text(words)}</li>" for number, words in report.facts)
     return "\n".join(
         [
@@ -30,7 +31,8 @@ def to_html(report: Report) -> str:
             f"<title>{_text(report.title)}</title>",
             f"<style>{style}</style></head><body><main>",
             f"<h1>{_text(report.title)}</h1>",
-            f'<p class="verdict{"" if report.good else " no"}">{_text(report.verdict)}</p>',
+            f'<p class="verdict{"" if report.good else " no"}">{_text(report.headline)}</p>',
+            *((f'<ul class="reasons">{reasons}</ul>',) if reasons else ()),
             f'<ul class="facts">{facts}</ul>',
             *(_section(section) for section in report.sections),
             "</main></body></html>",

@@ -16,7 +16,8 @@ TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 def to_markdown(report: Report) -> str:
     """Return the report as Markdown; figures are expected in ``figures/``, tables as CSV in ``numbers/``."""
-    lines = [f"# {inert(report.title)}", "", f"**{inert(report.verdict)}**", ""]
+    lines = [f"# {inert(report.title)}", "", f"**{inert(report.headline)}**", ""]
+    lines += [*(f"- {inert(sentence)}" for sentence in report.reasons), ""] if report.reasons else []
     lines += [f"- {inert(number)}: {inert(words)}" for number, words in report.facts]
     for section in report.sections:
         lines += ["", *_section(section)]

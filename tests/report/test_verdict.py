@@ -15,6 +15,8 @@ from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import ConfigError
 from ei_brian.report.controls import SILENCED, Control, weaker_inhibition
+from ei_brian.report.document import Report
+from ei_brian.report.markdown import to_markdown
 from ei_brian.report.noisy import critical_levels
 from ei_brian.report.robustness_sections import physiological_words
 from ei_brian.report.settings import Settings
@@ -171,3 +173,12 @@ def test_one_type_is_silenced_in_dense_and_sparse_tables() -> None:
         dense = made.weights.toarray() if made.sparse else made.weights
         assert np.array_equal(dense, [[0, -2, 0], [0, -5, 0]])
         assert np.array_equal(spec.projections[0].weight_values().ravel(), weights.ravel()), "the network given is left alone"
+
+
+def test_the_headline_is_two_sentences_and_the_reasons_are_the_others() -> None:
+    text = "It does in Brian2 what it does in torch. Its function is kept (95.8 % → 95.2 %). Criterion: 5 points. Intervals: t."
+    report = Report("title", text, True, (), ())
+    assert report.headline == "It does in Brian2 what it does in torch. Its function is kept (95.8 % → 95.2 %)."
+    assert report.reasons == ("Criterion: 5 points.", "Intervals: t.")
+    assert " ".join((report.headline, *report.reasons)) == text
+    assert to_markdown(report).splitlines()[2:6] == [f"**{report.headline}**", "", "- Criterion: 5 points.", "- Intervals: t."]
