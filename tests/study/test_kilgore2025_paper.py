@@ -1,8 +1,12 @@
-"""The study of Kilgore et al. 2025 by its own protocol, in parts: loop, measures, verdicts; the whole command is not tested."""
+"""The study of Kilgore et al. 2025 by its own protocol: loop, measures, verdicts; and the whole command on few images."""
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
+import struct
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +27,11 @@ sys.path.insert(0, str(STUDY))
 
 from paper import published  # noqa: E402
 from paper.engine import Loop  # noqa: E402
+from paper.main import report  # noqa: E402
 from paper.measures import STANDARD, grouped, pair_distances  # noqa: E402
 from paper.plain import PlainLoop  # noqa: E402
 from paper.protocol import FASHION, FASHION_NOISE, Setting, noise_free, noisy  # noqa: E402
-from paper.study import Task, chosen, setting_of, spread  # noqa: E402
+from paper.study import Sources, Task, chosen, setting_of, spread  # noqa: E402
 from paper.training import TRAINERS, initial_weights, train  # noqa: E402
 from paper.verdicts import equivalence, share_verdict  # noqa: E402
 
@@ -223,3 +228,46 @@ def test_tasks_of_both_trainers_are_kept_apart() -> None:
     task = Task("no noise", Setting(FASHION, 80, 0.001, 0.0, 0))
     assert json.loads(task.condition.identity)["trainer"] == "package"
     assert "trainer" not in json.loads(replace(task, trainer="plain").condition.identity)
+
+
+def idx_folder(folder: Path, n_train: int = 256, n_test: int = 256) -> Path:
+    """Write ten noisy patterns as the four files of Fashion-MNIST: a batch an epoch."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    patterns = rng.random((10, 28, 28)) < 0.7
+    for part, n in (("train", n_train), ("t10k", n_test)):
+        labels = (np.arange(n) % 10).astype(np.uint8)
+        images = (patterns[labels] * rng.integers(100, 256, (n, 28, 28))).astype(np.uint8)
+        for kind, array, magic in (("images-idx3", images, 2051), ("labels-idx1", labels, 2049)):
+            head = struct.pack(f">{1 + array.ndim}I", magic, *array.shape)
+            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(head + array.tobytes(), 1))
+    return folder
+
+
+@pytest.mark.slow
+def test_the_command_runs_to_its_end_and_goes_on_from_there(tmp_path: Path) -> None:
+    """On 512 images and for the first moment of the hours: one network, every section, figure and table; then nothing again."""
+    data, results, written = idx_folder(tmp_path / "data"), tmp_path / "results", tmp_path / "report"
+
+    def command(hours: float) -> tuple[str, list[dict[str, str]]]:
+        options = ["--protocol", "paper", "--hours", str(hours), "--workers", "1", "--data", str(data), "-o", str(results)]
+        whole = [sys.executable, str(STUDY / "run.py"), *options, "--report", str(written)]
+        done = subprocess.run(whole, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        with (written / "networks.csv").open(newline="") as file:
+            return (written / "RESULTS.md").read_text(), list(csv.DictReader(file))
+
+    with pytest.raises(SystemExit, match="no network is trained yet"):
+        report(Sources(results, str(data)), written, "", 0.0, False)
+    text, networks = command(1e-7)  # one is always taken up
+    assert len(networks) == 1
+    assert [networks[0][name] for name in ("part", "ratio", "w1_std", "seed")] == ["no noise", "50", "0.001", "0"]
+    for words in ("1 of 608 without noise", "--hours 1e-07", "## Figure 1c", "## Figure 5 before training", "0 of ", "not run"):
+        assert words in text
+    assert "decisions differ" in text
+    assert {path.name for path in written.glob("*.png")} >= {"figure_1c.png", "figure_3.png", "figure_5.png", "dead_outputs.png"}
+    files = {path: path.stat().st_mtime_ns for path in results.rglob("*.npz")}
+    again, same = command(0.0)
+    assert same == networks
+    assert again.splitlines()[10:] == text.splitlines()[10:], "the same numbers; command and date stand above"
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*.npz")} == files

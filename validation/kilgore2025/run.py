@@ -30,7 +30,7 @@ def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--protocol", choices=("own", "paper"), default="own", help="the paper's settings, or smaller ones of our own")
-    parser.add_argument("--hours", type=float, default=None, help="paper: stop taking up networks after so long; all of them unless given")
+    parser.add_argument("--hours", type=float, default=None, help="paper: stop taking up networks after so long (0: only write the report); all of them unless given")
     parser.add_argument("--shd", type=Path, default=None, help="paper: folder of shd_train.h5 and shd_test.h5")
     parser.add_argument("--dask", default=None, help="paper: address of a Dask scheduler; its workers find the data by themselves")
     parser.add_argument("--trainer", choices=("package", "plain"), default="package", help="paper: the package's, or an independent loop")

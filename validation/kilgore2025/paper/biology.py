@@ -48,7 +48,9 @@ def measure(tasks: Sequence[Task], folder: Path, train_set: Stimulus, test_set: 
     path = folder / "biology.json"
     rows: list[Row] = json.loads(path.read_text()) if path.exists() else []
     known = {(row["ratio"], row["seed"], row["detail"]) for row in rows}
-    calibration, test = train_set.select(0, CALIBRATION_TRIALS), test_set.select(0, TEST_TRIALS)
+    calibration, test = (
+        data.select(0, min(n, data.n_trials)) for data, n in ((train_set, CALIBRATION_TRIALS), (test_set, TEST_TRIALS))
+    )
     for task in tasks:
         for detail in ("as trained", *MIXTURES, CONDUCTANCES):
             s = task.setting

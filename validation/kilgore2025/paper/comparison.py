@@ -165,7 +165,7 @@ def _quantity(n: Network, text: str) -> float | None:
         return float(n.accuracy[(0, 1, -1)[stage]])
     exc, inh = n.activity[stage]
     if "percent" in text:
-        return float(100 * exc / (exc + inh))
+        return float(100 * exc / (exc + inh)) if exc + inh else None
     if "excitatory = inhibitory" in text:
         return float((exc + inh) / 2)
     if "excitatory spikes" in text:

@@ -16,15 +16,24 @@ from ei_brian.interop.spytorch import from_spytorch
 from ei_brian.learn.engine.engine import simulate_engine
 from ei_brian.sim.backend import Backend
 from paper.comparison import Section
-from paper.engine import network_of
+from paper.engine import Floats, network_of
+from paper.protocol import Setting
 from paper.study import Task
 
 
 def spec_of(task: Task, folder: Path) -> NetworkSpec:
     """Return a trained network as a spec like any other."""
-    s, p = task.setting, task.setting.protocol
+    return spec_from(task.setting, *_weights(task, folder))
+
+
+def _weights(task: Task, folder: Path) -> tuple[Floats, Floats]:
     with np.load(task.weights(folder), allow_pickle=False) as file:
-        w1, w2 = file["w1"], file["w2"]
+        return file["w1"], file["w2"]
+
+
+def spec_from(s: Setting, w1: Floats, w2: Floats) -> NetworkSpec:
+    """Return the spec of the weights of a setting."""
+    p = s.protocol
     name = f"kilgore_{s.ratio}_{s.w1_std:g}_{s.noise_std:g}_{s.seed}".replace(".", "p").replace("-", "m")
     made = from_spytorch(
         w1, w2, tau_mem_ms=p.tau_mem_ms, tau_syn_ms=p.tau_syn_ms, dt_ms=p.dt_ms, n_exc=p.n_exc(s.ratio), readout=p.readout, name=name
@@ -41,7 +50,8 @@ def prove(tasks: Sequence[Task], folder: Path, test: Stimulus, n_trials: int = 1
     for task in _one_of_each(tasks):
         s, key = task.setting, f"{task.condition.key}/{n_trials}"
         if key not in kept:
-            kept[key] = _compared(task, folder, test.select(0, n_trials))
+            shown, weights = test.select(0, min(n_trials, test.n_trials)), _weights(task, folder)
+            kept[key] = compared(spec_of(task, folder), s, weights, shown)
             path.write_text(json.dumps(kept))
         rows.append((f"{s.ratio}:{100 - s.ratio}", f"{s.w1_std:g}", f"{s.noise_std:g}", str(n_trials), *(str(number) for number in kept[key])))
     total, differ = (sum(int(row[column]) for row in rows[1:] for column in columns) for columns in ((4,), (5, 6, 7)))
@@ -52,12 +62,10 @@ def prove(tasks: Sequence[Task], folder: Path, test: Stimulus, n_trials: int = 1
     )  # fmt: skip
 
 
-def _compared(task: Task, folder: Path, stimulus: Stimulus) -> list[int]:
+def compared(spec: NetworkSpec, s: Setting, weights: tuple[Floats, Floats], stimulus: Stimulus) -> list[int]:
     """Return the oracle's spikes, and how many spikes of engine and C++, and decisions of both, are not those of the oracle."""
-    spec, s, p = spec_of(task, folder), task.setting, task.setting.protocol
     oracle, compiled = simulate(spec, stimulus), Backend("cpp_standalone").run(spec, stimulus)
-    with np.load(task.weights(folder), allow_pickle=False) as file:
-        net = network_of(p, p.n_exc(s.ratio), file["w1"], file["w2"])
+    net = network_of(s.protocol, s.protocol.n_exc(s.ratio), *weights)
     own, scores = simulate_engine(net, stimulus, torch.float64)
     cells = [name for name in ("E", "I") if name in oracle.spikes]
     expected, made = (

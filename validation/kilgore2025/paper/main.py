@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from pathlib import Path
+from time import monotonic
 
 from ei_brian.learn.engine.trials import Trials
 from paper import biology, initial
@@ -17,6 +18,7 @@ from paper.report import write
 from paper.study import VAN_ROSSUM_IMAGES, Sources, chosen, results, run
 
 INITIAL_SEEDS = 4
+BIOLOGY_SHARE = 0.25  # of the hours: in which networks are taken up for biophysical detail, after the training
 
 
 def paper_study(options: Namespace, command: str) -> None:
@@ -38,6 +40,8 @@ def report(sources: Sources, folder: Path, command: str, hours: float | None, sh
     }  # fmt: skip
     seen = {task.setting for task, _ in by_trainer["package"]}
     done = by_trainer["package"] + [(task, network) for task, network in by_trainer["plain"] if task.setting not in seen]
+    if not done:
+        raise SystemExit(f"no network is trained yet in {sources.folder}; the same command with --hours above 0, or without, trains.")
     tasks, networks = [task for task, _ in done], [network for _, network in done]
     train_set, test_set = load(FASHION.name, sources.fashion, None)
     before = initial.section(initial.measure(Trials.of(train_set), sources.folder, INITIAL_SEEDS, VAN_ROSSUM_IMAGES))
@@ -45,7 +49,8 @@ def report(sources: Sources, folder: Path, command: str, hours: float | None, sh
     both = two_trainers([n for _, n in by_trainer["package"]], [n for _, n in by_trainer["plain"]])
     shown += [both] if both else []
     figures = []
-    detail = biology.measure(biology.candidates(tasks), sources.folder, train_set, test_set, lambda: hours is None)
+    end = monotonic() + 3600 * (1e9 if hours is None else hours * BIOLOGY_SHARE)
+    detail = biology.measure(biology.candidates(tasks), sources.folder, train_set, test_set, lambda: monotonic() < end)
     folder.mkdir(parents=True, exist_ok=True)
     if detail:
         shown.append(biology.section(detail))

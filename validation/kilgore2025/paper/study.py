@@ -122,15 +122,16 @@ class TimeIsUp(Exception):
 
 @dataclass(eq=False)
 class Until:
-    """A scheduler that takes nothing new after a moment, and ends when what runs is done."""
+    """A scheduler that takes nothing new after a moment, but one network at least, and ends when what runs is done."""
 
     inner: Scheduler
     end: float
     running: int = 0
+    taken: int = 0
 
     def places(self) -> int:
         """Return how many more conditions it would take now."""
-        if monotonic() < self.end:
+        if monotonic() < self.end or not self.taken:
             return self.inner.places()
         if not self.running:
             raise TimeIsUp
@@ -140,6 +141,7 @@ class Until:
         """Start a condition."""
         self.inner.submit(condition)
         self.running += 1
+        self.taken += 1
 
     def wait(self, seconds: float) -> list[Outcome]:
         """Return what has finished."""
@@ -153,7 +155,9 @@ class Until:
 
 
 def run(tasks: Sequence[Task], sources: Sources, workers: int, hours: float | None, dask: str | None) -> None:
-    """Train every network that is not trained yet, as long as there is time."""
+    """Train every network that is not trained yet, as long as there is time; none where the hours are 0."""
+    if hours == 0:
+        return
     prepare = partial(_work, sources)
     scheduler: Scheduler = connect(dask, prepare) if dask else Pool(prepare, workers)
     if hours is not None:
