@@ -18,6 +18,7 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError, unknown_name
+from ei_brian.measure.output import potential_readout
 from ei_brian.storage import load_spec, save_recording, save_spec
 from ei_brian.study.condition import Condition, canonical
 from ei_brian.study.outcome import Work
@@ -209,7 +210,9 @@ def simulation_work(plan: Plan, backend: BackendSettings, keep_recordings: bool 
     simulator = Backend(backend.name, dtype=backend.dtype, layout=backend.layout, threads=backend.threads)
 
     def run(spec: NetworkSpec, stimulus: Stimulus, noise: Noise | None, seed: int | None) -> Recording:
-        return simulator.run(spec, presented(spec, stimulus), noise=noise, seed=seed)
+        outputs = () if stimulus.targets is None else range(stimulus.targets.values.shape[2])
+        traces = potential_readout(spec, outputs).traces(spec) if outputs else ()
+        return simulator.run(spec, presented(spec, stimulus), noise=noise, seed=seed, traces=traces)
 
     return Simulation(plan, run, keep=_recording_file if keep_recordings else None)
 

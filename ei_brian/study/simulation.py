@@ -12,15 +12,18 @@ from ei_brian.core.noise import Noise
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.targets import Targets
 from ei_brian.measure.decision import accuracy
 from ei_brian.measure.energy import spikes_per_decision, synaptic_events_per_decision
 from ei_brian.measure.irregularity import cv
+from ei_brian.measure.output import potential_readout
+from ei_brian.measure.over_time import correlation, r_squared, rmse
 from ei_brian.measure.rates import rate_summary
 from ei_brian.study.condition import Condition
 from ei_brian.study.outcome import Made
 from ei_brian.study.plan import Plan, noise_fields
 
-__all__ = ["Simulation", "standard_measures"]
+__all__ = ["Simulation", "output_measures", "standard_measures"]
 
 Run = Callable[[NetworkSpec, Stimulus, Noise | None, int | None], Recording]
 Measure = Callable[[NetworkSpec, Recording], Mapping[str, Any]]
@@ -55,6 +58,22 @@ def standard_measures(spec: NetworkSpec, recording: Recording) -> dict[str, floa
     return made
 
 
+def output_measures(spec: NetworkSpec, recording: Recording, targets: Targets) -> dict[str, float]:
+    """Return how near the readout population's potentials come to targets over time.
+
+    Returns
+    -------
+    dict
+        ``r_squared``, ``correlation`` and ``rmse``, each with its 95 % interval over trials (``r_squared_low`` …).
+    """
+    output = potential_readout(spec, range(targets.values.shape[2])).output(spec, recording, targets.dt_ms)
+    made: dict[str, float] = {}
+    for name, measure in (("r_squared", r_squared), ("correlation", correlation), ("rmse", rmse)):
+        found = measure(output, targets)
+        made |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return made
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Simulation:
     """Computes a condition of a plan.
@@ -83,4 +102,8 @@ class Simulation:
         noise = Noise(**fields) if fields else None
         recording = self.run(spec, self.plan.stimulus, noise, seed)
         files = {} if self.keep is None else self.keep(condition, recording)
-        return Made(self.measure(spec, recording), files or {})
+        measures = dict(self.measure(spec, recording))
+        targets = self.plan.stimulus.targets
+        if targets is not None:
+            measures |= output_measures(spec, recording, targets)
+        return Made(measures, files or {})
