@@ -11,9 +11,11 @@ from ei_brian.core.quantity import Parameter, State
 from ei_brian.core.receptor import RECEPTORS, Receptor
 from ei_brian.core.recorded_cells import RecordedCells, cells_from_csv
 from ei_brian.core.stdp import PairSTDP, homeostatic_inhibition
-from ei_brian.core.step_check import check_step
+from ei_brian.core.step_check import check_step, step_order
+from ei_brian.storage.cell_file import load_cell, save_cell
 
 __all__ = [
     "CELL_TYPES", "MODELS", "RECEPTORS", "NeuronModel", "OperatingPoint", "PairSTDP", "Parameter", "Receptor",
-    "RecordedCells", "State", "TsodyksMarkram", "cells_from_csv", "check_step", "homeostatic_inhibition", "neuron_model",
+    "RecordedCells", "State", "TsodyksMarkram", "cells_from_csv", "check_step", "homeostatic_inhibition", "load_cell",
+    "neuron_model", "save_cell", "step_order",
 ]  # fmt: skip

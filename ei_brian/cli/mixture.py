@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ei_brian.errors import ConfigError, unknown_name
 
@@ -13,20 +13,21 @@ if TYPE_CHECKING:
 __all__ = ["parse_levels", "parse_mix", "parse_noise"]
 
 
-def parse_mix(text: str) -> dict[str, float] | None:
-    """Return the shares of cell types, also of a mixture or type that is named; None for "none".
+def parse_mix(text: str) -> dict[Any, float] | None:
+    """Return the shares of cell types, also of a mixture, type or file of cells that is named; None for "none".
 
     Raises
     ------
     ConfigError, SpecError
         If the text has another form, or names what is not known.
     """
+    from ei_brian.config.own_cells import is_file, own_mix
     from ei_brian.core.transform.mixtures import mixture
 
     if text.strip().lower() == "none":
         return None
     if "=" not in text:
-        return mixture(text.strip(), "inh", "validate")
+        return {own_mix(text.strip()): 1.0} if is_file(text.strip()) else dict(mixture(text.strip(), "inh", "validate"))
     shares: dict[str, float] = {}
     for part in text.split(","):
         name, _, share = part.partition("=")
@@ -34,7 +35,7 @@ def parse_mix(text: str) -> dict[str, float] | None:
             shares[name.strip()] = float(share)
         except ValueError as error:
             raise ConfigError(f"--mix: {part!r} is not TYPE=SHARE; give for example FS=0.6,LTS=0.4, or none.") from error
-    return shares
+    return dict(own_mix(shares))
 
 
 def parse_levels(text: str) -> tuple[float, ...]:

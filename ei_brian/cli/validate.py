@@ -18,7 +18,8 @@ def command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("ei_brian_report"),
     data: DataName = None,
     mix: Annotated[
-        str, typer.Option(help="What the inhibitory cells become: TYPE=SHARE,…, a mixture (hippocampus CA3), or 'none'.")
+        str,
+        typer.Option(help="What the inhibitory cells become: TYPE=SHARE,…, a mixture (hippocampus CA3), a cell file, 'none'."),
     ] = "FS=0.6,LTS=0.4",
     noise: Annotated[str, typer.Option(help="Kind of noise of the ladder, a field of ei_brian.Noise.")] = "membrane_ou_sd",
     levels: Annotated[str, typer.Option(help="Its levels, from 0 upwards, in its unit.")] = "0,0.2,0.5,1,1.5",

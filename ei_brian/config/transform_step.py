@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from ei_brian.config.data_settings import DataSettings
+from ei_brian.config.own_cells import own_mix
 from ei_brian.config.toml_file import arguments_of, from_mapping
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
@@ -68,6 +69,8 @@ def transformed(spec: NetworkSpec, steps: tuple[Mapping[str, Any], ...], data: D
             spec = arguments["perturbation"](spec)
             continue
         function: Callable[..., NetworkSpec] = _function(name)
+        if "mix" in arguments:
+            arguments["mix"] = own_mix(arguments["mix"])
         if name in ON_CALIBRATION_SET:
             calibration_set, test_set = data.load(calibration=True)
             arguments |= _sets(name, spec, trained, calibration_set, test_set)

@@ -44,7 +44,7 @@ def methods(validation: Validation) -> str:
         validation.exact.oracle == "torch"
     ) else ", with the spikes of every cell compared one by one with a step-by-step reference simulation. "
     if settings.mix and len(validation.rungs) > 1:
-        shares = ", ".join(f"{100 * share:.0f} % {kind}" for kind, share in settings.mix.items())
+        shares = ", ".join(f"{100 * share:.0f} % {kind}" for kind, share in settings.shares.items())
         text += f"Inhibitory cells were then replaced by Izhikevich neurons ({shares}; {settings.draws} draws of types, "
         text += f"seeds from {settings.type_seed(0)}). "
         if len(validation.rungs) > 2:

@@ -144,7 +144,7 @@ def _biology(
     readout: LinearReadout, backend: Backend, say: Say, notes: list[str],
 ) -> list[OutputRung]:  # fmt: skip
     mix = settings.mix or {}
-    words = mix_in_words(mix)
+    words = mix_in_words(settings.shares)
     say(f"replacing the interneurons by {words} cells, {settings.draws} draws …")
     try:
         drawn = [diversify(spec, mix, "inh", seed=settings.type_seed(k)) for k in range(settings.draws)]

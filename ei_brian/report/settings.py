@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ei_brian.core.noise import Noise
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.transform.mixtures import MIXTURES, mixture
+from ei_brian.core.transform.own_types import named_mix
 from ei_brian.errors import ConfigError
 from ei_brian.sim.backend import Backend
 
@@ -29,7 +31,7 @@ class Settings:
     threads : int
         Processor cores for it.
     mix : mapping of cell type to share, or None
-        What the inhibitory cells become; None leaves them.
+        What the inhibitory cells become: names, models from `ei_brian.cell` or recorded cells; None leaves them.
     noise : str
         Kind of noise of the ladder, a field of `Noise`.
     levels : tuple of float
@@ -53,7 +55,7 @@ class Settings:
 
     backend: str = "cpp_standalone"
     threads: int = 1
-    mix: Mapping[str, float] | None = None
+    mix: Mapping[Any, float] | None = None
     noise: str = "membrane_ou_sd"
     levels: tuple[float, ...] = (0.0, 0.2, 0.5, 1.0, 1.5)
     seeds: int = 2
@@ -65,7 +67,8 @@ class Settings:
     def __post_init__(self) -> None:
         Backend(self.backend, threads=self.threads)
         if self.mix is not None:
-            mixture(self.mix, "inh", "validate")
+            names, own = named_mix(self.mix, "inh", "validate")
+            mixture(names, "inh", "validate", own)
         for level in self.levels:
             Noise.of(self.noise, level)
         if self.seeds < 1 or self.draws < 1 or self.seeds * self.draws > APART:
@@ -76,6 +79,12 @@ class Settings:
             raise ConfigError(f"validate: seed {self.seed}; give a whole number from 0 to {LARGEST_SEED}.")
         if not 0 < self.largest_loss < 1:
             raise ConfigError(f"validate: largest loss {self.largest_loss:g}; give a share between 0 and 1, for example 0.05.")
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Shares of the cell types by name; empty where the inhibitory cells stay."""
+        names = named_mix(self.mix or {}, "inh", "validate")[0]
+        return dict(names) if isinstance(names, Mapping) else {}
 
     def type_seed(self, draw: int) -> int:
         """Return the seed of the cell types of a draw."""

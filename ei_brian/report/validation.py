@@ -135,7 +135,7 @@ def _biology(
     spec: NetworkSpec, test_set: Stimulus, calibration_set: Stimulus | None, settings: Settings, backend: Backend, say: Say,
     notes: list[str],
 ) -> list[Rung]:  # fmt: skip
-    words = mix_in_words(settings.mix or {})
+    words = mix_in_words(settings.shares)
     say(f"replacing the interneurons by {words} cells, {settings.draws} draws …")
     try:
         drawn = [diversify(spec, settings.mix or {}, "inh", seed=settings.type_seed(k)) for k in range(settings.draws)]

@@ -116,7 +116,7 @@ def words_of(text: str) -> str:
 
 def _function_words(validation: Validation) -> str:
     found, first, last = function_kept(validation), validation.trained, validation.last
-    mix = mix_in_words(validation.settings.mix or {})
+    mix = mix_in_words(validation.settings.shares)
     words = {KEPT: "its function is kept", LOST: "its function is lost", OPEN: "it stays open whether its function is kept"}
     change = f"{percent(first.accuracy)} → {percent(last.accuracy)}, {_change(found.change)}"
     return f"With {mix} interneurons {words[found.word]} ({change})."

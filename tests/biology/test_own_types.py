@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +10,18 @@ import pytest
 from brian2 import mV, nS, pF
 
 import ei_brian as ei
+from ei_brian.cli.mixture import parse_mix
+from ei_brian.config.data_settings import DataSettings
+from ei_brian.config.own_cells import own_mix
+from ei_brian.config.transform_step import transformed
 from ei_brian.core.models.cell_types import CELL_TYPES
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.own_types import type_in
-from ei_brian.errors import DataError, SpecError
+from ei_brian.errors import ConfigError, DataError, EIBrianError, SpecError, StorageError
+from ei_brian.models import load_cell, save_cell
+from ei_brian.report.settings import Settings
 from ei_brian.storage import load_spec, save_spec
 from tests.biology.networks import some_input, trained_like
 
@@ -100,3 +107,59 @@ def test_what_is_no_type_is_refused(spec: NetworkSpec, leaky: NeuronModel) -> No
         spec | ei.diversify(mix={3: 1.0})
     with pytest.raises(SpecError, match="different models"):
         spec | ei.diversify(mix={leaky: 0.5, "FS": 0.5})
+
+
+def test_files_of_cells_stand_where_names_do(spec: NetworkSpec, leaky: NeuronModel, tmp_path: Path) -> None:
+    cell, table = tmp_path / "leaky.json", tmp_path / "fitted.csv"
+    save_cell(leaky, cell)
+    assert load_cell(cell) == leaky
+    table.write_text(TABLE, encoding="utf-8")
+    wanted = spec | ei.diversify(mix=leaky, population="inh", seed=1)
+    for mix in (own_mix(str(cell)), own_mix({str(cell): 1.0}), parse_mix(str(cell)), parse_mix(f"{cell}=1.0")):
+        assert (spec | ei.diversify(mix=mix, population="inh", seed=1)).sha256 == wanted.sha256
+    found = spec | ei.diversify(mix=own_mix({f"{table}@izhikevich_2007": 0.5, "Basket": 0.5}), population="inh", seed=1)
+    assert set(found["I"].cell_types) <= {"m1_c3", "m1_c4", "m2_c1", "Basket"}
+    assert Settings(mix=parse_mix(str(cell))).shares == {"our_leaky_cell": 1.0}
+    own = tmp_path / "own.csv"
+    own.write_text("cell,C (pF),g_l\none,120,8\ntwo,90,11\n", encoding="utf-8")
+    both = spec | ei.diversify(mix=own_mix(f"{own}@{cell}"), population="inh", seed=1)
+    assert set(both["I"].cell_types) == {"one", "two"}
+
+
+def test_a_configuration_names_files_of_cells(spec: NetworkSpec, leaky: NeuronModel, tmp_path: Path) -> None:
+    save_cell(leaky, tmp_path / "leaky.json")
+    steps = ({"name": "diversify", "mix": {str(tmp_path / "leaky.json"): 1.0}, "population": "inh", "seed": 1},)
+    assert transformed(spec, steps, DataSettings()).sha256 == (spec | ei.diversify(leaky, "inh", seed=1)).sha256
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no cell file"), ("[1]", "no cell file"),
+        ('{"format": "ei_brian cell", "version": 2, "model": {}}', "another version"),
+        ('{"format": "ei_brian cell", "version": 1, "model": {"update": "__import__"}}', "fields"), ("{" * 5000, "no cell file"),
+        ('{"format": "ei_brian cell", "version": 1, "model": 3}', "no model"), ("NaN", "no cell file"),
+    ],
+)  # fmt: skip
+def test_what_is_no_cell_file_is_refused(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "cell.json").write_text(text, encoding="utf-8")
+    with pytest.raises(StorageError, match=f"cell.json.*{says}"):
+        load_cell(tmp_path / "cell.json")
+
+
+def test_a_cell_file_with_a_hostile_step_is_refused(leaky: NeuronModel, tmp_path: Path) -> None:
+    save_cell(leaky, tmp_path / "cell.json")
+    text = (tmp_path / "cell.json").read_text(encoding="utf-8")
+    for wrong in ("v = __import__", "v = v.real", "v = 9**9**9", "import os"):
+        found = json.loads(text)
+        found["model"]["update"] = wrong
+        (tmp_path / "cell.json").write_text(json.dumps(found), encoding="utf-8")
+        with pytest.raises(StorageError):
+            load_cell(tmp_path / "cell.json")
+
+
+@pytest.mark.parametrize("name", ["none.json", "none.csv@izhikevich_2007", "none.csv@izhikevich_2077", "none.csv@"])
+def test_files_that_are_not_there(name: str, tmp_path: Path) -> None:
+    with pytest.raises((ConfigError, DataError, StorageError)) as caught:
+        own_mix(str(tmp_path / name))
+    assert isinstance(caught.value, EIBrianError)

@@ -1,0 +1,52 @@
+"""A neuron model of one's own in a file of its own, as data that is checked like that of a stranger."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+from ei_brian.core.model_data import model_data, model_from_data
+from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.errors import SpecError, StorageError
+from ei_brian.storage.json_text import checked_json, json_text
+from ei_brian.storage.whole_file import read_bytes, write_bytes
+
+__all__ = ["load_cell", "save_cell"]
+
+FORMAT, VERSION, LARGEST = "ei_brian cell", 1, 1 << 20
+
+
+def save_cell(model: NeuronModel, path: str | PathLike[str]) -> None:
+    """Write a model, for example from `ei_brian.cell`, to a JSON file that configurations and the command line can name.
+
+    Raises
+    ------
+    SpecError
+        For a model that holds functions of Python.
+    StorageError
+        If the file cannot be written.
+    """
+    write_bytes(path, json_text({"format": FORMAT, "version": VERSION, "model": model_data(model)}) + b"\n")
+
+
+def load_cell(path: str | PathLike[str]) -> NeuronModel:
+    """Return the model of a file; its texts are parsed, never executed.
+
+    Raises
+    ------
+    StorageError
+        For a file that is none of `save_cell`, of a newer version, or holds what is no model.
+    """
+    try:
+        found = checked_json(read_bytes(path, LARGEST).strip())
+    except ValueError as error:
+        raise StorageError(f"{path}: no cell file ({error}). Write one with ei.models.save_cell.") from error
+    if not isinstance(found, dict) or set(found) != {"format", "version", "model"} or found["format"] != FORMAT:
+        raise StorageError(f"{path}: no cell file. Write one with ei.models.save_cell.")
+    if found["version"] != VERSION:
+        raise StorageError(f"{path}: a cell file of another version; this program reads version {VERSION}.")
+    if not isinstance(found["model"], dict):
+        raise StorageError(f"{path}: holds no model.")
+    try:
+        return model_from_data(found["model"])
+    except SpecError as error:
+        raise StorageError(f"{path}: {error}") from error
