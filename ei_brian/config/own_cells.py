@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ei_brian.core.models import MODELS
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recorded_cells import cells_from_csv
 from ei_brian.errors import ConfigError, unknown_name
 from ei_brian.storage.cell_file import load_cell
@@ -18,6 +19,7 @@ def is_file(name: str) -> bool:
     return name.endswith(".json") or ".csv@" in name
 
 
+@takes_numbers()
 def own_mix(mix: str | Mapping[str, float]) -> Any:
     """Return a mixture in which files of cells are what they hold, and all else is as it was.
 
