@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ei_brian.core.models import neuron_model
-from ei_brian.core.models.passing import MOST_DRIVES, RELAY_NAME
+from ei_brian.core.models.passing import MOST_DRIVES, RELAY_NAME, largest_of
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.population import RESERVED, Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.readout import Readout
@@ -84,6 +84,7 @@ def assemble(graph: Graph, name: str = "network", readout: str | None = None) ->
     ends = graph.readouts or (next(item for item in reversed(cells) if item not in relays),)
     for item in cells:
         incoming = _incoming(graph, layers, item)
+        _check_sources(layers, item, incoming)
         role = "readout" if item in ends else "mixed"
         populations.append(_population(names[item], layers[item], incoming, role))
         before = {INPUT, *cells[: cells.index(item)]}
@@ -164,6 +165,15 @@ def _incoming(graph: Graph, layers: Mapping[str, _Layer], item: str) -> _Incomin
     return result
 
 
+def _check_sources(layers: Mapping[str, _Layer], item: str, incoming: _Incoming) -> None:
+    for source, _ in incoming.paths:
+        if source != INPUT and not _cell(layers[source]).neuron().spiking:
+            raise DataError(
+                f"layer {source}: what it gives is no spike (0 or 1), and layer {item} takes it; only spikes are passed between "
+                "populations. Read it as the last layer, or give it a threshold."
+            )
+
+
 def _choose(result: _Incoming, item: str, source: str, layer: _Layer, matrix: Any) -> Any:
     """Let a cell take the largest of several sums; return how these reach it, without the sign."""
     where = f"layer {source.partition(':')[0]}"
@@ -219,7 +229,7 @@ def _population(name: str, layer: _Layer, incoming: _Incoming, role: str) -> Pop
     bias = parameters.get("bias", 0.0)
     if incoming.drives:
         parameters["pool_sign"] = _spread(incoming.sign, layer.shape, f"population {name}.pool_sign")
-    if neuron_model(cell.model).margin and len(layer.shape) > 1:
+    if cell.neuron().margin and len(layer.shape) > 1:
         raise DataError(
             f"population {name}.inhibition: a layer of shape {layer.shape}; snnTorch compares neurons along its first axis only. "
             "Put a Flatten before the layer, or set inhibition to False."
@@ -227,11 +237,14 @@ def _population(name: str, layer: _Layer, incoming: _Incoming, role: str) -> Pop
     loop = cell.recurrent_bias
     if cell.recurrent_kernel is not None:
         loop = affine(f"{name}.recurrent", cell.recurrent_kernel, layer.shape)[1]
-    if loop is not None and np.any(loop) and "recurrent" not in neuron_model(cell.model).ports:
+    if loop is not None and np.any(loop) and "recurrent" not in cell.neuron().ports:
         parameters["bias"] = bias + loop
     elif loop is not None and np.any(loop):
         parameters["recurrent_bias"] = _spread(loop, layer.shape, f"population {name}.recurrent_bias")
-    model = f"{cell.model}_of_largest_{incoming.drives}" if incoming.drives else cell.model
+    model = cell.model
+    if incoming.drives:
+        own = isinstance(model, NeuronModel)
+        model = largest_of(model, incoming.drives) if own else f"{model}_of_largest_{incoming.drives}"
     return Population(name, size, role, model, parameters=parameters)
 
 
@@ -276,7 +289,7 @@ def _loop(name: str, layer: _Layer) -> list[Projection]:
         weights = affine(f"{name}.recurrent", cell.recurrent_kernel, layer.shape)[0]
     if weights is None:
         return []
-    port = "recurrent" if "recurrent" in neuron_model(cell.model).ports else "drive"
+    port = "recurrent" if "recurrent" in cell.neuron().ports else "drive"
     return [Projection(name, name, _stored(weights, f"projection {name}→{name}"), port, name=f"{name}_recurrent")]
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.models import neuron_model
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.errors import DataError
 
 __all__ = ["Cell", "Graph", "Node", "chain", "check_finite"]
@@ -44,8 +46,8 @@ class Cell:
 
     Parameters
     ----------
-    model : str
-        Name of the neuron model.
+    model : str or NeuronModel
+        Name of the neuron model, or a model of its own.
     parameters : mapping of str to number or array
         Values; arrays have the shape of the layer or one that broadcasts to it.
     input_weights, recurrent_weights : array, optional
@@ -60,7 +62,7 @@ class Cell:
         What is not exact, in words.
     """
 
-    model: str
+    model: str | NeuronModel
     parameters: Mapping[str, Any] = field(default_factory=dict)
     input_weights: Array | None = None
     recurrent_weights: Array | None = None
@@ -68,6 +70,10 @@ class Cell:
     recurrent_kernel: Node | None = None
     recurrent_bias: Array | None = None
     remarks: tuple[str, ...] = ()
+
+    def neuron(self) -> NeuronModel:
+        """Return the model."""
+        return self.model if isinstance(self.model, NeuronModel) else neuron_model(self.model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from ei_brian.core.models import neuron_model
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError
 from ei_brian.interop.assemble import assemble
+from ei_brian.interop.cells_snntorch import SNNTORCH_REFUSED
 from ei_brian.interop.frameworks import SUPPORTED, cell_kinds, cell_of, framework
 from ei_brian.interop.graph import Array, Graph, Node, check_finite
 from ei_brian.interop.layout import Run
+from ei_brian.interop.own_cells import drive_shapes, own_cell
 from ei_brian.interop.prove import Subject, prove
 from ei_brian.interop.trace import Trace, cells_of, trace
 
@@ -33,39 +34,55 @@ def is_neuron(module: nn.Module, package: str, kinds: tuple[str, ...]) -> bool:
     return any(base.__module__.split(".")[0] == package and base.__name__ in kinds for base in type(module).__mro__)
 
 
-def exactly(name: str, module: nn.Module, package: str) -> None:
-    """Refuse a class that someone derived from a framework's neuron: its step may be another."""
-    if type(module).__module__.split(".")[0] != package:
-        raise DataError(
-            f"layer {name} ({type(module).__name__}): a class of its own, derived from {package}; what it computes is not known. "
-            f"Use {package}'s own class."
-        )
+def _is_known(module: nn.Module, package: str) -> bool:
+    """Whether a reader knows the class: a framework's own, not one that someone derived from it, whose step may be another."""
+    kind = type(module)
+    known = package != "torch" and kind.__module__.split(".")[0] == package
+    return known and (kind.__name__ in cell_kinds(package) or kind.__name__ in SNNTORCH_REFUSED)
+
+
+def _nodes(
+    package: str, model: nn.Module, cells: Mapping[str, nn.Module], read_cell: Reader, shapes: Callable[[], Mapping[str, Any]]
+) -> dict[str, Node]:
+    """Return each layer of neurons with what it becomes: known classes are read, of others the step is taken as torch runs it."""
+    nodes: dict[str, Node] = {}
+    seen: Mapping[str, Any] | None = None
+    for item, module in cells.items():
+        kind = type(module).__name__
+        if _is_known(module, package):
+            if kind not in cell_kinds(package):
+                cell_of(package, item, Node(kind))  # says why it cannot be read
+            node = read_cell(item, module)
+            nodes[item] = Node(node.kind, node.options, node.arrays, cell_of(package, item, node))
+            check_finite(f"layer {item}", nodes[item].arrays)
+            continue
+        seen = shapes() if seen is None else seen
+        if item not in seen:
+            raise DataError(f"layer {item} ({kind}): it is never called; leave it out of the module, or call it.")
+        options = {"dt": float(module.dt)} if package == "norse" and isinstance(getattr(module, "dt", None), float) else {}
+        nodes[item] = Node(kind, options, {}, own_cell(item, module, seen[item]))
+    return nodes
 
 
 def network_of(
-    package: str, model: nn.Module, sample: torch.Tensor, kinds: tuple[str, ...], read_cell: Reader,
+    package: str, model: nn.Module, sample: torch.Tensor, kinds: tuple[Any, ...], read_cell: Reader,
     is_sequence: Callable[[nn.Module], bool], name: str, dt_ms: float | None, readout: str | None, run: Run | None,
     proven: bool,
 ) -> NetworkSpec:  # fmt: skip
     """Return the network of a module; see `from_snntorch` for the arguments."""
-    framework(package)
+    version = torch.__version__ if package == "torch" else SUPPORTED[package]
+    if package != "torch":
+        framework(package)
     if not isinstance(model, nn.Module):
         raise DataError(
             f"from_{package}: {type(model).__name__} given; give a torch.nn.Module, or use from_state_dict for a file."
         )
 
     def is_cell(module: nn.Module) -> bool:
-        return is_neuron(module, package, kinds)
+        return isinstance(module, kinds) if package == "torch" else is_neuron(module, package, kinds)
 
     cells = cells_of(model, is_cell)
-    nodes: dict[str, Node] = {}
-    for item, module in cells.items():
-        exactly(item, module, package)
-        if type(module).__name__ not in cell_kinds(package):
-            cell_of(package, item, Node(type(module).__name__))  # says why it cannot be read
-        node = read_cell(item, module)
-        nodes[item] = Node(node.kind, node.options, node.arrays, cell_of(package, item, node))
-        check_finite(f"layer {item}", nodes[item].arrays)
+    nodes = _nodes(package, model, cells, read_cell, lambda: drive_shapes(model, sample, cells, is_sequence, run))
     steps = {float(node.options["dt"]) * 1e3 for node in nodes.values() if "dt" in node.options}
     if len(steps) > 1:
         raise DataError(f"network: cells with time steps of {sorted(steps)} ms; one step for all is needed.")
@@ -73,10 +90,10 @@ def network_of(
 
     def spikes(item: str) -> bool:
         cell = nodes[item].cell
-        return cell is not None and neuron_model(cell.model).spiking
+        return cell is not None and cell.neuron().spiking
 
     seen, called = _traced(model, sample, is_cell, is_sequence, step, spikes, run)
-    source = f"{package} {SUPPORTED[package]} module"
+    source = f"{package} {version} module"
     graph = Graph(
         {**{item: nodes[item] for item in seen.order}, **seen.maps}, seen.edges, seen.layout.input_shape, step, source,
         seen.heads,
@@ -86,7 +103,7 @@ def network_of(
         return made
     names = made.provenance[0]["layers"]
     layers = {item: names[item] for item in (*seen.order, *seen.heads)}
-    return prove(made, Subject(model, seen.layout, layers, seen.returned, called, f"{package} {SUPPORTED[package]}"))
+    return prove(made, Subject(model, seen.layout, layers, seen.returned, called, f"{package} {version}"))
 
 
 def _traced(

@@ -14,7 +14,7 @@ from ei_brian.core.models.discrete import BIAS, DRIVE, V
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Parameter, State
 
-__all__ = ["LARGEST_OF", "MOST_DRIVES", "RELAY", "RELAY_NAME", "WEIGHTED_SUM", "passing_model"]
+__all__ = ["LARGEST_OF", "MOST_DRIVES", "RELAY", "RELAY_NAME", "WEIGHTED_SUM", "largest_of", "passing_model"]
 
 RELAY_NAME = "spike_relay"
 MOST_DRIVES = 64
@@ -64,11 +64,12 @@ def passing_model(name: str, models: Mapping[str, NeuronModel]) -> NeuronModel |
     base = models.get(found[1]) if found else None
     if found is None or base is None or "drive" not in base.ports or not 2 <= int(found[2]) <= MOST_DRIVES:
         return None
-    return _largest(base, int(found[2]))
+    return largest_of(base, int(found[2]))
 
 
 @cache
-def _largest(base: NeuronModel, count: int) -> NeuronModel:
+def largest_of(base: NeuronModel, count: int) -> NeuronModel:
+    """Return a model that takes the largest of ``count`` drives beside its own."""
     lines = ["largest = drive_0"]
     for number in range(1, count):
         lines += [f"above = int(drive_{number} > largest)", f"largest = above*drive_{number} + (1 - above)*largest"]
