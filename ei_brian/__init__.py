@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ei_brian.interop.check import check_import
     from ei_brian.interop.nir_graph import from_nir
     from ei_brian.interop.norse import from_norse
+    from ei_brian.interop.plain_torch import from_torch
     from ei_brian.interop.snntorch import from_snntorch
     from ei_brian.interop.spikingjelly import from_spikingjelly
     from ei_brian.interop.spytorch import from_spytorch
@@ -71,6 +72,7 @@ __all__ = [
     "from_snntorch",
     "from_spikingjelly",
     "from_spytorch",
+    "from_torch",
     "inject",
     "ladder",
     "lesion",
@@ -111,6 +113,7 @@ _WHERE = {
     "from_snntorch": "ei_brian.interop.snntorch:from_snntorch",
     "from_spikingjelly": "ei_brian.interop.spikingjelly:from_spikingjelly",
     "from_spytorch": "ei_brian.interop.spytorch:from_spytorch",
+    "from_torch": "ei_brian.interop.plain_torch:from_torch",
     "inject": "ei_brian.core.transform.perturbation:Inject",
     "ladder": "ei_brian.core.transform.ladder:ladder",
     "lesion": "ei_brian.core.transform.perturbation:Lesion",

@@ -241,11 +241,11 @@ def _population(name: str, layer: _Layer, incoming: _Incoming, role: str) -> Pop
         parameters["bias"] = bias + loop
     elif loop is not None and np.any(loop):
         parameters["recurrent_bias"] = _spread(loop, layer.shape, f"population {name}.recurrent_bias")
-    model = cell.model
-    if incoming.drives:
-        own = isinstance(model, NeuronModel)
-        model = largest_of(model, incoming.drives) if own else f"{model}_of_largest_{incoming.drives}"
-    return Population(name, size, role, model, parameters=parameters)
+    own = cell.model if isinstance(cell.model, NeuronModel) else None
+    if incoming.drives and own is not None:
+        own = largest_of(own, incoming.drives)
+    model = own.name if own is not None else f"{cell.model}_of_largest_{incoming.drives}" if incoming.drives else str(cell.model)
+    return Population(name, size, role, model, parameters=parameters, own=own)
 
 
 def _spread(value: Any, shape: tuple[int, ...], where: str) -> Any:

@@ -59,7 +59,8 @@ def _nodes(
         seen = shapes() if seen is None else seen
         if item not in seen:
             raise DataError(f"layer {item} ({kind}): it is never called; leave it out of the module, or call it.")
-        options = {"dt": float(module.dt)} if package == "norse" and isinstance(getattr(module, "dt", None), float) else {}
+        dt = getattr(module, "dt", None)
+        options = {"dt": dt} if package == "norse" and isinstance(dt, float) else {}
         nodes[item] = Node(kind, options, {}, own_cell(item, module, seen[item]))
     return nodes
 

@@ -156,7 +156,7 @@ def _with_own_loops(nodes: dict[str, Node], edges: list[tuple[str, str]]) -> tup
             raise DataError(f"node {owner}: two loops onto itself; add their weights.")
         del kept[key]
         edges = [edge for edge in edges if key not in edge]
-        model = cell.model
+        model = cell.neuron().name
         for start in RECURRENT_MODELS:
             model = model.replace(start, start.replace("snntorch_", "snntorch_r")) if model.startswith(start) else model
         loop = Cell(model, cell.parameters, None, node.arrays["weight"], recurrent_bias=node.arrays.get("bias"))

@@ -1,4 +1,4 @@
-"""Layers of neurons that no reader knows: what their own code computes in a step becomes a model, and the proof shows that it is."""
+"""Layers of neurons that no reader knows: what their own code computes in a step becomes a model; the proof shows it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def drive_shapes(
             except Exception as error:
                 raise DataError(
                     f"sample_input: the model does not run on shape {tuple(sample.shape)} ({type(error).__name__}: "
-                    f"{str(error)[:200]}). Give a sample as the model takes it, or run=lambda model, x: … to say how it is called."
+                    f"{str(error)[:200]}). Give a sample as the model takes it, or run=lambda model, x: … as it is called."
                 ) from error
     return shapes
 

@@ -145,6 +145,9 @@ def _sum(sign: str, turned: bool = False) -> Writer:
 
 
 def _product(step: StepRecorder, texts: list[Any], options: dict[str, Any]) -> str:
+    for factor, other in ((texts[0], texts[1]), (texts[1], texts[0])):
+        if factor == "1" or (factor in step.constants and np.all(step.constants[factor] == 1)):
+            return str(other)
     return step.line(f"{texts[0]}*{texts[1]}", binary=all(text in step.binary for text in texts[:2]))
 
 

@@ -187,7 +187,9 @@ STATE_DROPPED = (
 )
 STATE_CHANGED = (
     "its state is changed between steps: what it is given is not the state that it returned in the step before (a clamp, a "
-    "factor, the spikes in its place?). The layer's own class says how its state moves; such a step is another cell."
+    "factor, the spikes in its place?). The layer's own class says how its state moves; such a step is another cell. Put the "
+    "layer and the change into one class, class Mine(nn.Module), whose forward(x, state) returns (spikes, state), and give it by "
+    "from_torch(model, sample, cells=[Mine])."
 )
 
 

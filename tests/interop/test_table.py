@@ -19,6 +19,7 @@ from ei_brian.interop.nir_cells import NIR_CELLS
 from ei_brian.interop.nir_writer import NIR_MODELS
 from ei_brian.interop.norse import OTHER_CELLS
 from tests.interop.networks import CASES
+from tests.interop.own_nodes import JELLY
 from tests.interop.small_cases import SMALL_CASES, small_spec, small_spikes, small_stimulus
 
 FILE = Path(__file__).resolve().parents[2] / "validation" / "interop" / "table.md"
@@ -29,6 +30,11 @@ SAME_STEP = {
     "LIFAdExRecurrent": "LIFAdExRecurrentCell", "LSNN": "LSNNCell", "LSNNRecurrent": "LSNNRecurrentCell",
 }  # fmt: skip
 MEMBRANE = ("LICell", "LI", "LILinearCell", "LIBoxCell")  # tests/interop/test_whole_models.py
+OWN_CODE = {
+    "snntorch": (), "norse": ("LIFExCell", "LIFEx", "LIFAdExRefracCell"),
+    "spikingjelly": (*JELLY, "SimpleIFNode", "SimpleLIFNode", "SLTTLIFNode"),
+}  # tests/interop/test_own_cells_of_torch.py
+WITH_EXPONENTIAL = ("LIFExCell", "LIFEx", "LIFAdExRefracCell", "EIFNode", "ComplementaryLIFNode")
 REFUSED_CELLS = {
     "snntorch": {
         **{kind: reason.rstrip(".") for kind, reason in SNNTORCH_REFUSED.items()},
@@ -37,8 +43,13 @@ REFUSED_CELLS = {
         "any, with state_quant": "the membrane is rounded",
         "RSynaptic, with reset_delay=False": "snnTorch 1.0.0 itself fails",
     },
-    "norse": dict.fromkeys(OTHER_CELLS, "no model in the catalogue"),
-    "spikingjelly": {"all other nodes": "no model in the catalogue"},
+    "norse": {kind: "weights or sums within its step" for kind in OTHER_CELLS if kind not in OWN_CODE["norse"]},
+    "spikingjelly": {
+        "TernaryIFNode, LIAFNode, ILIFNode": "graded spikes are no spikes",
+        "PSN, GatedLIFNode, DSR nodes": "they run all steps at once",
+        "MPBN nodes": "they normalise within their step", "NonSpikingIFNode, NonSpikingLIFNode":
+            "they start anew in every call; derive a class from SimpleLIFNode that returns v",
+    },
 }
 
 
@@ -63,6 +74,10 @@ def rows(framework: str) -> Iterator[str]:
         assert all(is_equal(name) for name in mine)
         verdict = f"approximate: {remarks.pop()}" if remarks else "exact"
         yield f"| {kind} | {checked} | {verdict} |"
+    for kind in OWN_CODE[framework]:
+        last = "approximate: torch's exponential differs in the last digit; " if kind in WITH_EXPONENTIAL else ""
+        yield f"| {kind} | its own step, as torch runs it | {last}proven on import |"
+    yield "| classes derived from these | their own step, as torch runs it | proven on import |"
     for kind, reason in REFUSED_CELLS[framework].items():
         yield f"| {kind} | | refused: {reason} |"
 
@@ -96,8 +111,8 @@ PROVEN = "its module, run beside the network on import"
 START, END = "<!-- frameworks: made by tests/interop/test_table.py -->", "<!-- end of frameworks -->"
 REFUSED_IN_SHORT = {
     "snntorch": "`inhibition` of layers that are not flat, graded spikes, quantised states, LSTM and parallel cells",
-    "norse": "LIFEx, multi-compartment, conductance and correlation cells",
-    "spikingjelly": "all other nodes",
+    "norse": "multi-compartment, conductance and correlation cells",
+    "spikingjelly": "graded and ternary spikes, nodes that run all steps at once",
 }
 
 
@@ -113,7 +128,10 @@ def summary() -> str:
             if small_spec(name).provenance[0]["remarks"]
         }  # fmt: skip
         exact = ", ".join(kind for kind in cell_kinds(framework) if kind not in approximate)
-        near = ", ".join(kind for kind in cell_kinds(framework) if kind in approximate) or "none"
+        own = [kind for kind in OWN_CODE[framework] if kind not in WITH_EXPONENTIAL]
+        exact = ", ".join([exact, *own, "classes derived from these"])
+        approximate |= set(OWN_CODE[framework]) & set(WITH_EXPONENTIAL)
+        near = ", ".join(kind for kind in (*cell_kinds(framework), *OWN_CODE[framework]) if kind in approximate) or "none"
         lines.append(f"| {title} {SUPPORTED[framework]} | {exact} | {near} | {REFUSED_IN_SHORT[framework]} | {PROVEN} |")
     lines.append(
         f"| NIR {SUPPORTED['nir']} | files of `to_nir`; files of snnTorch, Norse, SpikingJelly, rockpool, lava and sinabs by "
