@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ei_brian.interop.nir_graph import from_nir
     from ei_brian.interop.nir_writer import to_nir
     from ei_brian.interop.norse import from_norse
+    from ei_brian.interop.plain_torch import from_torch
     from ei_brian.interop.snntorch import from_snntorch
     from ei_brian.interop.spikingjelly import from_spikingjelly
     from ei_brian.interop.spytorch import from_spytorch
@@ -29,11 +30,12 @@ _READERS = {
     "check_import": ".ei_brian.interop.check", "from_nir": ".ei_brian.interop.nir_graph", "from_norse": ".ei_brian.interop.norse",
     "from_snntorch": ".ei_brian.interop.snntorch", "from_spikingjelly": ".ei_brian.interop.spikingjelly",
     "from_spytorch": ".ei_brian.interop.spytorch", "from_state_dict": ".ei_brian.interop.state_dict",
+    "from_torch": ".ei_brian.interop.plain_torch",
     "script": ".ei_brian.interop.brian2_script", "to_nir": ".ei_brian.interop.nir_writer",
 }  # fmt: skip  # loaded when they are used: some need torch
 __all__ = [
     "Plot", "check_import", "from_nir", "from_norse", "from_snntorch", "from_spikingjelly", "from_spytorch",
-    "from_state_dict", "load", "load_recording", "save", "save_recording", "script", "to_neo", "to_nir", "to_nwb",
+    "from_state_dict", "from_torch", "load", "load_recording", "save", "save_recording", "script", "to_neo", "to_nir", "to_nwb",
     "to_pynapple", "trials_table",
 ]  # fmt: skip
 

@@ -40,7 +40,7 @@ INNER = set(
     core/transform/mixtures.py:Mixture core/transform/mixtures.py:assign_types core/transform/replay.py
     core/transform/trained_drive.py core/units.py interop/check.py interop/commands.py interop/dale.py interop/delays.py
     core/proof.py interop/differences.py interop/layout.py interop/module_run.py interop/operations.py interop/prove.py
-    interop/heads.py interop/largest.py
+    interop/heads.py interop/largest.py interop/own_cells.py interop/step_recorder.py core/models/passing.py:largest_of
     interop/recorder.py interop/returned.py interop/known_fields.py interop/silent.py interop/expected.py
     interop/graph.py interop/modules.py interop/nir_cells.py interop/script_parts.py interop/state_dict.py:graph_of
     interop/trace.py learn/ensemble.py:EnsembleHistory learn/input_variation.py learn/network.py:Layer
