@@ -23,6 +23,7 @@ from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError
 from ei_brian.sim.backend import Backend
 from ei_brian.storage import load_spec, save_spec
+from tests.interop.test_script import check_script
 from tests.sim.own_cells import EVERY_FUNCTION, PUBLISHED, Published
 
 SLOW = ("morris_lecar", "traub_miles_hh", "wang_buzsaki_hh")  # their algebra takes Brian2 a while
@@ -170,3 +171,28 @@ def test_a_group_of_brian2_is_read_with_all_it_has() -> None:
     assert {p.name for p in found.parameters} == {p.name for p in wanted.parameters}
     assert np.all(np.abs(point["offset"]) < 1e-9)
     assert np.allclose(wanted.operating_point({}).rheobase, 200.0, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_script_of_own_cells_gives_the_same_spikes(tmp_path: Path) -> None:
+    spec, stimulus = network(EVERY_FUNCTION)
+    check_script(spec, stimulus, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_dask_worker_that_never_saw_the_model_runs_it(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    spec, stimulus = network(EVERY_FUNCTION)
+    save_spec(spec, tmp_path / "own.h5")
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        carried = client.submit(_spikes, spec, stimulus).result()
+        opened = client.submit(_spikes_of_file, tmp_path / "own.h5", stimulus).result()
+    assert same(simulate(spec, stimulus), carried)
+    assert same(simulate(spec, stimulus), opened)
+
+
+def _spikes_of_file(path: Path, stimulus: Stimulus) -> Recording:
+    return simulate(load_spec(path), stimulus)

@@ -38,7 +38,14 @@ def _state_dict() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
     return lambda path: from_state_dict(path, ARCHITECTURE), StateDictMutants()
 
 
-TARGETS = {"model": _model, "nir": _nir, "state_dict": _state_dict}
+def _cell() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
+    from ei_brian.storage.cell_file import load_cell
+    from validation.trust.cell_mutants import CellMutants
+
+    return load_cell, CellMutants()
+
+
+TARGETS = {"cell": _cell, "model": _model, "nir": _nir, "state_dict": _state_dict}
 
 
 def run(target: str, first: int, count: int, minutes: float, keep: Callable[[Report], None]) -> Report:
