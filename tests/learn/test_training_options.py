@@ -179,3 +179,27 @@ def test_wrong_engines_are_refused() -> None:
         train(spytorch(), easy_set(), config=PLAIN, engine="compiled", device="cuda")
     with pytest.raises(ConfigError, match="cell"):
         EINetwork(12, 8, 4, 3, cell="izhikevich")
+
+
+def trained_on(device: str) -> EINetwork:
+    """Return the network after two epochs of torch's own loop on a device."""
+    net = spytorch()
+    history = train(net, easy_set(), config=replace(PLAIN, epochs=2), progress=False, engine="torch", device=device)
+    assert len(history.loss) == 2
+    return net
+
+
+def test_a_device_other_than_the_default_is_torchs_loop_there() -> None:
+    """``cpu:0`` is the processor under another name: every tensor goes there, and not a bit changes."""
+    plain, named = trained_on("cpu"), trained_on("cpu:0")
+    assert all(torch.equal(one, other) for one, other in zip(plain.parameters(), named.parameters(), strict=True))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+def test_training_on_a_gpu_is_training_on_the_processor_up_to_rounding() -> None:
+    """Sums of 40 trials round differently there; a spike may move, so that weights agree to a thousandth of the largest."""
+    plain, there = trained_on("cpu"), trained_on("cuda")
+    for one, other in zip(plain.parameters(), there.parameters(), strict=True):
+        assert other.device.type == "cuda"
+        assert torch.allclose(one, other.cpu(), atol=1e-3 * float(one.detach().abs().max()))
+    assert export(there.cpu()).sha256 != ""
