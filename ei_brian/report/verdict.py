@@ -111,7 +111,7 @@ def verdict(validation: Validation) -> tuple[bool, str]:
 
 def words_of(text: str) -> str:
     """Return a verdict without its numbers: what two runs with other seeds should agree on."""
-    return re.sub(r"[+−-]?\d[\d.,]*", "…", text)
+    return re.sub(r"(?<!\w)[+−-]?\d+(?:[.,]\d+)*", "…", text)
 
 
 def _function_words(validation: Validation) -> str:

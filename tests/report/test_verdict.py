@@ -128,6 +128,7 @@ def test_words_are_those_without_numbers() -> None:
     one, other = "lost at 0.51 (0.42 to 0.60): −8.1 points, +0.4", "lost at 0.4 (0.39 to 0.6): −12 points, +1.2"
     assert words_of(one) == words_of(other)
     assert words_of(one) != words_of(one.replace("lost", "kept"))
+    assert words_of("digits_ei80 in Brian2: 89,192 spikes, +0.1.") == "digits_ei80 in Brian2: … spikes, …."
 
 
 def test_draws_share_no_seed_with_each_other_nor_with_another_run() -> None:

@@ -5,7 +5,8 @@
 
 A run with another seed shares no cell types and no noise with the others. The words of a verdict are its text without its
 numbers. Each run is added to ``measured/verdict_words.jsonl`` with everything that its judgements were made from; a second call
-goes on from there. The table is ``verdict_words.md``. Exit code 1 where fewer than 19 of 20 agree.
+goes on from there. The table is ``verdict_words.md``. Beside the runs it counts the words of demos that are put together at
+random from the draws of all runs. Exit code 1 where fewer than 19 of 20 agree.
 """
 
 from __future__ import annotations
@@ -16,25 +17,30 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from ei_brian.config.shipped import shipped_file
+from ei_brian.report.controls import SILENCED, Control
 from ei_brian.report.model_check import data_settings, torch_spikes
 from ei_brian.report.settings import Settings
 from ei_brian.report.validation import Validation, validate
 from ei_brian.report.verdict import verdict, words_of
 from ei_brian.storage import load_spec
+from ei_brian.study.statistics import Interval, mean_interval
 from validation.noise.robustness_table import HERE, MEASURED
 
-RUNS, LEAST = 20, 0.95
+RUNS, LEAST, RESAMPLED = 20, 0.95, 1000
+MIX = {"FS": 0.6, "LTS": 0.4}
 KEPT = MEASURED / "verdict_words.jsonl"
 
 
 def run(seed: int) -> dict[str, Any]:
     """Return the verdict of the demo with a seed, and what it was made from."""
-    settings = Settings("cpp_standalone", 1, {"FS": 0.6, "LTS": 0.4}, seed=seed)
+    settings = Settings("cpp_standalone", 1, MIX, seed=seed)
     spec = load_spec(shipped_file("digits_ei80.h5"))
     calibration_set, test_set = data_settings(spec, None).load(calibration=True)
     found = validate(spec, test_set, calibration_set, settings, torch_spikes(spec, test_set), lambda _: None)
@@ -53,6 +59,34 @@ def _facts(found: Validation) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def put_together(rows: Sequence[dict[str, Any]], rng: np.random.Generator) -> str:
+    """Return the verdict of a demo of draws taken at random from all runs; what a control costs in a draw is drawn as normal."""
+    first = rows[0]
+    n, names = first["draws"], list(first["accuracy"])
+    base, *_, last = first["accuracy_of_draws"]
+    which = [(int(rng.integers(len(rows))), int(rng.integers(n))) for _ in range(n)]
+    after = np.array([rows[row]["accuracy_of_draws"][last][draw] for row, draw in which])
+    spec, before = SimpleNamespace(name="digits_ei80"), first["accuracy_of_draws"][base]
+    controls = []
+    for k, one in enumerate(first["controls"]):
+        change = Interval(**one["change"])
+        if one["unit"] == "draws":
+            pooled = [row["controls"][k]["change"] for row in rows]
+            reach = stats.t.ppf(0.975, n - 1) / np.sqrt(n)
+            sd = np.sqrt(np.mean([((each["high"] - each["low"]) / 2 / reach) ** 2 for each in pooled]))
+            change = mean_interval(np.mean([each["mean"] for each in pooled]) + sd * rng.standard_normal(n))
+        of_type = one["name"].endswith(" silenced") and one["name"] != SILENCED
+        controls.append(Control(one["name"], one["network"], change, one["unit"], 0.0, of_type))
+    made = SimpleNamespace(
+        exact=SimpleNamespace(equal=True, oracle="torch", n_spikes=0, n_trials=0), controls=tuple(controls),
+        settings=Settings("numpy", 1, MIX, draws=n, seeds=first["seeds"], levels=tuple(first["levels"])),
+        trained=SimpleNamespace(name=base, spec=spec, accuracy=float(np.mean(before)), accuracies=np.array(before)),
+        last=SimpleNamespace(name=last, spec=spec, accuracy=float(after.mean()), accuracies=after),
+        accuracy={name: np.array([rows[row]["accuracy"][name][draw] for row, draw in which]) for name in names},
+    )  # fmt: skip
+    return verdict(made)[1]  # type: ignore[arg-type]
+
+
 def table(rows: Sequence[dict[str, Any]]) -> tuple[str, float]:
     """Return the count of words in Markdown, and the share of the most frequent ones."""
     words = Counter(words_of(row["verdict"]) for row in rows)
@@ -66,6 +100,13 @@ def table(rows: Sequence[dict[str, Any]]) -> tuple[str, float]:
     for text, count in words.most_common():
         seeds_of = ", ".join(str(row["seed"]) for row in rows if words_of(row["verdict"]) == text)
         lines += [f"**{count} of {len(rows)}** (seeds {seeds_of}):", "", f"> {text}", ""]
+    rng = np.random.default_rng(0)
+    again = Counter(words_of(put_together(rows, rng)) for _ in range(RESAMPLED))
+    same = again[words.most_common(1)[0][0]]
+    lines += [
+        f"Of {RESAMPLED:,} demos put together at random from these {len(rows) * draws} draws, {same:,} say the most frequent "
+        "words.", "",
+    ]
     lines += ["An example with its numbers:", "", f"> {rows[0]['verdict']}"]
     return "\n".join(lines) + "\n", words.most_common(1)[0][1] / len(rows)
 
