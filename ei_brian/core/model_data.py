@@ -6,6 +6,7 @@ formulas. Nothing is executed in reading it.
 
 from __future__ import annotations
 
+import keyword
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -142,7 +143,7 @@ def _check_assigned(text: str, where: str) -> None:
 def _check_name(name: str, where: str) -> None:
     if name not in ("x", "y"):  # names of states since Hindmarsh and Rose; of populations they could be coordinates of Brian2
         check_name(name, where)
-    if name in TAKEN or name in CPP_WORDS or name.endswith("_"):
+    if name in TAKEN or name in CPP_WORDS or name.endswith("_") or keyword.iskeyword(name):
         raise SpecError(f"{where}: the name {name!r} is used by a simulator; take another.")
 
 
@@ -198,6 +199,11 @@ def _coefficient(row: list[Any], where: str, parameters: Mapping[str, str]) -> C
     name, unit, meaning, text, units = row
     _texts([name, unit, meaning, text], f"{where}.coefficients")
     unit_scale(unit)
-    if type(units) is not list or any(type(p) is not list or len(p) != 2 or parameters.get(p[0]) != p[1] for p in units):
+    if type(units) is not list or not all(_is_pair(pair, parameters) for pair in units):
         raise SpecError(f"{where}.coefficients: {one_line(units, 60)}; pairs of a parameter and its unit.")
     return Coefficient(name, unit, meaning, Formula(text, tuple((p[0], p[1]) for p in units)))
+
+
+def _is_pair(pair: object, parameters: Mapping[str, str]) -> bool:
+    """Tell whether something of a file is a parameter's name with its unit."""
+    return type(pair) is list and len(pair) == 2 and type(pair[0]) is str and parameters.get(pair[0]) == pair[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +74,8 @@ def test_hostile_equations_are_refused(text: str) -> None:
         {"coefficients": [["rate", "1", "", "__import__('os')", []]]},
         {"coefficients": [["rate", "1", "", "dt/tau", [["tau", "s"]]]]},
         {"coefficients": [["rate", "1", "", "dt.real", []]]}, {"coefficients": [["rate", "1", "", "exp", []]]},
+        {"coefficients": [["rate", "1", "", "dt/tau", [[{}, "ms"]]]]},
+        {"coefficients": [["rate", "1", "", "dt/tau", [[[], "ms"]]]]},
         {"coefficients": [["rate", "1", "", "dt if dt else 1", []]]}, {"more": 1},
     ],
     ids=lambda changes: str(changes)[:40],
@@ -80,6 +83,13 @@ def test_hostile_equations_are_refused(text: str) -> None:
 def test_hostile_fields_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(SpecError):
         model_from_data({**data(), **changes})
+
+
+@pytest.mark.parametrize("word", keyword.kwlist)
+def test_words_of_python_are_no_names(word: str) -> None:
+    # refused before Python reads the line: for some of its errors it would look for a file of the text's name
+    with pytest.raises(SpecError, match=rf"reserve|the name '{word}'"):
+        model_from_data({**data(), "reset": f"{word} = v"})
 
 
 def test_a_formula_is_numbers_in_si() -> None:
