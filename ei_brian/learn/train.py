@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from ei_brian.core.plain_numbers import takes_numbers
@@ -118,10 +120,11 @@ def _train(run: Run, train_set: Stimulus, told: _Told) -> History:
     scores = scores_of(told.teacher, config, train_set, net.n_out, told.engine, told.n_threads)
     passes = passes_for(net, config, told.engine, told.device, told.n_threads)
     trials, tested = Trials.of(train_set), None if told.validation is None else Trials.of(told.validation)
-    if not (checkpoint and run.resume(checkpoint, passes.name)):
-        _start_at_rate(net, train_set, config, passes)
-    bar = tqdm(total=config.epochs, initial=run.epoch, desc="training", unit="epoch", disable=not told.progress)
-    with bar:
+    bar = tqdm(total=config.epochs, desc="training", unit="epoch", disable=not told.progress)
+    with bar, _torch_threads(1 if passes.name == "compiled" else torch.get_num_threads()):
+        if not (checkpoint and run.resume(checkpoint, passes.name)):
+            _start_at_rate(net, train_set, config, passes)
+        bar.initial = bar.n = run.epoch
         while run.epoch < config.epochs:
             words = run.one_epoch(trials, passes, told.after_step, tested, scores)
             bar.set_postfix_str(words)
@@ -129,6 +132,21 @@ def _train(run: Run, train_set: Stimulus, told: _Told) -> History:
             if checkpoint:
                 run.save(checkpoint, passes.name)
     return run.history
+
+
+@contextmanager
+def _torch_threads(n: int) -> Iterator[None]:
+    """Let torch use so many threads meanwhile.
+
+    Beside the compiled engine it only steps the optimiser, where threads save nothing: on cores that other work has taken they
+    wait for each other, busily, and cost several times the training.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _start_at_rate(net: EINetwork, train_set: Stimulus, config: TrainingConfig, passes: Passes) -> None:

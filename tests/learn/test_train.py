@@ -92,6 +92,20 @@ def test_resumed_training_gives_the_same_bits(tmp_path: Path, noise: float) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
+def test_torch_waits_for_no_threads_beside_the_compiled_engine() -> None:
+    """On taken cores its threads wait for each other, busily: five times the processor time of a training on digits."""
+    seen: dict[str, int] = {}
+    torch.set_num_threads(2)
+    try:
+        for engine in ("compiled", "torch"):
+            note = lambda net, engine=engine: seen.update({engine: torch.get_num_threads()})  # noqa: E731
+            train(small(), easy_set(32), config=replace(QUICK, epochs=1), progress=False, engine=engine, after_step=note)
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert seen == {"compiled": 1, "torch": 2}
+
+
 def test_seed_decides_everything(tmp_path: Path) -> None:
     def result(seed: int) -> str:
         net = small(seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -29,7 +30,10 @@ from paper.study import Task
 CALIBRATION_TRIALS, TEST_TRIALS, W1_STD, NOISE_SEED = 100, 500, 0.001, 1
 MIXTURES = {"CA3 interneurons": ("hippocampus CA3", "inh"), "all cells Izhikevich": ("cortex FS/LTS", "all")}
 CONDUCTANCES = "the same, conductances"
-NOISES = {"no noise": None, "30 % of spikes lost": Noise(spike_failure=0.3), "weights spread by 50 %": Noise(weight_spread=0.5)}
+NOISES = {
+    "no noise": None, "membrane noise 0.2": Noise(membrane_ou_sd=0.2), "membrane noise 0.4": Noise(membrane_ou_sd=0.4),
+    "30 % of spikes lost": Noise(spike_failure=0.3), "weights spread by 50 %": Noise(weight_spread=0.5),
+}  # fmt: skip
 Row = dict[str, Any]
 
 
@@ -102,7 +106,7 @@ def section(rows: Sequence[Row]) -> Section:
     return Section(
         "Beyond the paper: its networks in biophysical detail",
         (
-            f"Networks trained without noise from w1 std {W1_STD:g}. CA3 interneurons: the inhibitory cells become the Izhikevich types of Hippocampome.org's CA3; all cells Izhikevich: RS cells, and FS and LTS interneurons; then synapses as conductances. Each is calibrated on {CALIBRATION_TRIALS} training images and simulated on {TEST_TRIALS} test images; means with 95 % intervals of Student's t over seeds, noise with one seed for all. *Refused*: networks whose calibration did not reach what it must.",
+            f"Networks trained without noise from w1 std {W1_STD:g}. CA3 interneurons: the inhibitory cells become the Izhikevich types of Hippocampome.org's CA3; all cells Izhikevich: RS cells, and FS and LTS interneurons; then synapses as conductances. Each is calibrated on {CALIBRATION_TRIALS} training images and simulated on {TEST_TRIALS} test images; means with 95 % intervals of Student's t over seeds, noise with one seed for all. Membrane noise is an Ornstein-Uhlenbeck process; its level is the standard deviation of the free potential as a share of each cell's own distance from rest to threshold, so that it means the same to every kind of cell. *Refused*: networks whose calibration did not reach what it must.",
             *_kept(rows),
         ),
         tuple(table), "; ".join(_against(rows)) or "too few networks to compare ratios",
@@ -128,18 +132,18 @@ def _kept(rows: Sequence[Row]) -> list[str]:
 def _against(rows: Sequence[Row]) -> list[str]:
     said = []
     value = {(r["detail"], r["noise"], r["ratio"], r["seed"]): r["accuracy"] for r in rows if r["accuracy"] is not None}
-    for detail in ("as trained", "all cells Izhikevich", CONDUCTANCES):
-        for noise in NOISES:
-            pairs = [v - value[d, n, 100, seed] for (d, n, ratio, seed), v in value.items() if (d, n, ratio) == (detail, noise, 80) and (d, n, 100, seed) in value]
-            if len(pairs) > 1:
-                half = stats.t.ppf(0.975, len(pairs) - 1) * np.std(pairs, ddof=1) / len(pairs) ** 0.5
-                said.append(f"80:20 minus 100:0, {detail}, {noise}: {np.mean(pairs):+.1f} ± {half:.1f} points (n = {len(pairs)})")
+    for ratio, detail, noise in product((50, 80), ("as trained", "all cells Izhikevich", CONDUCTANCES), NOISES):
+        mine = {seed: v for (d, n, r, seed), v in value.items() if (d, n, r) == (detail, noise, ratio)}
+        pairs = [v - value[detail, noise, 100, seed] for seed, v in mine.items() if (detail, noise, 100, seed) in value]
+        if len(pairs) > 1:
+            half = stats.t.ppf(0.975, len(pairs) - 1) * np.std(pairs, ddof=1) / len(pairs) ** 0.5
+            said.append(f"{name_of(ratio)} minus 100:0, {detail}, {noise}: {np.mean(pairs):+.1f} ± {half:.1f} points (n = {len(pairs)})")
     return said
 
 
 def draw(rows: Sequence[Row], folder: Path) -> tuple[str, str]:
     """Draw accuracy by detail, noise and ratio; return file and caption."""
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    figure = Figure(figsize=(3.3 * len(NOISES), 3.4), layout="constrained")
     details = ("as trained", *MIXTURES, CONDUCTANCES)
     panels = figure.subplots(1, len(NOISES), sharey=True)
     for axes, noise in zip(panels, NOISES, strict=True):
