@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ei_brian.core.models.discrete import BIAS, DRIVE
+from ei_brian.core.models.discrete import BIAS, DRIVE, RECURRENT, RECURRENT_BIAS
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.population import RESERVED
 from ei_brian.core.quantity import Parameter, State
@@ -29,7 +29,7 @@ __all__ = ["drive_shapes", "own_cell"]
 
 POTENTIALS = ("mem", "v", "u", "V", "potential", "membrane")
 WORD = re.compile(r"[A-Za-z_]\w*")
-TAKEN = {"drive", "bias", "spike_now", "int", "clip", "exponential"}
+TAKEN = {"drive", "recurrent", "bias", "spike_now", "int", "clip", "exponential"}
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ def _traced(where: str, module: nn.Module, shape: tuple[int, ...]) -> Cell:
         results.append(_called(module, drives[1], results[0]))
     kept = _attributes(module)
     changing = [key for key in kept if kept[key] is not before.get(key) or _version(kept[key]) != versions[key]]
-    step = StepRecorder(where, int(np.prod(shape)))
+    step = StepRecorder(where, next((part.numel() for part in tensors_of(results[1])), 0))
     step.source(drives[2], "drive")
     states = _entering(step, module, results[1], kept, changing, fresh, shape)
     with step:
@@ -137,7 +137,7 @@ def _traced(where: str, module: nn.Module, shape: tuple[int, ...]) -> Cell:
     for key, state in states.items():
         if key not in arguments:
             state.after = step.name_of(after[key])
-    return _cell(where, module, step, states, step.name_of(made[0]), shape)
+    return _cell(where, module, step, states, step.name_of(made[0]))
 
 
 def _version(value: Any) -> int:
@@ -216,37 +216,63 @@ def _word(plain: str, names: set[str]) -> str:
 
 
 def _cell(
-    where: str, module: nn.Module, step: StepRecorder, states: Mapping[str, _Kept], given: str, shape: tuple[int, ...]
+    where: str, module: nn.Module, step: StepRecorder, states: Mapping[str, _Kept], given: str
 ) -> Cell:
     spiking = given in step.binary
+    _check_loop(where, step, states, given if spiking else "")
     output = "spike_now" if spiking else "given"
-    used = [state for state in states.values() if state.name != state.after]
-    lines = [f"{state.name}_next = {state.after}" for state in used]
-    ends = [f"{state.name} = {state.name}_next" for state in used]
-    text = _needed([*step.lines, f"{output} = {given}", *lines], [*ends, "drive = bias"])
+    text = _text(step, states, f"{output} = {given}")
     words = set(WORD.findall(text))
-    constants = {key: value for key, value in step.constants.items() if key in words}
-    declared, parameters = [], dict(constants)
+    parameters = {key: value for key, value in step.constants.items() if key in words}
+    declared = []
     for state in states.values():
-        if state.name not in words:
-            continue
-        start = f"start_{state.name}" if np.any(state.start) else ""
-        if start:
-            parameters[start] = np.asarray(state.start)
-        declared.append(State(state.name, "1", "kept from step to step", start or 0.0))
-    kind = type(module).__name__
-    voltage = next((state.name for state in states.values() if state.name == "v"), output) if spiking else output
-    numbers = tuple(Parameter(key, "1", 0.0, f"a constant of {kind}") for key in parameters)
-    mark = hashlib.sha256(f"{text}{[item.name for item in declared]}{output}".encode()).hexdigest()[:8]
+        if state.name in words:
+            start = f"start_{state.name}" if np.any(state.start) else ""
+            parameters |= {start: np.asarray(state.start)} if start else {}
+            declared.append(State(state.name, "1", "kept from step to step", start or 0.0))
+    potential = any(state.name == "v" for state in declared)
+    declared.append(State(output, "1", "1 in the step of a spike, else 0" if spiking else "what the layer gives"))
+    made = _model(module, text, tuple(declared), tuple(parameters), "v" if potential and spiking else output, step)
+    remarks = tuple(f"{type(module).__name__}: {item} differs from torch's in the last digit" for item in sorted(step.rounded))
+    return Cell(made, parameters, step.input_weights, step.recurrent_weights, remarks=remarks)
+
+
+def _check_loop(where: str, step: StepRecorder, states: Mapping[str, _Kept], spikes: str) -> None:
+    """Refuse recurrent weights of anything but the spikes of the step before."""
+    if step.recurrent_weights is None:
+        return
+    source = next(state for state in states.values() if state.name == step.recurrent_from)
+    if not spikes or source.after != spikes:
+        raise DataError(
+            f"{where}: its recurrent weights take {source.name}, which is not the spikes that the layer gives. Only spikes of the "
+            "step before come back to a layer."
+        )
+
+
+def _text(step: StepRecorder, states: Mapping[str, _Kept], output: str) -> str:
+    """Return the update: the lines that are needed, then the states all at once, then the input of the next step."""
+    changed = [state for state in states.values() if state.name != state.after]
+    lines = [*step.lines, output, *(f"{state.name}_next = {state.after}" for state in changed)]
+    ends = [f"{state.name} = {state.name}_next" for state in changed]
+    loop = ["recurrent = recurrent_bias"] if step.recurrent_weights is not None else []
+    return _needed(lines, [*ends, "drive = bias", *loop])
+
+
+def _model(
+    module: nn.Module, text: str, states: tuple[State, ...], constants: tuple[str, ...], voltage: str, step: StepRecorder
+) -> NeuronModel:
+    kind, loop, output = type(module).__name__, step.recurrent_weights is not None, states[-1].name
+    mark = hashlib.sha256(f"{text}{[item.name for item in states]}".encode()).hexdigest()[:8]
     plain = re.sub(r"\W|_", "", kind, flags=re.ASCII).lower()[:30] or "cell"
-    remarks = tuple(f"{kind}: {item} differs from torch's in the last digit" for item in sorted(step.rounded))
-    made = NeuronModel(
+    numbers = tuple(Parameter(key, "1", 0.0, f"a constant of {kind}") for key in constants)
+    return NeuronModel(
         name=f"own_{plain}_{mark}", title=f"{kind}, as its own code computes a step", equations="", update=text,
-        method="recurrence", threshold="spike_now > 0" if spiking else "", reset="", parameters=(*numbers, BIAS),
-        states=(*declared, State(output, "1", "1 in the step of a spike, else 0" if spiking else "what the layer gives"), DRIVE),
-        coefficients=(), ports=("drive",), reference=f"{type(module).__module__}.{type(module).__qualname__}", voltage=voltage,
+        method="recurrence", threshold="spike_now > 0" if output == "spike_now" else "", reset="",
+        parameters=(*numbers, BIAS, *((RECURRENT_BIAS,) if loop else ())),
+        states=(*states, DRIVE, *((RECURRENT,) if loop else ())), coefficients=(),
+        ports=("drive", "recurrent") if loop else ("drive",),
+        reference=f"{type(module).__module__}.{type(module).__qualname__}", voltage=voltage,
     )  # fmt: skip
-    return Cell(made, parameters, remarks=remarks)
 
 
 def _needed(lines: list[str], ends: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ SAME = frozenset({
     "view", "_unsafe_view", "_reshape_alias", "reshape", "detach", "clone", "alias", "contiguous", "lift_fresh", "unsqueeze",
     "squeeze", "expand", "_to_copy", "copy", "positive", "select", "unbind", "stack", "cat", "slice",
 })  # fmt: skip
+PRODUCTS = ("mm", "addmm")
 INLINE = range(10)  # whole numbers that the text holds as they are
 
 
@@ -42,6 +44,9 @@ class StepRecorder(SamePrecision):
         self.rounded: set[str] = set()
         self.names: dict[int, str] = {}
         self.alive: list[torch.Tensor] = []
+        self.input_weights: Array | None = None
+        self.recurrent_weights: Array | None = None
+        self.recurrent_from = ""
 
     def source(self, tensor: torch.Tensor, name: str) -> None:
         """Let a tensor be a name of the step from now on."""
@@ -63,6 +68,9 @@ class StepRecorder(SamePrecision):
         options = {key: self._text(item) if isinstance(item, torch.Tensor) else item for key, item in kwargs.items()}
         result = super().run(func, args, kwargs)
         made = _single(result)
+        if plain in PRODUCTS:
+            self.source(made, self._weighed(plain, args))
+            return result
         if not isinstance(made, torch.Tensor) or made.numel() != self.size:
             raise DataError(f"{self.where}: its step runs {plain}, {MIXES}")
         if func._schema.is_mutable:
@@ -106,6 +114,22 @@ class StepRecorder(SamePrecision):
             raise DataError(f"{self.where}: its step runs {plain}. {LANGUAGE}")
         return written
 
+    def _weighed(self, plain: str, args: tuple[Any, ...]) -> str:
+        """Take the layer's own weights: of the drive, or of one of its states, which must turn out to be its spikes."""
+        added, (left, right) = (args[0], args[1:3]) if plain == "addmm" else (None, args[:2])
+        name = self.names.get(id(left), "")
+        if not name or id(right) in self.names or id(added) in self.names or len(args) > 2 + (plain == "addmm"):
+            raise DataError(f"{self.where}: its step multiplies by what changes from step to step ({plain}). {LANGUAGE}")
+        weights = right.detach().double().numpy().T
+        if name == "drive" and self.input_weights is None and not any(re.search(r"\bdrive\b", line) for line in self.lines):
+            self.input_weights = weights
+            self.names[id(left)] = "input_before_weights"  # which no text may hold
+        elif name.startswith("x_") or name == "drive" or self.recurrent_weights is not None:
+            raise DataError(f"{self.where}: it holds more weights than those of its input and of its own spikes. {LANGUAGE}")
+        else:
+            self.recurrent_weights, self.recurrent_from, name = weights, name, "recurrent"
+        return name if added is None else self.line(f"{name} + {self.name_of(added)}")
+
     def line(self, text: str, binary: bool = False) -> str:
         """Write an assignment and return its name."""
         name = f"x_{len(self.lines) + 1}"
@@ -126,8 +150,9 @@ MIXES = (
     "weights into layers of their own (nn.Linear) before the cell, outside of its class."
 )
 LANGUAGE = (
-    "A cell's step holds + - * /, comparisons, where, clamp, relu, abs, squares, exp and sigmoid of each neuron's own numbers; "
-    "put weights (also recurrent ones) into layers of their own, outside of the cell's class."
+    "A cell's step holds + - * /, comparisons, where, clamp, relu, abs, squares, exp and sigmoid of each neuron's own "
+    "numbers; of weights, one matrix of its input and one of its own spikes of the step before, which are a state; "
+    "put others into layers of their own, outside of the cell's class."
 )
 Writer = Callable[[StepRecorder, list[Any], dict[str, Any]], "str | None"]
 

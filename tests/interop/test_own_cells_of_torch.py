@@ -14,7 +14,7 @@ from torch import nn
 import ei_brian as ei
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
-from tests.interop.own_nodes import JELLY
+from tests.interop.own_nodes import JELLY, OWN_NORSE
 from tests.interop.test_proof import proven, wide
 
 N = 20
@@ -153,15 +153,36 @@ class Mixes(Kept):
 
 
 class Inner(Kept):
-    """Recurrent weights inside the cell."""
+    """Weights inside the cell: of its input, and of its own spikes or of its membrane."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, of: str = "spikes") -> None:
         super().__init__(n)
-        self.rec, self.last = nn.Linear(n, n), torch.zeros(1, n)
+        self.fc, self.rec, self.of = wide(nn.Linear(15, n)), nn.Linear(n, n), of
+        self.last: Any = None
+
+    def reset(self) -> None:
+        self.mem = self.last = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.last = super().forward(x + self.rec(self.last))
-        return self.last
+        current = self.fc(x)
+        current = current + self.rec(torch.zeros_like(current) if self.last is None else self.last)
+        spikes = super().forward(current)
+        self.last = spikes if self.of == "spikes" else self.mem
+        return spikes
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cell_may_hold_weights_of_its_input_and_of_its_own_spikes(seed: int) -> None:
+    torch.manual_seed(seed)
+    model = nn.Sequential(wide(nn.Linear(N, 15), 8), Kept(15), Inner(12), wide(nn.Linear(12, 5)), Kept(5))
+    spec = ei.from_torch(model, torch.zeros(1, N), cells=[Kept])
+    proven(spec)
+    assert {(p.source, p.target) for p in spec.projections} >= {("layer_1", "layer_2"), ("layer_2", "layer_2")}
+    assert np.allclose(spec.projections[1].weights, model[2].fc.weight.detach().numpy())
+
+
+def membrane(n: int) -> nn.Module:
+    return Inner(n, of="membrane")
 
 
 class Counts(Kept):
@@ -187,13 +208,13 @@ class Graded(Kept):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (Mixes, "its step runs sum, which gives another number of values"), (Inner, r"its step runs addmm.*layers of their own"),
+        (Mixes, "its step runs sum, which gives another number of values"), (membrane, "recurrent weights take"),
         (Counts, "module gives|the membrane"), (Sines, "its step runs sin"), (Graded, "no spike"),
     ],
 )  # fmt: skip
-def test_what_is_no_cell_is_refused(kind: type[nn.Module], message: str) -> None:
+def test_what_is_no_cell_is_refused(kind: Callable[[int], nn.Module], message: str) -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(wide(nn.Linear(N, 15), 8), kind(15), nn.Linear(15, 5), Kept(5))  # type: ignore[call-arg]
+    model = nn.Sequential(wide(nn.Linear(N, 15), 8), kind(15), nn.Linear(15, 5), Kept(5))
     with pytest.raises(DataError, match=f"(?s)layer 1.*({message})"):
         ei.from_torch(model, torch.zeros(1, N), cells=[Kept])
 
@@ -212,11 +233,12 @@ def test_other_nodes_of_spikingjelly(kind: str) -> None:
         proven(ei.from_spikingjelly(model, torch.zeros(shape)))
 
 
-@pytest.mark.parametrize("kind", ["LIFExCell", "LIFEx", "LIFAdExRefracCell"])
+@pytest.mark.parametrize("kind", OWN_NORSE)
 def test_other_cells_of_norse(kind: str) -> None:
     norse = pytest.importorskip("norse.torch")
     torch.manual_seed(1)
-    model = norse.SequentialState(wide(nn.Linear(N, 15), 12), getattr(norse, kind)())
+    cell = getattr(norse, kind)(*((15, 15) if "Recurrent" in kind else ()))
+    model = norse.SequentialState(wide(nn.Linear(N, 15), 12), cell)
     proven(ei.from_norse(model, torch.zeros((1, N) if kind.endswith("Cell") else (4, 1, N))))
 
 

@@ -19,7 +19,7 @@ from ei_brian.interop.nir_cells import NIR_CELLS
 from ei_brian.interop.nir_writer import NIR_MODELS
 from ei_brian.interop.norse import OTHER_CELLS
 from tests.interop.networks import CASES
-from tests.interop.own_nodes import JELLY
+from tests.interop.own_nodes import JELLY, OWN_NORSE
 from tests.interop.small_cases import SMALL_CASES, small_spec, small_spikes, small_stimulus
 
 FILE = Path(__file__).resolve().parents[2] / "validation" / "interop" / "table.md"
@@ -31,10 +31,10 @@ SAME_STEP = {
 }  # fmt: skip
 MEMBRANE = ("LICell", "LI", "LILinearCell", "LIBoxCell")  # tests/interop/test_whole_models.py
 OWN_CODE = {
-    "snntorch": (), "norse": ("LIFExCell", "LIFEx", "LIFAdExRefracCell"),
+    "snntorch": (), "norse": OWN_NORSE,
     "spikingjelly": (*JELLY, "SimpleIFNode", "SimpleLIFNode", "SLTTLIFNode"),
 }  # tests/interop/test_own_cells_of_torch.py
-WITH_EXPONENTIAL = ("LIFExCell", "LIFEx", "LIFAdExRefracCell", "EIFNode", "ComplementaryLIFNode")
+WITH_EXPONENTIAL = (*OWN_NORSE, "EIFNode", "ComplementaryLIFNode")
 REFUSED_CELLS = {
     "snntorch": {
         **{kind: reason.rstrip(".") for kind, reason in SNNTORCH_REFUSED.items()},
