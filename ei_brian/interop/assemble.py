@@ -156,7 +156,12 @@ def _incoming(graph: Graph, layers: Mapping[str, _Layer], item: str) -> _Incomin
             if layer.bias is not None:
                 wide = layer.bias.astype(np.float64)
                 result.bias[port] = result.bias[port] + (wide if matrix is None else matrix.astype(np.float64) @ wide)
-            walk(source, _product(matrix, layer.matrix), delays.before(where, layer.matrix), port)
+            late = delays.before(where, layer.matrix)
+            if "delays" in layer.node.arrays:
+                late = late.of_synapses(where, layer.node.arrays["delays"], layer.node.arrays["weight"], matrix)
+                if layer.matrix.shape != layer.node.arrays["weight"].shape:
+                    raise DataError(f"{where}.delays: the layer is used at several places of its input; flatten it first.")
+            walk(source, _product(matrix, layer.matrix), late, port)
 
     own = layers[item]
     if own.bias is not None:

@@ -41,7 +41,7 @@ LINEAR_OPTIONS: dict[str, str] = {
     "Dropout2d": "p inplace", "Identity": "", "Output": "", "Delay": "",
 }  # fmt: skip
 LINEAR_ARRAYS: dict[str, str] = {
-    "Linear": "weight bias", "Affine": "weight bias", "Conv1d": "weight bias", "Conv2d": "weight bias", "Scale": "scale",
+    "Linear": "weight bias delays", "Affine": "weight bias", "Conv1d": "weight bias", "Conv2d": "weight bias", "Scale": "scale",
     "BatchNorm1d": "weight bias running_mean running_var num_batches_tracked",
     "BatchNorm2d": "weight bias running_mean running_var num_batches_tracked", "Delay": "delay",
 }  # fmt: skip
@@ -120,7 +120,8 @@ def check_arrays(framework: str, layer: str, kind: str, arrays: Mapping[str, Arr
             raise DataError(
                 f"layer {layer} ({kind}).{key}: the layer does not use such an array; it has {_listed(known)}. If it plays no "
                 f"part in what the layer computes, leave it out by ignore = ['{layer}.{key}'] in the description; if it does, "
-                "multiply a mask or sign into the weights first, and put delays into a layer of type Delay."
+                "multiply a mask or sign into the weights first, and give delays as NAME.delays of a Linear (whole steps, one "
+                "for each weight) or as a layer of type Delay."
             )
         if key in STATES and np.any(array):
             raise DataError(
@@ -174,5 +175,6 @@ def oriented(
                 "axes = \"out, in\" (as nn.Linear has it: W @ s) or axes = \"in, out\" (s @ W) in the description of the layer."
             )
         if axes == "in, out":
+            made |= {"delays": np.ascontiguousarray(arrays["delays"].T)} if "delays" in arrays and name == "weight" else {}
             made[name] = np.ascontiguousarray(weight.T)
     return {key: value for key, value in options.items() if key != "axes"}, made

@@ -244,8 +244,8 @@ def _check_loop(where: str, step: StepRecorder, states: Mapping[str, _Kept], spi
     source = next(state for state in states.values() if state.name == step.recurrent_from)
     if not spikes or source.after != spikes:
         raise DataError(
-            f"{where}: its recurrent weights take {source.name}, which is not the spikes that the layer gives. Only spikes of the "
-            "step before come back to a layer."
+            f"{where}: its recurrent weights take {source.name}, which is not the spikes that the layer gives. Only spikes of "
+            "the step before come back to a layer."
         )
 
 

@@ -36,7 +36,7 @@ LINEAR = {"w.weight": GENERATOR.normal(size=(4, 3)), "l.beta": np.float32(0.9), 
 LAYERS = [{"name": "w", "type": "Linear"}, {"name": "l", "type": "Leaky"}]
 
 
-EXTRA = ("w.sign", "w.mask", "w.delays", "w.weight_orig", "l.tau", "l.alpha", "l.V", "l.recurrent.weight")
+EXTRA = ("w.sign", "w.mask", "w.delay", "w.weight_orig", "l.tau", "l.alpha", "l.V", "l.recurrent.weight")
 
 
 @pytest.mark.parametrize("extra", EXTRA)
