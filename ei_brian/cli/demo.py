@@ -25,8 +25,8 @@ def command(
 ) -> None:
     """Train an 80:20 network on digits, prove its spikes equal in Brian2, make its interneurons biological, and add noise.
 
-    Runs controls as well, and writes a report folder with report.html, report.md, the figures and the numbers. Most of the time
-    goes into training (left out with --pretrained) and into the runs under noise, of which there are draws x seeds x levels.
+    Runs controls as well, and writes a report folder with report.html, report.md, the figures and the numbers. Training (left out
+    with --pretrained) is some ten seconds of processor time; the runs under noise are draws x seeds x levels.
     """
     from ei_brian.config.shipped import shipped_file
     from ei_brian.report.folder import check_folder, write_report
