@@ -32,6 +32,7 @@ def command(
     reset: Annotated[str | None, typer.Option(help="For a .nir file: zero or subtract; it does not say which.")] = None,
     reset_delay: Annotated[bool, typer.Option(help="snnTorch .nir: reset in the step after the spike, or at once.")] = True,
     method: Annotated[str, typer.Option(help="For --from nir: euler or exact.")] = "euler",
+    allow_silent: Annotated[bool, typer.Option("--allow-silent", help="NIR: a layer may never reach threshold.")] = False,
     name: Annotated[str | None, typer.Option(help="Name of the network.")] = None,
     readout: Annotated[str | None, typer.Option(help="Decision rule, for example 'spike count' or 'max v'.")] = None,
     split: Annotated[
@@ -51,7 +52,7 @@ def command(
     check_can_write(output)
     spec = import_file(
         file, source, architecture=architecture, dt_ms=dt_ms, reset=reset, reset_delay=reset_delay, method=method, name=name,
-        readout=readout,
+        readout=readout, allow_silent=allow_silent,
     )  # fmt: skip
     if expected is not None:
         from ei_brian.interop.expected import expect

@@ -16,6 +16,7 @@ SOURCES = ("snntorch", "norse", "spikingjelly", "torch", "nir", *NIR_WRITERS)
 def import_file(
     path: Path, source: str, *, architecture: Path | None = None, dt_ms: float | None = None, reset: str | None = None,
     reset_delay: bool = True, method: str = "euler", name: str | None = None, readout: str | None = None,
+    allow_silent: bool = False,
 ) -> NetworkSpec:  # fmt: skip
     """Return the network of a file.
 
@@ -28,7 +29,7 @@ def import_file(
         the constants of a NIR file for what they say.
     architecture : Path, optional
         Description of the layers (TOML), which a state dict needs.
-    dt_ms, reset, reset_delay, method, readout
+    dt_ms, reset, reset_delay, method, readout, allow_silent
         As for `from_nir`; a state dict holds or describes reset and method itself.
     name : str, optional
         Name of the network.
@@ -48,7 +49,7 @@ def import_file(
         writer = None if source == "nir" else source
         return from_nir(
             path, dt_ms=dt_ms, reset=reset, writer=writer, reset_delay=reset_delay, method=method, name=name or "network",
-            readout=readout,
+            readout=readout, allow_silent=allow_silent,
         )  # fmt: skip
     return _state_dict(path, source, architecture, dt_ms, name, readout, reset)
 

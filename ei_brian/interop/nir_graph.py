@@ -30,6 +30,7 @@ RECURRENT_MODELS = ("snntorch_leaky", "snntorch_synaptic")
 def from_nir(
     path: str | Path, *, dt_ms: float | None = None, reset: str | None = None, writer: str | None = None,
     reset_delay: bool = True, method: str = "euler", name: str = "network", readout: str | None = None,
+    allow_silent: bool = False,
 ) -> NetworkSpec:  # fmt: skip
     """Return the network of a NIR file.
 
@@ -55,6 +56,8 @@ def from_nir(
         Name of the network.
     readout : str, optional
         Decision rule, see `Readout`.
+    allow_silent : bool
+        Whether a layer may be one that no input of spikes brings to threshold; else that is taken for a wrong reading.
 
     Raises
     ------
@@ -74,13 +77,13 @@ def from_nir(
     check_convention(convention)
     with _whole_nodes(path):
         made = assemble(_graph(raw, convention), name, readout)
-    silent = unreachable(made)
+    silent = [] if allow_silent else unreachable(made)
     if silent:
         raise DataError(
             f"{Path(path).name}: read in this way, {', '.join(silent[:4])} could not reach threshold with "
             f"every source firing in every step; another writer's constants mean other things (writer = {writer!r}, dt_ms = "
             f"{dt_ms:g}). Files of sinabs have r = 1 and IF (writer='sinabs'), of older Norse seconds (writer='norse-1.0'), of "
-            "snnTorch steps of 0.1 ms (writer='snntorch')."
+            "snnTorch steps of 0.1 ms (writer='snntorch'). If it is meant to be silent: allow_silent=True (--allow-silent)."
         )
     chosen = {"writer": writer, "reset": reset, "reset_delay": reset_delay, "method": method}
     return made.with_provenance("choices for the NIR file", **chosen)

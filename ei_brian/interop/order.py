@@ -31,7 +31,10 @@ def run_order(graph: Graph) -> list[str]:
     known = {INPUT, *graph.nodes}
     for source, target in graph.edges:
         if source not in known or target not in graph.nodes:
-            raise DataError(f"edge {source[:60]!r} → {target[:60]!r}: names a layer that the network does not have.")
+            raise DataError(
+                f"edge {source[:60]!r} → {target[:60]!r}: names a layer that the network does not have; it has "
+                f"{', '.join(list(graph.nodes)[:20])[:600]}. Correct the name in the file or description."
+            )
     order, left = _sorted(graph.nodes, graph.edges)
     if left:
         order, left = _sorted(graph.nodes, [edge for edge in graph.edges if not _comes_later(graph, edge)])
