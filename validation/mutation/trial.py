@@ -19,7 +19,7 @@ __all__ = ["load_libraries", "run_tests"]
 BUDGET_S, HANGS_S = 45.0, 25.0  # processor time of all tests of a fault, and of one that does not end
 WALL_S = 900.0
 LIBRARIES = (
-    "numpy", "scipy.sparse", "scipy.stats", "scipy.optimize", "matplotlib.figure", "h5py", "torch", "brian2", "hypothesis", "tqdm",
+    "numpy", "scipy.sparse", "scipy.stats", "scipy.optimize", "matplotlib.figure", "h5py", "torch", "brian2", "hypothesis",
 )  # fmt: skip
 
 
