@@ -42,6 +42,32 @@ def _steps(low: float, high: float) -> npt.NDArray[np.float64]:
     return np.linspace(low, high, 12)
 
 
+# chaotic at strong currents: from one unit in the last place the difference to plain Brian2 grows, to 1e-5 V within 200 ms and
+# to other spikes after 260 ms at 300 pA; compared is what comes before
+TWO_COMPARTMENTS = Published(
+    "two_compartment_pyramidal",
+    "dv/dt = (g_l*(E_l - v) + g_na*m_inf**2*h*(E_na - v) + g_dr*n*(E_k - v) + g_c*(v_d - v)/p + I/p)/C : volt\n"
+    "dv_d/dt = (g_l*(E_l - v_d) + g_ca*s**2*(E_ca - v_d) + (g_ahp*q + g_kc*c*clip(ca/250, 0, 1))*(E_k - v_d)"
+    " + (g_c*(v - v_d) + i_d)/(1 - p))/C : volt\n"
+    "di_d/dt = -i_d/tau_d : amp\n"
+    "dh/dt = (0.128*exp((17 - x_s)/18)*(1 - h) - 4/(1 + exp((40 - x_s)/5))*h)/ms : 1\n"
+    "dn/dt = (0.08/exprel((35.1 - x_s)/5)*(1 - n) - 0.25*exp(0.5 - 0.025*x_s)*n)/ms : 1\n"
+    "ds/dt = (1.6/(1 + exp(-0.072*(x_d - 65)))*(1 - s) - 0.1/exprel((x_d - 51.1)/5)*s)/ms : 1\n"
+    "dc/dt = (int(x_d <= 50)*(a_c - 2*e_c*c) + int(x_d > 50)*2*e_c*(1 - c))/ms : 1\n"
+    "dq/dt = (clip(0.00002*ca, 0, 0.01)*(1 - q) - 0.001*q)/ms : 1\n"
+    "dca/dt = (0.13*g_ca/g_one*s**2*(E_ca - v_d)/mV - 0.075*ca)/ms : 1\n"
+    "a_c = exp((x_d - 10)/11 - (x_d - 6.5)/27)/18.975 : 1\ne_c = exp((6.5 - x_d)/27) : 1\n"
+    "m_inf = a_m/(a_m + b_m) : 1\na_m = 1.28/exprel((13.1 - x_s)/4) : 1\nb_m = 1.4/exprel((x_s - 40.1)/5) : 1\n"
+    "x_s = (v + 60*mV)/mV : 1\nx_d = (v_d + 60*mV)/mV : 1",
+    "v > -10*mV", "", "rk2",
+    {"C": 300 * pF, "g_l": 10 * nS, "g_na": 3000 * nS, "g_dr": 1500 * nS, "g_ca": 1000 * nS, "g_ahp": 80 * nS, "g_kc": 1500 * nS,
+     "g_c": 210 * nS, "g_one": 100 * nS, "E_l": -60 * mV, "E_na": 60 * mV, "E_ca": 80 * mV, "E_k": -75 * mV, "p": 0.5,
+     "tau_d": 5 * ms},
+    _steps(20.0, 300.0),
+    {"v": -64.6 * mV, "v_d": -64.5 * mV, "i_d": 0 * pA, "h": 0.999, "n": 0.001, "s": 0.009, "c": 0.007, "q": 0.01, "ca": 0.2},
+    "Pinsky & Rinzel 1994, J. Comput. Neurosci. 1:39", refractory="v > -30*mV", dt_ms=0.05, duration_ms=200.0,
+)  # fmt: skip
+
 EVERY_FUNCTION = Published(
     "every_function",
     "dv/dt = (E_l - v + R*I*sqrt(x)*(1 + cos(2*pi*phase)/3) + slope*(m - 1)**1.5*int(m > 1 and not v > v_t))/tau : volt\n"

@@ -24,9 +24,9 @@ from ei_brian.errors import SpecError
 from ei_brian.sim.backend import Backend
 from ei_brian.storage import load_spec, save_spec
 from tests.interop.test_script import check_script
-from tests.sim.own_cells import EVERY_FUNCTION, PUBLISHED, Published
+from tests.sim.own_cells import EVERY_FUNCTION, PUBLISHED, TWO_COMPARTMENTS, Published
 
-SLOW = ("morris_lecar", "traub_miles_hh", "wang_buzsaki_hh")  # their algebra takes Brian2 a while
+SLOW = ("two_compartment_pyramidal", "morris_lecar", "traub_miles_hh", "wang_buzsaki_hh")  # their algebra takes Brian2 a while
 CONSTANT = (("background", "constant_current"),)
 
 
@@ -66,7 +66,10 @@ def in_plain_brian2(which: Published, unit: str) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize(
     "which",
-    [pytest.param(one, id=one.name, marks=pytest.mark.slow if one.name in SLOW else ()) for one in (EVERY_FUNCTION, *PUBLISHED)],
+    [
+        pytest.param(one, id=one.name, marks=pytest.mark.slow if one.name in SLOW else ())
+        for one in (EVERY_FUNCTION, TWO_COMPARTMENTS, *PUBLISHED)
+    ],
 )
 def test_a_published_cell_fires_spike_for_spike_as_in_plain_brian2(which: Published) -> None:
     model = made(which)
@@ -196,3 +199,36 @@ def test_a_dask_worker_that_never_saw_the_model_runs_it(tmp_path: Path) -> None:
 
 def _spikes_of_file(path: Path, stimulus: Stimulus) -> Recording:
     return simulate(load_spec(path), stimulus)
+
+
+def pyramidal(port: str) -> tuple[NetworkSpec, Stimulus]:
+    """Return two-compartment cells whose inputs of size reach the dendrite or the soma, beside a weak one to the soma."""
+    rng = np.random.default_rng(5)
+    which = TWO_COMPARTMENTS
+    model = ei.cell(
+        which.equations, threshold=which.threshold, refractory=which.refractory, method=which.method, ports=("i_d",),
+        parameters=which.parameters, input_current="I", initial=which.initial, name=which.name, reference=which.reference,
+    )  # fmt: skip
+    cells = Population("cells", 4, "exc", model, (("g", "exponential_current"),), {"gain_g": 1.0, "offset_g": 20.0})
+    weights = rng.uniform(100.0, 300.0, (4, 6))
+    spec = NetworkSpec(
+        (Population("input", 6, "input"), cells),
+        (Projection("input", "cells", 0.1 * weights), Projection("input", "cells", weights, port=port, name="strong")),
+        0.05,
+    )
+    return spec, Stimulus(Spikes.from_dense(rng.random((1, 2000, 6)) < 0.005, dt_ms=0.05))
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)])
+def test_soma_and_dendrite_are_ports_of_their_own(backend: str) -> None:
+    spec, stimulus = pyramidal("i_d")
+    found = simulate(spec, stimulus)
+    assert same(found, Backend(backend).run(spec, stimulus))
+    assert not found.spikes["cells"].equals(simulate(*pyramidal("g")).spikes["cells"])
+
+
+def test_a_port_that_is_no_state_is_refused() -> None:
+    which = PUBLISHED[3]
+    with pytest.raises(SpecError, match="'dendrite' is no state"):
+        ei.cell(which.equations, threshold=which.threshold, reset=which.reset, method="rk4", parameters=which.parameters,
+                input_current="I", ports=("dendrite",))  # fmt: skip

@@ -3,7 +3,7 @@
 Every model is read by `ei.cell` without a step written by hand and run by the reference; Brian2 runs the same equations by the
 same method. Twelve constant currents a model, no noise. Run from the root of the repository:
 
-    python -m validation.cells.brian2_models [name ...]       # writes validation/cells/brian2_models.csv
+    python -m validation.cells.brian2_models [name ...]       # rows of validation/cells/brian2_models.csv
 
 Columns: spikes of both, spikes that only one of them has, step of the first of these, seconds to read the equations.
 """
@@ -16,10 +16,11 @@ import time
 from pathlib import Path
 
 from ei_brian.core.reference import simulate
-from tests.sim.own_cells import PUBLISHED, Published
+from tests.sim.own_cells import PUBLISHED, TWO_COMPARTMENTS, Published
 from tests.sim.test_own_cells import driven, in_plain_brian2, made, silence
 from validation.cells.models import MORE
 
+ALL = (*PUBLISHED, TWO_COMPARTMENTS, *MORE)
 TABLE = Path(__file__).with_suffix(".csv")
 COLUMNS = ("model", "method", "dt_ms", "spikes", "of_brian2", "in_one_only", "first_difference_step", "read_s", "reference")
 Row = dict[str, object]
@@ -43,18 +44,20 @@ def compared(which: Published) -> Row:
 
 
 def main(names: list[str]) -> None:
-    """Compare, and write the table (of all models, where none is named)."""
-    rows = []
-    for which in (*PUBLISHED, *MORE):
+    """Compare all models, or those named, and put their rows into the table, which is written after each."""
+    known: dict[str, Row] = {}
+    if names and TABLE.is_file():
+        with TABLE.open(encoding="utf-8", newline="") as file:
+            known = {row["model"]: dict(row) for row in csv.DictReader(file)}
+    for which in ALL:
         if names and which.name not in names:
             continue
-        rows.append(compared(which))
-        print(", ".join(f"{key} {value}" for key, value in rows[-1].items() if key != "reference"), flush=True)
-        if not names:
-            with TABLE.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
+        known[which.name] = compared(which)
+        print(", ".join(f"{key} {value}" for key, value in known[which.name].items() if key != "reference"), flush=True)
+        with TABLE.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(known[each.name] for each in ALL if each.name in known)
 
 
 if __name__ == "__main__":

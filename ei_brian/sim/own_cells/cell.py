@@ -6,7 +6,7 @@ import ast
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +39,8 @@ METHODS = {
 def cell(
     equations: str | Equations | NeuronGroup, *, threshold: str = "", reset: str = "", refractory: Any = "",
     method: str = "exponential_euler", parameters: Mapping[str, Any] | None = None, input_current: str = "",
-    initial: Mapping[str, Any] | None = None, voltage: str = "", name: str = "", title: str = "", reference: str = "",
+    initial: Mapping[str, Any] | None = None, voltage: str = "", ports: Sequence[str] = (), name: str = "", title: str = "",
+    reference: str = "",
     max_dt_ms: float = 1.0, longest_step_ms: float = math.inf,
 ) -> NeuronModel:  # fmt: skip
     """Return a neuron model made from Brian2 equations; it goes wherever the name of a model or a cell type goes.
@@ -67,6 +68,9 @@ def cell(
         Values of states at the start; what is not given starts at rest.
     voltage : str
         State that is the potential; ``"v"``, or the first, unless given.
+    ports : sequence of str
+        Further states that projections may add to, named by `Projection.port`: the synaptic current of a dendrite, a conductance
+        with its own time constant. What synapses of the input current do is not changed.
     name : str
         For tables and files; made of the model's hash unless given.
     title, reference : str
@@ -108,9 +112,12 @@ def cell(
     read, unit = _read(parsed, dims, input_current, (method, threshold, reset, refractory), where)
     made = _Maker(read, given, dims, input_current, unit, where)
     model = made.model(threshold, reset, refractory, dict(initial or {}), voltage)
+    unknown = [port for port in ports if port not in read.states]
+    if unknown:
+        raise SpecError(f"{where}.ports: {unknown[0]!r:.60} is no state; the states are {', '.join(read.states)}.")
     model = replace(
         model, name=name or "cell", title=title or "a cell from Brian2 equations", method=METHODS[method], reference=reference,
-        max_dt_ms=max_dt_ms, longest_step_ms=longest_step_ms,
+        max_dt_ms=max_dt_ms, longest_step_ms=longest_step_ms, ports=tuple(dict.fromkeys((*model.ports, *ports))),
     )  # fmt: skip
     if not name:
         digest = hashlib.sha256(json.dumps(model_data(model), sort_keys=True).encode()).hexdigest()
