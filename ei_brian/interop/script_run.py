@@ -146,9 +146,8 @@ def readout_text(spec: NetworkSpec) -> str:
         return f"{head}    return np.bincount(monitors[{population.name!r}].i, minlength={population.size}).astype(float)"
     if readout.kind == "first spike":
         return (
-            f"{head}    first = np.full({population.size}, np.inf)\n"
-            f"    np.minimum.at(first, np.array(monitors[{population.name!r}].i), np.array(monitors[{population.name!r}].t "
-            "/ dt))\n"
+            f"{head}    fired, first = monitors[{population.name!r}], np.full({population.size}, np.rint(network.t / dt))\n"
+            "    np.minimum.at(first, np.array(fired.i), np.rint(fired.t / dt))\n"
             "    return -first"
         )
     voltage = population.neuron().voltage

@@ -68,7 +68,7 @@ def outcomes(seed: int, backends: tuple[str, ...], with_script: bool = False) ->
             yield found if isinstance(found, Outcome) else _compared(where, oracle, found)
     if with_script and case.noise is None and dtype == "float64":
         written = _attempt("script", lambda: _from_script(case))
-        yield written if isinstance(written, Outcome) else _compared("script", oracle, written)
+        yield written if isinstance(written, Outcome) else _compared("script", oracle, _means_as_summed(case, oracle, written))
 
 
 def spikes_in(recording: Recording) -> int:
@@ -113,6 +113,14 @@ def _from_script(case: Case) -> Recording:
         with np.load(path.with_name("network_spikes.npz")) as stored:
             spikes = {cell.name: _spikes(stored, cell, stimulus, spec.dt_ms) for cell in spec.cells if cell.spiking}
             return replace(simulate(spec, stimulus, n_steps=1), spikes=spikes, scores=stored.get("scores"))
+
+
+def _means_as_summed(case: Case, oracle: Recording, written: Recording) -> Recording:
+    """Return the script's recording; a mean that numpy summed in another order, to 1e-12, counts as the reference's."""
+    kind = case.spec.readout and case.spec.readout.kind
+    if kind == "mean v" and np.allclose(written.scores, oracle.scores, rtol=1e-12, atol=1e-12):
+        return replace(written, scores=oracle.scores)
+    return written
 
 
 def _spikes(stored: Any, cell: Population, stimulus: Stimulus, dt_ms: float) -> Spikes:
