@@ -28,6 +28,7 @@ from ei_brian.core.receptor import CONDUCTANCES
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.perturbed import refuse_perturbed
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import ConfigError, DataError
 from ei_brian.learn.surrogate import FastSigmoid, Surrogate
@@ -73,6 +74,7 @@ class SpecNetwork(nn.Module):
         self, spec: NetworkSpec, trainable: str = "all", surrogate: Surrogate | None = None, recurrent_gradient: bool = True
     ) -> None:
         super().__init__()
+        refuse_perturbed(spec, "SpecNetwork")
         if spec.readout is None or spec.readout.needs_spikes:
             raise ConfigError("SpecNetwork: training needs a readout by membrane potential (max v, mean v or last v).")
         if trainable not in TRAINABLE:

@@ -266,6 +266,22 @@ def test_a_perturbation_stands_behind_all_other_changes() -> None:
         diversify(replace(pair() | Inject("E", current=0.1)), {"RS": 1.0}, "exc")
 
 
+def test_what_knows_no_perturbation_refuses_them(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from ei_brian.interop.nir_writer import to_nir
+    from ei_brian.learn.from_spec import network_from_spec
+    from ei_brian.learn.spec_network import SpecNetwork
+
+    perturbed = pair() | Silence("E", 3, 9)
+    with pytest.raises(SpecError, match="SpecNetwork: population E is perturbed"):
+        SpecNetwork(perturbed)
+    with pytest.raises(SpecError, match="torch cannot run it"):
+        network_from_spec(perturbed)
+    pytest.importorskip("nir")
+    with pytest.raises(SpecError, match="to_nir: population E is perturbed"):
+        to_nir(perturbed, tmp_path / "a.nir")
+
+
 def test_on_a_gpu_they_are_refused() -> None:
     with pytest.raises(BackendError, match="perturbed"):
         Backend("cuda_standalone").run(pair() | Silence("E"), input_for(pair()))
