@@ -55,8 +55,8 @@ def stimulus_from_times(
     once = np.unique(events, axis=1)
     if once.shape[1] < events.shape[1] and not merge:
         raise DataError(
-            f"stimulus {name}: {events.shape[1] - once.shape[1]} of {events.shape[1]} spikes fall into a step in which their unit "
-            f"has spiked; a unit spikes once in {dt_ms:g} ms at most. Take a smaller step, or merge=True."
+            f"stimulus {name}: {events.shape[1] - once.shape[1]} of {events.shape[1]} spikes fall into a step in which their "
+            f"unit has spiked; a unit spikes once in {dt_ms:g} ms at most. Take a smaller step, or merge=True."
         )
     trial, step, unit = once.astype(np.int32)
     given = None if labels is None else np.asarray(labels)
