@@ -11,7 +11,16 @@ import numpy as np
 from ei_brian.errors import DataError, unknown_name
 from ei_brian.interop.graph import Cell, Node
 
-__all__ = ["SPIKINGJELLY_CELLS", "spikingjelly_cell"]
+__all__ = ["SPIKINGJELLY_CELLS", "SPIKINGJELLY_REFUSED", "spikingjelly_cell"]
+
+NEVER_SPIKES = (
+    "it starts anew in every call, and gives a list over the steps. The same membrane is read from a class "
+    "Readout(neuron.{base}) with one method, def single_step_forward(self, x): self.neuronal_charge(x); return self.v; make it Readout({options})."
+)
+SPIKINGJELLY_REFUSED = {
+    "NonSpikingIFNode": NEVER_SPIKES.format(base="SimpleIFNode", options=""),
+    "NonSpikingLIFNode": NEVER_SPIKES.format(base="SimpleLIFNode", options="tau=…, decay_input=True"),
+}
 
 
 def spikingjelly_cell(name: str, node: Node) -> Cell:
@@ -30,6 +39,8 @@ def spikingjelly_cell(name: str, node: Node) -> Cell:
         For kinds and options that are not reproduced.
     """
     where = f"layer {name} ({node.kind})"
+    if node.kind in SPIKINGJELLY_REFUSED:
+        raise DataError(f"{where}: {SPIKINGJELLY_REFUSED[node.kind]}")
     if node.kind not in SPIKINGJELLY_CELLS:
         raise DataError(unknown_name(where, node.kind, SPIKINGJELLY_CELLS))
     return SPIKINGJELLY_CELLS[node.kind](where, node)

@@ -12,6 +12,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError
 from ei_brian.interop.assemble import assemble
 from ei_brian.interop.cells_snntorch import SNNTORCH_REFUSED
+from ei_brian.interop.cells_spikingjelly import SPIKINGJELLY_REFUSED
 from ei_brian.interop.frameworks import SUPPORTED, cell_kinds, cell_of, framework
 from ei_brian.interop.graph import Array, Graph, Node, check_finite
 from ei_brian.interop.layout import Run
@@ -38,7 +39,7 @@ def _is_known(module: nn.Module, package: str) -> bool:
     """Whether a reader knows the class: a framework's own, not one that someone derived from it, whose step may be another."""
     kind = type(module)
     known = package != "torch" and kind.__module__.split(".")[0] == package
-    return known and (kind.__name__ in cell_kinds(package) or kind.__name__ in SNNTORCH_REFUSED)
+    return known and (kind.__name__ in cell_kinds(package) or kind.__name__ in {**SNNTORCH_REFUSED, **SPIKINGJELLY_REFUSED})
 
 
 def _nodes(

@@ -354,7 +354,8 @@ def _check_affine(where: str, operation: Operation, operands: list[Value]) -> No
         raise DataError(
             f"{where}: what it gives is not a weighted sum of its inputs, so that it is no set of synapses. Between neurons "
             "stand linear layers, pooling by averages, views, sums and slices; put a layer of neurons in its place, or leave it "
-            "out where it changes nothing."
+            "out where it changes nothing. What keeps a state (a synaptic filter) is part of a cell: put it into the cell's "
+            "class, behind the weights."
         )
 
 

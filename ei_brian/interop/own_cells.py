@@ -187,9 +187,8 @@ def _entering(
 
     if isinstance(before, tuple) and len(before) > 1 and _takes_states(module) and not getattr(module, "init_hidden", False):
         parts = list(tensors_of(before[1:]))
-        last = len(parts) - 1
         for place, tensor in enumerate(parts):
-            enter(f"state_{place}", tensor, "v" if place == last else f"state_{place + 1}", 0.0)
+            enter(f"state_{place}", tensor, f"state_{place + 1}", 0.0)
     for key in changing:
         value = kept[key]
         if isinstance(value, torch.Tensor) and value.dim():
@@ -230,9 +229,10 @@ def _cell(
             start = f"start_{state.name}" if np.any(state.start) else ""
             parameters |= {start: np.asarray(state.start)} if start else {}
             declared.append(State(state.name, "1", "kept from step to step", start or 0.0))
-    potential = any(state.name == "v" for state in declared)
+    membranes = [state.name for state in states.values() if state.name in words and state.after not in step.binary]
+    potential = "v" if "v" in membranes else membranes[-1] if membranes else output
     declared.append(State(output, "1", "1 in the step of a spike, else 0" if spiking else "what the layer gives"))
-    made = _model(module, text, tuple(declared), tuple(parameters), "v" if potential and spiking else output, step)
+    made = _model(module, text, tuple(declared), tuple(parameters), potential if spiking else output, step)
     remarks = tuple(f"{type(module).__name__}: {item} differs from torch's in the last digit" for item in sorted(step.rounded))
     return Cell(made, parameters, step.input_weights, step.recurrent_weights, remarks=remarks)
 

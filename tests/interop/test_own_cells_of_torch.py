@@ -13,7 +13,7 @@ from torch import nn
 
 import ei_brian as ei
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.errors import DataError
+from ei_brian.errors import DataError, SpecError
 from tests.interop.own_nodes import JELLY, OWN_NORSE
 from tests.interop.test_proof import proven, wide
 
@@ -135,6 +135,17 @@ def test_they_travel_in_files_and_run_in_brian2(kind: str, tmp_path: Path) -> No
     assert np.array_equal(ours.spikes["cell"].dense(), theirs.spikes["cell"].dense())
 
 
+def test_biology_of_them_is_refused_by_name() -> None:
+    from ei_brian.interop.dale import split_by_sign
+
+    spec = read("handed")
+    lawful = split_by_sign(spec)
+    first, second = (ei.Backend("reference").run(network, _input(spec)) for network in (spec, lawful))
+    assert np.allclose(first.scores, second.scores, atol=1e-12)
+    with pytest.raises(SpecError, match=r"model of their own \(own_adaptive_"):
+        ei.diversify(lawful, mix={"FS": 1.0}, seed=1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["synapses", "shared"])
 def test_compiled_brian2_gives_the_same_spikes(layout: str) -> None:
@@ -240,6 +251,27 @@ def test_other_cells_of_norse(kind: str) -> None:
     cell = getattr(norse, kind)(*((15, 15) if "Recurrent" in kind else ()))
     model = norse.SequentialState(wide(nn.Linear(N, 15), 12), cell)
     proven(ei.from_norse(model, torch.zeros((1, N) if kind.endswith("Cell") else (4, 1, N))))
+
+
+def test_nodes_that_never_spike_say_the_class_that_is_read() -> None:
+    pytest.importorskip("spikingjelly.activation_based")
+    from spikingjelly.activation_based import layer, neuron
+
+    class Readout(neuron.SimpleLIFNode):  # type: ignore[misc]
+        def single_step_forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.neuronal_charge(x)
+            return self.v  # type: ignore[no-any-return]
+
+    def model(last: nn.Module) -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(wide(layer.Linear(N, 15)), neuron.IFNode(), layer.Linear(15, 4), last)
+
+    with pytest.raises(DataError, match=r"layer 3 \(NonSpikingLIFNode\).*class Readout\(neuron\.SimpleLIFNode\)"):
+        ei.from_spikingjelly(model(neuron.NonSpikingLIFNode(tau=2.0)), torch.zeros(1, N))
+    spec = ei.from_spikingjelly(model(Readout(tau=2.0, decay_input=True)), torch.zeros(1, N))
+    assert spec.proof is not None
+    assert (spec.proof.unequal, spec.proof.spikes[1]) == (0, 0)
+    assert not spec["layer_3"].spiking
 
 
 def test_classes_derived_from_a_frameworks_are_read_by_what_they_do() -> None:

@@ -1,9 +1,9 @@
 """Shapes of public networks through the importers: ``python -m validation.interop.public_networks`` writes public_networks.md.
 
-Each is imported with its proof and, independently of it, run once more by `check_import` on other input, and there in compiled C++.
-*Exact*: the proof holds and no spike differs on the other input, nor between C++ and the reference in single precision. *Refused*: an
-error of this package that names the layer. *Wrong*: accepted, and spikes differ. *Confusing*: an error of another kind. Wrong and
-confusing must be 0.
+Each is imported with its proof and, independently of it, run once more by `check_import` on other input, and there in compiled
+C++. *Exact*: the proof holds and no spike differs on the other input, nor between C++ and the reference in single precision.
+*Refused*: an error of this package that names the layer. *Wrong*: accepted, and spikes differ. *Confusing*: an error of another
+kind. Wrong and confusing must be 0.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from ei_brian.core.quantity import FloatArray
 from ei_brian.core.receptor import BACKGROUND
 from ei_brian.core.transform.replay import filtered
 from ei_brian.core.transform.trained_drive import TrainedDrive, trained_drive
+from ei_brian.errors import SpecError
 
 __all__ = ["RECEPTORS", "DriveMap", "current_scale", "first_map", "fit_map", "mapped_cells", "synthetic_jumps"]
 
@@ -163,6 +164,11 @@ def synthetic_jumps(tau_syn_ms: float, dt_ms: float, duration_ms: float = 120.0,
 
 def first_map(kind: CellType, trained: Population, dt_ms: float) -> DriveMap:
     """Return a map that needs no data: fitted to the mean trained cell of a population, under a synthetic drive."""
+    if trained.own is not None:
+        raise SpecError(
+            f"diversify: the cells of population {trained.name} have a model of their own ({trained.model}); cells are swapped "
+            "from models of the catalogue. Swap other populations, or train with a framework's own leaky cells."
+        )
     ports = tuple(trained.ports)
     drive = trained_drive(trained, dt_ms, "first map")
     means = {name: float(np.mean(np.asarray(value))) for name, value in trained.parameters.items()}
