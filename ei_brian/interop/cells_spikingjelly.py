@@ -15,7 +15,8 @@ __all__ = ["SPIKINGJELLY_CELLS", "SPIKINGJELLY_REFUSED", "spikingjelly_cell"]
 
 NEVER_SPIKES = (
     "it starts anew in every call, and gives a list over the steps. The same membrane is read from a class "
-    "Readout(neuron.{base}) with one method, def single_step_forward(self, x): self.neuronal_charge(x); return self.v; make it Readout({options})."
+    "Readout(neuron.{base}) with one method, def single_step_forward(self, x): self.neuronal_charge(x); return self.v; make it "
+    "Readout({options})."
 )
 SPIKINGJELLY_REFUSED = {
     "NonSpikingIFNode": NEVER_SPIKES.format(base="SimpleIFNode", options=""),
