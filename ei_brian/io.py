@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ei_brian.config.shipped import load
+from ei_brian.exchange.from_trains import stimulus_from_neo, stimulus_from_pynapple, stimulus_from_times
 from ei_brian.exchange.plot import Plot
 from ei_brian.exchange.to_neo import to_neo
 from ei_brian.exchange.to_nwb import to_nwb
@@ -35,7 +36,8 @@ _READERS = {
 }  # fmt: skip  # loaded when they are used: some need torch
 __all__ = [
     "Plot", "check_import", "from_nir", "from_norse", "from_snntorch", "from_spikingjelly", "from_spytorch",
-    "from_state_dict", "from_torch", "load", "load_recording", "save", "save_recording", "script", "to_neo", "to_nir", "to_nwb",
+    "from_state_dict", "from_torch", "load", "load_recording", "save", "save_recording", "script",
+    "stimulus_from_neo", "stimulus_from_pynapple", "stimulus_from_times", "to_neo", "to_nir", "to_nwb",
     "to_pynapple", "trials_table",
 ]  # fmt: skip
 
