@@ -8,7 +8,7 @@ from types import ModuleType
 
 from ei_brian.errors import ConfigError, install_command, unknown_name
 from ei_brian.interop.cells_norse import NORSE_CELLS, norse_cell
-from ei_brian.interop.cells_plain import PLAIN_CELLS, plain_cell
+from ei_brian.interop.cells_plain import plain_cell, plain_models
 from ei_brian.interop.cells_snntorch import SNNTORCH_CELLS, snntorch_cell
 from ei_brian.interop.cells_spikingjelly import SPIKINGJELLY_CELLS, spikingjelly_cell
 from ei_brian.interop.graph import Cell, Node
@@ -20,13 +20,13 @@ CELLS: dict[str, Callable[[str, Node], Cell]] = {
     "snntorch": snntorch_cell, "norse": norse_cell, "spikingjelly": spikingjelly_cell, "torch": plain_cell,
 }  # fmt: skip
 KINDS: dict[str, Mapping[str, object]] = {
-    "snntorch": SNNTORCH_CELLS, "norse": NORSE_CELLS, "spikingjelly": SPIKINGJELLY_CELLS, "torch": PLAIN_CELLS,
+    "snntorch": SNNTORCH_CELLS, "norse": NORSE_CELLS, "spikingjelly": SPIKINGJELLY_CELLS,
 }  # fmt: skip
 
 
 def cell_kinds(name: str) -> tuple[str, ...]:
     """Return the classes of neurons that are read from a framework."""
-    return tuple(KINDS[_known(name)])
+    return tuple(plain_models()) if name == "torch" else tuple(KINDS[_known(name)])
 
 
 def cell_of(name: str, layer: str, node: Node) -> Cell:

@@ -17,6 +17,7 @@ from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import ConfigError, DataError, StorageError, unknown_name
 from ei_brian.interop.assemble import assemble
+from ei_brian.interop.cells_plain import described_cells, model_cell
 from ei_brian.interop.frameworks import CELLS, cell_kinds, cell_of
 from ei_brian.interop.graph import Array, Graph, Node, chain, check_finite
 from ei_brian.interop.known_fields import check_arrays, check_options, oriented
@@ -34,7 +35,7 @@ UNREADABLE = (
 UNFIT = (KeyError, IndexError, TypeError, ValueError, OverflowError)  # of a layer that lacks an array, or has another shape
 NESTED = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
 WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel and its like, and of torch.compile
-TOP = {"framework", "framework_version", "dt_ms", "input_shape", "name", "readout", "layers", "ignore"}
+TOP = {"framework", "framework_version", "dt_ms", "input_shape", "name", "readout", "layers", "ignore", "cells"}
 
 
 @takes_numbers()
@@ -255,6 +256,7 @@ def _layers(
         raise ConfigError("architecture.layers: give a list of tables, [[layers]], each with a name and a type.")
     nodes: dict[str, Node] = {}
     used: set[str] = set()
+    written = described_cells(described.get("cells", {}))
     names = [str(layer.get("name", "")) for layer in layers]
     edges = chain(names)
     for layer, item in zip(layers, names, strict=True):
@@ -266,13 +268,14 @@ def _layers(
         if item in arrays and "weight" not in own:  # a bare matrix under the name of the layer
             own, used = {"weight": arrays[item], **own}, used | {item}
         kind = str(layer["type"])
-        is_cell = kind in cell_kinds(name)
+        is_cell = kind in cell_kinds(name) or kind in written
         options, own = oriented(name, item, kind, options, own)
-        check_options(name, item, kind, options, is_cell)
-        check_arrays(name, item, kind, own, is_cell)
+        check_options("torch" if kind in written else name, item, kind, options, is_cell)
+        check_arrays("torch" if kind in written else name, item, kind, own, is_cell)
         node = Node(kind, options, own)
         if is_cell:
-            node = Node(node.kind, options, own, cell_of(name, item, node))
+            cell = model_cell(item, node, written[kind]) if kind in written else cell_of(name, item, node)
+            node = Node(node.kind, options, own, cell)
         nodes[item] = node
         if "inputs" in layer:
             edges = [edge for edge in edges if edge[1] != item] + [(str(source), item) for source in layer["inputs"]]

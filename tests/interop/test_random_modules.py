@@ -22,7 +22,7 @@ from ei_brian.interop.state_dict import from_state_dict
 pytest.importorskip("snntorch")
 from tests.interop.random_modules import ARRANGEMENTS, BETWEEN, Steps, random_steps
 
-FEW, MANY = range(2), range(100, 106)
+FEW, MANY = range(2), range(100, 103)
 
 
 def _other_input(spec: NetworkSpec) -> Stimulus:

@@ -1,0 +1,114 @@
+"""A cell as text in the description of a network: parsed and checked, never run as code, kept in the model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ei_brian.core.models import MODELS
+from ei_brian.core.reference import simulate
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import ConfigError, EIBrianError
+from ei_brian.interop.cells_plain import described_cells
+from ei_brian.interop.state_dict import from_state_dict, read_architecture
+from ei_brian.storage import load_spec, save_spec
+
+TEXT = """
+framework = "torch"
+input_shape = [12]
+
+[[layers]]
+name = "i2h"
+type = "Linear"
+
+[[layers]]
+name = "h"
+type = "alif"
+axes = "out, in"
+rho = 0.98
+
+[cells.alif]
+reference = "Yin, Corradi & Bohte 2021"
+states = {v = 0.0, b = 0.0, level = "b0", fired = 0.0}
+parameters = {decay = 0.9, rho = 0.99, b0 = 0.01, beta = 1.8}
+threshold = "v > level"
+reset = "fired = 1"
+update = '''
+b = rho*b + (1 - rho)*fired
+level = b0 + beta*b
+v = decay*v + (1 - decay)*drive - level*fired
+fired = 0
+'''
+"""
+
+
+def arrays(seed: int) -> dict[str, Any]:
+    generator = np.random.default_rng(seed)
+    return {
+        "i2h.weight": np.float32(generator.normal(0.3, 1, (9, 12))), "i2h.bias": np.float32(generator.normal(0, 0.1, 9)),
+        "h.recurrent_weights": np.float32(generator.normal(0, 0.3, (9, 9))),
+        "h.decay": np.float32(generator.uniform(0.8, 0.95, 9)),
+    }  # fmt: skip
+
+
+def loop(w: dict[str, Any], x: Any) -> Any:
+    w = {key: value.astype(float) for key, value in w.items()}
+    v = b = z = np.zeros((len(x), 9))
+    kept = []
+    for now in range(x.shape[1]):
+        current = x[:, now] @ w["i2h.weight"].T + w["i2h.bias"] + z @ w["h.recurrent_weights"].T
+        b = 0.98 * b + (1 - 0.98) * z
+        level = 0.01 + 1.8 * b
+        v = w["h.decay"] * v + (1 - w["h.decay"]) * current - level * z
+        z = (v > level).astype(float)
+        kept.append(z > 0)
+    return np.stack(kept, axis=1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_cell_that_is_written_out_gives_the_spikes_of_its_loop(seed: int, tmp_path: Path) -> None:
+    (tmp_path / "net.toml").write_text(TEXT, encoding="utf-8")
+    np.savez(tmp_path / "net.npz", **arrays(seed))
+    save_spec(from_state_dict(tmp_path / "net.npz", read_architecture(tmp_path / "net.toml")), tmp_path / "net.h5")
+    x = np.random.default_rng(seed + 9).random((4, 60, 12)) < 0.3
+    given = simulate(load_spec(tmp_path / "net.h5"), Stimulus(Spikes.from_dense(x, 1.0))).spikes["h"].dense(bool)
+    wanted = loop(arrays(seed), x.astype(float))
+    assert wanted.sum() > 100
+    assert np.array_equal(given, wanted)
+
+
+CELL = {"update": "v = v + drive", "threshold": "v > 1", "reset": "v = 0", "states": {"v": 0.0}, "parameters": {}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"update": "v = __import__('os')"}, "architecture.cells.mine.*__import__"), ({"update": "import os"}, "no assignment"),
+        ({"update": "v = v.real"}, "not allowed"), ({"threshold": "v"}, "no condition"), ({"update": ""}, "give text"),
+        ({"states": {}}, "at least one"), ({"tau": 1.0}, "'tau' is not known"), ({"parameters": {"a": "b"}}, "names and numbers"),
+        ({"update": "v = leak*v + drive"}, "leak"),
+    ],
+)  # fmt: skip
+def test_what_is_no_step_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        described_cells({"mine": {**CELL, **change}})
+
+
+def test_names_of_the_catalogue_are_taken() -> None:
+    with pytest.raises(ConfigError, match="of the catalogue"):
+        described_cells({"nir_lif_zero": CELL})
+
+
+def test_models_that_were_added_to_the_catalogue_later_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = described_cells({"late_cell": CELL})["late_cell"]
+    layers = [{"name": "i2h", "type": "Linear"}, {"name": "h", "type": "late_cell"}]
+    np.savez(tmp_path / "net.npz", **{"i2h.weight": np.ones((4, 3), np.float32)})
+    described = {"framework": "torch", "input_shape": [3], "layers": layers}
+    with pytest.raises(EIBrianError, match="'late_cell' is not known"):
+        from_state_dict(tmp_path / "net.npz", described)
+    monkeypatch.setitem(MODELS, "late_cell", model)
+    assert from_state_dict(tmp_path / "net.npz", described)["h"].model == "late_cell"
