@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["PARTS", "Fault", "draw", "faults_of"]
+__all__ = ["PARTS", "Fault", "compiles", "draw", "faults_of"]
 
 PARTS = ("core", "sim", "learn", "measure", "interop")
 COMPARISONS = {
@@ -50,21 +51,25 @@ class Fault:
 
 
 def faults_of(path: Path, root: Path) -> Iterator[Fault]:
-    """Yield every fault that can be planted in a file; docstrings, annotations and ``__all__`` are left alone."""
+    """Yield every fault of a file, whether it `compiles` or not; docstrings, annotations and ``__all__`` are left alone."""
     source = path.read_bytes()
     begins = [0]
     for line in source.splitlines(keepends=True):
         begins.append(begins[-1] + len(line))
     tree = ast.parse(source)
+
+    def text(part: Any) -> str:
+        return source[begins[part.lineno - 1] + part.col_offset : begins[part.end_lineno - 1] + part.end_col_offset].decode()
+
     skipped = _not_computed(tree)
     for node in ast.walk(tree):
         if id(node) in skipped:
             continue
-        for kind, where, after in _changes(node, source.decode()):
+        for kind, where, after in _changes(node, text):
             start = begins[where.lineno - 1] + where.col_offset
             end = begins[where.end_lineno - 1] + where.end_col_offset
             fault = Fault(str(path.relative_to(root)), where.lineno, start, end, kind, source[start:end].decode(), after)
-            if fault.before != after and _compiles(fault.planted(source)):
+            if fault.before != after:
                 yield fault
 
 
@@ -74,13 +79,11 @@ def draw(root: Path, n: int, seed: int) -> list[Fault]:
     places = {part: [f for p in sorted((root / "ei_brian" / part).rglob("*.py")) for f in faults_of(p, root)] for part in PARTS}
     for found in places.values():
         rng.shuffle(found)
-    return [places[PARTS[i % len(PARTS)]][i // len(PARTS)] for i in range(n)]
+    drawn = {part: (fault for fault in found if compiles(root, fault)) for part, found in places.items()}
+    return [next(drawn[PARTS[i % len(PARTS)]]) for i in range(n)]
 
 
-def _changes(node: ast.AST, source: str) -> Iterator[tuple[str, ast.expr | ast.stmt, str]]:
-    def text(part: ast.AST) -> str:
-        return ast.get_source_segment(source, part) or ""
-
+def _changes(node: ast.AST, text: Callable[[Any], str]) -> Iterator[tuple[str, ast.expr | ast.stmt, str]]:
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS:
         yield "comparison", node, f"{text(node.left)} {COMPARISONS[type(node.ops[0])]} {text(node.comparators[0])}"
     elif isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS and not isinstance(node.left, ast.Constant | ast.JoinedStr):
@@ -141,9 +144,10 @@ def _not_computed(tree: ast.Module) -> set[int]:
     return found
 
 
-def _compiles(source: bytes) -> bool:
+def compiles(root: Path, fault: Fault) -> bool:
+    """Return whether a file with a fault is Python still."""
     try:
-        compile(source, "planted", "exec")
+        compile(fault.planted((root / fault.path).read_bytes()), "planted", "exec")
     except (SyntaxError, ValueError):
         return False
     return True
