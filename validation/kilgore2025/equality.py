@@ -1,9 +1,9 @@
 """Claim: networks of the paper's every setting, exported, spike alike in the engine that trains them, the oracle and Brian2's C++.
 
-    python validation/kilgore2025/equality.py [--data FOLDER] [--steps 234] [--trials 20]
+    python validation/kilgore2025/equality.py [--data FOLDER] [--steps 60] [--trials 20]
 
 One network of each ratio and each ``w1_std`` without noise on the updates (4 x 19), and of each ratio and each level of noise
-(7 x 12), trained by the paper's protocol for so many steps of SGD (an epoch): enough for weights that training and noise moved and
+(7 x 12), trained by the paper's protocol for so many steps of SGD: enough for weights that training and noise moved and
 clipped, short enough for all 160 of them. Fully trained networks, as many as there are, stand in the study's own report. Writes
 ``equality.csv``; lines that stand there are kept.
 """
@@ -65,7 +65,7 @@ def main() -> int:
     """Measure what is missing and return 0 if no spike and no decision differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default="fashion-mnist", help="or a folder of its four IDX files")
-    parser.add_argument("--steps", type=int, default=234)
+    parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--trials", type=int, default=20)
     asked = parser.parse_args()
     train_set, test_set = load(FASHION.name, asked.data, None)
