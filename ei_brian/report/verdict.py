@@ -180,13 +180,13 @@ def _inhibition_words(validation: Validation) -> str:
 
 
 def _spare(validation: Validation) -> str:
-    """Name the cell types that the network can do without: of them a kept function says nothing."""
+    """Name the cell types without which the function is not shown to be lost: of them a kept function says nothing."""
     loss = validation.settings.largest_loss
     silent = {one.name.removesuffix(" silenced"): judge(one.change, loss).word for one in validation.controls if one.of_type}
-    spare = [kind for kind, word in silent.items() if word == KEPT]
+    spare = [kind for kind, word in silent.items() if word != LOST]
     if not spare:
         return ""
-    return f" It does without {', '.join(spare)} cells: of these alone a kept function says nothing."
+    return f" That it needs its {', '.join(spare)} cells is not shown: of these alone a kept function says nothing."
 
 
 def _network(validation: Validation, control: Control) -> str:

@@ -55,7 +55,7 @@ def drawn(after: float, sd: float, silenced: float, seed: int, draws: int = 5, s
 @pytest.mark.parametrize(
     ("after", "silenced", "said"),
     [
-        (0.95, -0.4, ("its function is kept", "as much noise as trained", "kept with inhibition", "It does without LTS cells")),
+        (0.95, -0.4, ("its function is kept", "as much noise as trained", "kept with inhibition", "its LTS cells is not shown")),
         (0.95, -0.01, ("its function is kept", "nothing here shows that inhibition survives")),
         (0.80, -0.4, ("its function is lost",)),
         (0.95, -0.05, ("stays open, and with it what the change of its cells shows",)),

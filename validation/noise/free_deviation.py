@@ -35,6 +35,7 @@ STEPS_MS = (1.0, 0.5, 0.1)
 SHORT_MS, NEAR = 300.0, 0.05
 CELLS, TRIALS = 100, 4
 WITHIN = 0.1
+SLOW = ("wang_buzsaki", "traub_miles")  # last, since their sub-steps are many
 HEAD = ("cells", "kind", "dt_ms", "rest", "distance", "tau_ms", "rests", "share_of_level", "rate_hz_at_0.2")
 KINDS = ("membrane_white_sd", "membrane_ou_sd")
 
@@ -148,7 +149,7 @@ def groups(only: str) -> list[list[tuple[str, Population]]]:
     for name, population in populations():
         if only in name:
             found.setdefault((population.model, population.receptors), []).append((name, population))
-    return list(found.values())
+    return sorted(found.values(), key=lambda group: group[0][1].model in SLOW)
 
 
 def kept(path: Path) -> dict[tuple[str, str, str], list[str]]:
@@ -181,7 +182,8 @@ def summary(rows: Sequence[Sequence[str]]) -> str:
         f"populations of `models/`; {CELLS} cells x {TRIALS} trials each at level {LEVEL:g}, and the spontaneous rate at "
         f"level {HIGH:g}. "
         "All rows: [free_deviation.csv](free_deviation.csv).", "",
-        f"{len(rows) - len(far(rows))} of {len(rows)} are within {WITHIN:.0%} of the level.", "",
+        f"{len(rows) - len(far(rows))} of {len(rows)} are within {WITHIN:.0%} of the level"
+        f"{'; the others are ' if far(rows) else ''}{', '.join(dict.fromkeys(row[0] for row in far(rows)))}.", "",
         "| noise | dt, ms | cells | largest difference | where | rate at 0.2, Hz: median | largest | where |",
         "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip

@@ -59,46 +59,59 @@ def _facts(found: Validation) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def own_words(row: dict[str, Any]) -> str:
+    """Return the verdict of a run, by the words of this version, from the numbers that were kept of it."""
+    controls = [_control(one, Interval(**one["change"])) for one in row["controls"]]
+    return _told([row], [(0, draw) for draw in range(row["draws"])], controls)
+
+
 def put_together(rows: Sequence[dict[str, Any]], rng: np.random.Generator) -> str:
     """Return the verdict of a demo of draws taken at random from all runs; what a control costs in a draw is drawn as normal."""
-    first = rows[0]
-    n, names = first["draws"], list(first["accuracy"])
-    base, *_, last = first["accuracy_of_draws"]
-    which = [(int(rng.integers(len(rows))), int(rng.integers(n))) for _ in range(n)]
-    after = np.array([rows[row]["accuracy_of_draws"][last][draw] for row, draw in which])
-    spec, before = SimpleNamespace(name="digits_ei80"), first["accuracy_of_draws"][base]
-    controls = []
-    for k, one in enumerate(first["controls"]):
+    n, controls = rows[0]["draws"], []
+    for k, one in enumerate(rows[0]["controls"]):
         change = Interval(**one["change"])
         if one["unit"] == "draws":
             pooled = [row["controls"][k]["change"] for row in rows]
             reach = stats.t.ppf(0.975, n - 1) / np.sqrt(n)
             sd = np.sqrt(np.mean([((each["high"] - each["low"]) / 2 / reach) ** 2 for each in pooled]))
             change = mean_interval(np.mean([each["mean"] for each in pooled]) + sd * rng.standard_normal(n))
-        of_type = one["name"].endswith(" silenced") and one["name"] != SILENCED
-        controls.append(Control(one["name"], one["network"], change, one["unit"], 0.0, of_type))
+        controls.append(_control(one, change))
+    return _told(rows, [(int(rng.integers(len(rows))), int(rng.integers(n))) for _ in range(n)], controls)
+
+
+def _control(one: dict[str, Any], change: Interval) -> Control:
+    of_type = one["name"].endswith(" silenced") and one["name"] != SILENCED
+    return Control(one["name"], one["network"], change, one["unit"], 0.0, of_type)
+
+
+def _told(rows: Sequence[dict[str, Any]], which: Sequence[tuple[int, int]], controls: Sequence[Control]) -> str:
+    """Return the verdict on draws (run, draw)."""
+    first = rows[0]
+    base, *_, last = first["accuracy_of_draws"]
+    after = np.array([rows[row]["accuracy_of_draws"][last][draw] for row, draw in which])
+    spec, before = SimpleNamespace(name="digits_ei80"), np.array(first["accuracy_of_draws"][base])
     made = SimpleNamespace(
         exact=SimpleNamespace(equal=True, oracle="torch", n_spikes=0, n_trials=0), controls=tuple(controls),
-        settings=Settings("numpy", 1, MIX, draws=n, seeds=first["seeds"], levels=tuple(first["levels"])),
-        trained=SimpleNamespace(name=base, spec=spec, accuracy=float(np.mean(before)), accuracies=np.array(before)),
+        settings=Settings("numpy", 1, MIX, draws=len(which), seeds=first["seeds"], levels=tuple(first["levels"])),
+        trained=SimpleNamespace(name=base, spec=spec, accuracy=float(before.mean()), accuracies=before),
         last=SimpleNamespace(name=last, spec=spec, accuracy=float(after.mean()), accuracies=after),
-        accuracy={name: np.array([rows[row]["accuracy"][name][draw] for row, draw in which]) for name in names},
+        accuracy={name: np.array([rows[row]["accuracy"][name][draw] for row, draw in which]) for name in first["accuracy"]},
     )  # fmt: skip
     return verdict(made)[1]  # type: ignore[arg-type]
 
 
 def table(rows: Sequence[dict[str, Any]]) -> tuple[str, float]:
     """Return the count of words in Markdown, and the share of the most frequent ones."""
-    words = Counter(words_of(row["verdict"]) for row in rows)
+    words = Counter(words_of(own_words(row)) for row in rows)
     draws, seeds = rows[0]["draws"], rows[0]["seeds"]
     lines = [
         "# The demo's verdict with other seeds", "",
         f"`python -m validation.noise.verdict_words`: {len(rows)} runs of the demo on `models/digits_ei80.h5`, {draws} draws of "
         f"cell types and {seeds} noise seeds each, measured up to {max(row['date'] for row in rows)}. Numbers are left "
-        "out (…).", "",
+        "out (…); the words are those of this version, from the numbers kept of each run.", "",
     ]  # fmt: skip
     for text, count in words.most_common():
-        seeds_of = ", ".join(str(row["seed"]) for row in rows if words_of(row["verdict"]) == text)
+        seeds_of = ", ".join(str(row["seed"]) for row in rows if words_of(own_words(row)) == text)
         lines += [f"**{count} of {len(rows)}** (seeds {seeds_of}):", "", f"> {text}", ""]
     rng = np.random.default_rng(0)
     again = Counter(words_of(put_together(rows, rng)) for _ in range(RESAMPLED))
@@ -107,7 +120,8 @@ def table(rows: Sequence[dict[str, Any]]) -> tuple[str, float]:
         f"Of {RESAMPLED:,} demos put together at random from these {len(rows) * draws} draws, {same:,} say the most frequent "
         "words.", "",
     ]
-    lines += ["An example with its numbers:", "", f"> {rows[0]['verdict']}"]
+    example = own_words(rows[0]).partition("). ")[2]
+    lines += ["An example with its numbers, without its first sentence, on the equality of spikes:", "", f"> {example}"]
     return "\n".join(lines) + "\n", words.most_common(1)[0][1] / len(rows)
 
 
