@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 NEEDS = {"howto/bring_your_network.md": "snntorch"}
 PAGES = (
     "get_started.md", "howto/add_a_neuron_model.md", "howto/add_a_noise.md", "howto/figures.md", "howto/perturb.md",
-    "howto/any_task.md", "howto/long_activity.md", "howto/learning_synapses.md", *NEEDS,
+    "howto/any_task.md", "howto/long_activity.md", "howto/learning_synapses.md",
+    "howto/from_brian2.md", "howto/from_recordings.md", *NEEDS,
 )  # fmt: skip
 
 
