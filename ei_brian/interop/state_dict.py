@@ -21,6 +21,7 @@ from ei_brian.interop.cells_plain import described_cells, model_cell
 from ei_brian.interop.frameworks import CELLS, cell_kinds, cell_of
 from ei_brian.interop.graph import Array, Graph, Node, chain, check_finite
 from ei_brian.interop.known_fields import check_arrays, check_options, oriented
+from ei_brian.interop.linear import LINEAR_KINDS, REFUSED
 from ei_brian.interop.pickle_words import check_words
 from ei_brian.storage.whole_file import read_bytes
 
@@ -270,6 +271,10 @@ def _layers(
         kind = str(layer["type"])
         is_cell = kind in cell_kinds(name) or kind in written
         options, own = oriented(name, item, kind, options, own)
+        if not is_cell and kind not in LINEAR_KINDS and kind not in REFUSED and kind != "Delay":
+            cells = (*written, *cell_kinds(name))
+            use = "A cell that is missing can be written into the description, in a table [cells.NAME]."
+            raise DataError(unknown_name(f"layer {item} ({kind})", kind, (*cells, *LINEAR_KINDS, "Delay"), use))
         check_options("torch" if kind in written else name, item, kind, options, is_cell)
         check_arrays("torch" if kind in written else name, item, kind, own, is_cell)
         node = Node(kind, options, own)
