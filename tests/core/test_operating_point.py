@@ -267,3 +267,12 @@ def test_nothing_switches_on_the_name_of_a_model_or_parameter() -> None:
             names = {part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)}
             found += [f"{relative}:{node.lineno} {name}" for name in sorted(names & NAMES)]
     assert found == []
+
+
+def test_a_cell_that_fires_by_itself_stands_where_it_would_rest() -> None:
+    """RS at 20 mV/ms fires; it is taken at a current below its rheobase of 4 (where its nullclines part), at which it rests."""
+    model, types = MODELS["izhikevich_2003"], CELL_TYPES["RS"].parameters
+    stands = model.standing_point(types, 20.0)
+    assert not np.any(stands.rests)
+    assert np.all(stands.current < 4.0)
+    assert np.all(model.operating_point(types, stands.current).rests)
