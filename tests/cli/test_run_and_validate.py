@@ -14,7 +14,7 @@ import pytest
 from ei_brian.cli.ten_neurons import try_backend
 from ei_brian.config import shipped
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.report import model_check
+from ei_brian.report import any_task, model_check
 from ei_brian.report.settings import Settings
 from ei_brian.storage import load_recording, load_spec, save_spec
 
@@ -116,7 +116,7 @@ def test_validate_says_no_and_exits_1(
         )
         return original(dataclasses.replace(spec, projections=changed), stimulus)
 
-    monkeypatch.setattr(model_check, "torch_spikes", faulty)
+    monkeypatch.setattr(any_task, "torch_spikes", faulty)
     shown = ei_brian("validate", tiny_model, "-o", tmp_path / "r", *QUICK, *LADDER, "--mix", "none")
     assert shown.code == 1
     assert "does not do in Brian2 what it does in torch" in shown.out
