@@ -23,6 +23,8 @@ STEEPEST = 1e6
 def choices_at(output: npt.ArrayLike, at_ms: float, dt_ms: float) -> npt.NDArray[np.int64]:
     """Return the choice of each trial at a time: the largest output; of one output, 1 where it is above 0, else 0.
 
+    By definition; a number of a class, dimensionless.
+
     Parameters
     ----------
     output : array_like, shape (trial, step, output)
@@ -44,7 +46,8 @@ def choices_at(output: npt.ArrayLike, at_ms: float, dt_ms: float) -> npt.NDArray
 def reaction_times_ms(output: npt.ArrayLike, bound: float, dt_ms: float) -> Floats:
     """Return when an output first reached a bound, in ms, shape (trial,); nan for trials that never did.
 
-    Of one output both bounds, ``bound`` and ``-bound``, count; of several the first that reaches ``bound``.
+    Of one output both bounds, ``bound`` and ``-bound``, count; of several the first that reaches ``bound``: the bound of a
+    decision by definition.
     """
     values = _output(output)
     high = np.abs(values[..., 0]) if values.shape[2] == 1 else values.max(axis=2)
@@ -55,7 +58,7 @@ def reaction_times_ms(output: npt.ArrayLike, bound: float, dt_ms: float) -> Floa
 
 @takes_numbers()
 def agreement(first: npt.ArrayLike, second: npt.ArrayLike) -> Proportion:
-    """Return the share of trials with the same choice, with Wilson's interval."""
+    """Return the share of trials with the same choice, by definition, with Wilson's interval."""
     one, two = np.asarray(first), np.asarray(second)
     if one.shape != two.shape or one.ndim != 1:
         raise DataError(f"agreement: shapes {one.shape} and {two.shape}; give two series of choices of equal length.")
@@ -101,7 +104,7 @@ def psychometric(choices: npt.ArrayLike, strength: npt.ArrayLike) -> Psychometri
 
     References
     ----------
-    Wichmann & Hill 2001, Percept. Psychophys. 63:1293 (maximum likelihood; here without lapses).
+    Wichmann & Hill 2001, Percept. Psychophys. 63:1293, doi 10.3758/BF03194544 (maximum likelihood; here without lapses).
     """
     chosen, given = _trials(choices, strength)
     if not np.isin(chosen, (0, 1)).all():
@@ -127,7 +130,12 @@ def _logistic(chosen: Floats, given: Floats) -> tuple[float, float]:
 
 @takes_numbers()
 def chronometric(times_ms: npt.ArrayLike, strength: npt.ArrayLike, confidence: float = 0.95) -> dict[float, Estimate]:
-    """Return the mean reaction time in ms at each absolute strength, with Student's t over trials that were decided."""
+    """Return the mean reaction time in ms at each absolute strength, with Student's t over trials that were decided.
+
+    References
+    ----------
+    Palmer, Huk & Shadlen 2005, J. Vis. 5(5):1, doi 10.1167/5.5.1.
+    """
     times, given = _trials(times_ms, np.abs(np.asarray(strength, dtype=np.float64)))
     made = {}
     for level in np.unique(given):

@@ -115,6 +115,8 @@ def every_step(fine_ms: float, coarse_ms: float | None) -> int:
 def potential_readout(spec: NetworkSpec, units: Sequence[int] | None = None) -> LinearReadout:
     """Return the potentials of the network's readout population as its outputs, in order, or those of some of its units.
 
+    By definition; in the unit of the potential.
+
     Raises
     ------
     DataError
@@ -134,6 +136,7 @@ def fit_readout(
     """Return the linear readout of filtered spikes that is nearest to the targets, by ridge regression on the steps that count.
 
     Fit it on training trials of the trained network, and read other trials, and other cells, with the same one.
+    Ridge regression is that of Hoerl & Kennard 1970, doi 10.1080/00401706.1970.10488634.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class Estimate:
 def r_squared(output: npt.ArrayLike, targets: Targets, confidence: float = 0.95) -> Estimate:
     """Return the coefficient of determination, 1 - residual/total sum of squares, over all trials, steps and outputs that count.
 
-    1 is perfect, 0 what the mean of each target gives; it may be negative.
+    By definition: 1 is perfect, 0 what the mean of each target gives; it may be negative.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def r_squared(output: npt.ArrayLike, targets: Targets, confidence: float = 0.95)
 
 @takes_numbers()
 def rmse(output: npt.ArrayLike, targets: Targets, confidence: float = 0.95) -> Estimate:
-    """Return the root of the mean squared error, in the unit of the target; arguments and interval as of `r_squared`."""
+    """Return the root of the mean squared error, by definition, in the unit of the target; otherwise as `r_squared`."""
     given, wanted = _counted(output, targets)
     squared = np.array([np.square(a - b).sum() for a, b in zip(given, wanted, strict=True)])
     size = np.array([b.size for b in wanted])
@@ -73,7 +73,7 @@ def correlation(output: npt.ArrayLike, targets: Targets, confidence: float = 0.9
 
     References
     ----------
-    Fisher 1921, Metron 1:3.
+    The correlation by definition; its interval, Fisher 1921, Metron 1:3.
     """
     given, wanted = _counted(output, targets)
     sums = np.stack([_moments(a, b) for a, b in zip(given, wanted, strict=True)])
