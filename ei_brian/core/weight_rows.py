@@ -93,8 +93,9 @@ def add_rows(target: Array, events: Events, table: Any, factors: Array | None = 
 def _add_sparse(target: Array, events: Events, table: Any, factors: Array | None) -> None:
     """Add synapse by synapse: ``numpy.add.at`` adds in the order of its indices, and those of a trial ascend with the source."""
     trial, unit, size = events
-    flat = target.view()
-    flat.shape = (-1,)  # refused where it would be a copy
+    if not target.flags.c_contiguous:
+        raise ValueError("target: not contiguous: its flat form would be a copy and the sums be lost; give one that is.")
+    flat = target.reshape(-1)
     first = table.indptr[unit].astype(np.int64)
     count = table.indptr[unit + 1] - first
     ends = np.cumsum(count)

@@ -59,3 +59,11 @@ def test_a_sparse_table_is_never_written_out() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20_000 * 200  # bytes; 3 GB if it were dense
+
+
+def test_a_target_whose_flat_form_is_a_copy_is_refused() -> None:
+    """Else the sums would go into the copy."""
+    table = sparse.csr_array(np.ones((2, 3)))
+    events = (np.zeros(1, np.int32), np.zeros(1, np.int32), np.ones(1))
+    with pytest.raises(ValueError, match="not contiguous"):
+        add_rows(np.zeros((2, 6))[:, ::2], events, table)
