@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,12 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.targets import Targets
-from ei_brian.core.transform.calibrate import calibrate
-from ei_brian.core.transform.diversify import diversify
-from ei_brian.errors import CalibrationError, DataError, SpecError
+from ei_brian.errors import DataError
 from ei_brian.measure.output import LinearReadout, potential_readout
 from ei_brian.measure.over_time import Estimate, correlation, r_squared, rmse
+from ei_brian.report.biology import biological_rungs
 from ei_brian.report.comparison import Comparison, compare
-from ei_brian.report.settings import Settings, mix_in_words
+from ei_brian.report.settings import Settings
 from ei_brian.sim.backend import Backend
 from ei_brian.study.statistics import Interval, mean_interval
 
@@ -125,7 +125,8 @@ def validate_output(
     exact = compare(oracle, expected, f"Brian2 ({settings.backend})", trained.recordings[0].spikes)
     rungs = [trained]
     if settings.mix is not None:
-        rungs += _biology(spec, test_set, targets, calibration_set, settings, seen, backend, say, notes)
+        run = partial(_rung, test_set=test_set, targets=targets, readout=seen, backend=backend)
+        rungs += biological_rungs(spec, calibration_set, test_set, settings, run, say, notes)
     return OutputValidation(settings, test_set, targets, exact, tuple(rungs), tuple(notes))
 
 
@@ -137,35 +138,3 @@ def _rung(
     outputs = [readout.output(spec, one, targets.dt_ms) for spec, one in zip(specs, recordings, strict=True)]
     measured = [tuple(measure(one, targets) for one in outputs) for measure in (r_squared, correlation, rmse)]
     return OutputRung(name, tuple(specs), tuple(recordings), tuple(outputs), *measured)
-
-
-def _biology(
-    spec: NetworkSpec, test_set: Stimulus, targets: Targets, calibration_set: Stimulus | None, settings: Settings,
-    readout: LinearReadout, backend: Backend, say: Say, notes: list[str],
-) -> list[OutputRung]:  # fmt: skip
-    mix = settings.mix or {}
-    words = mix_in_words(settings.shares)
-    say(f"replacing the interneurons by {words} cells, {settings.draws} draws …")
-    try:
-        drawn = [diversify(spec, mix, "inh", seed=settings.type_seed(k)) for k in range(settings.draws)]
-    except SpecError as error:
-        notes.append(f"The interneurons were not replaced: {error}")
-        return []
-    rungs = [_rung(f"{words} interneurons", drawn, test_set, targets, readout, backend)]
-    if calibration_set is None:
-        return rungs
-    say(f"calibrating them on {calibration_set.n_trials} other trials …")
-    fitted = []
-    for number, one in enumerate(drawn):
-        try:
-            fitted.append(calibrate(one, calibration_set, test_set=test_set))
-        except CalibrationError as error:
-            if error.best is None:
-                notes.append(f"The calibration did not converge, and the cells stay as they were: {error}")
-                return rungs
-            fitted.append(error.best.network())
-            notes.append(
-                f"Draw {number + 1} of {settings.draws}: the calibration did not reach its aim, and the nearest network found is "
-                f"counted ({'; '.join(error.best.reasons)})."
-            )
-    return [*rungs, _rung(f"{words}, calibrated", fitted, test_set, targets, readout, backend)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -13,14 +14,13 @@ from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.core.transform.calibrate import calibrate
-from ei_brian.core.transform.diversify import diversify
-from ei_brian.errors import CalibrationError, DataError, SpecError
+from ei_brian.errors import DataError
+from ei_brian.report.biology import biological_rungs
 from ei_brian.report.comparison import Comparison, compare
 from ei_brian.report.controls import Control, run_controls
 from ei_brian.report.noisy import under_noise
 from ei_brian.report.rung import Rung
-from ei_brian.report.settings import Settings, mix_in_words
+from ei_brian.report.settings import Settings
 from ei_brian.report.words import percent
 from ei_brian.sim.backend import Backend
 
@@ -108,7 +108,8 @@ def validate(
     clock.lap("float32")
     rungs = [Rung("as trained", (spec,), (recording,))]
     if settings.mix is not None:
-        rungs += _biology(spec, test_set, calibration_set, settings, backend, say, notes)
+        run = partial(_run_draws, test_set=test_set, backend=backend, say=say)
+        rungs += biological_rungs(spec, calibration_set, test_set, settings, run, say, notes)
         clock.lap("biology")
     ends = (rungs[0], rungs[-1]) if len(rungs) > 1 else (rungs[0],)
     accuracy = {rung.name: under_noise(rung, test_set, settings, backend, say) for rung in ends}
@@ -129,40 +130,6 @@ class _Clock:
         """Note the time since the last lap under a name."""
         now = perf_counter()
         self.laps[name], self.last = now - self.last, now
-
-
-def _biology(
-    spec: NetworkSpec, test_set: Stimulus, calibration_set: Stimulus | None, settings: Settings, backend: Backend, say: Say,
-    notes: list[str],
-) -> list[Rung]:  # fmt: skip
-    words = mix_in_words(settings.shares)
-    say(f"replacing the interneurons by {words} cells, {settings.draws} draws …")
-    try:
-        drawn = [diversify(spec, settings.mix or {}, "inh", seed=settings.type_seed(k)) for k in range(settings.draws)]
-    except SpecError as error:
-        notes.append(f"The interneurons were not replaced: {error}")
-        say(f"  {notes[-1]}")
-        return []
-    rungs = [_run_draws(f"{words} interneurons", drawn, test_set, backend, say)]
-    if calibration_set is None:
-        return rungs
-    say(f"calibrating them on {calibration_set.n_trials} other trials …")
-    fitted = []
-    for draw, diverse in enumerate(drawn):
-        try:
-            fitted.append(calibrate(diverse, calibration_set, test_set=test_set))
-        except CalibrationError as error:
-            if error.best is None:
-                notes.append(f"The calibration did not converge, and the cells stay as they were: {error}")
-                say(f"  {notes[-1]}")
-                return rungs
-            fitted.append(error.best.network())
-            notes.append(
-                f"Draw {draw + 1} of {settings.draws}: the calibration did not reach its aim, and the nearest network found is "
-                f"counted ({'; '.join(error.best.reasons)})."
-            )
-            say(f"  {notes[-1]}")
-    return [*rungs, _run_draws(f"{words}, calibrated", fitted, test_set, backend, say)]
 
 
 def _run_draws(name: str, specs: list[NetworkSpec], test_set: Stimulus, backend: Backend, say: Say) -> Rung:
