@@ -41,10 +41,10 @@ INNER = set(
     core/transform/trained_drive.py core/units.py interop/check.py interop/commands.py interop/dale.py interop/delays.py
     core/proof.py interop/differences.py interop/layout.py interop/module_run.py interop/operations.py interop/prove.py
     interop/heads.py interop/largest.py interop/own_cells.py interop/step_recorder.py core/models/passing.py:largest_of
-    interop/recorder.py interop/returned.py interop/known_fields.py interop/silent.py interop/expected.py
-    interop/graph.py interop/modules.py interop/nir_cells.py interop/script_parts.py interop/state_dict.py:graph_of
-    interop/trace.py learn/ensemble.py:EnsembleHistory learn/input_variation.py learn/network.py:Layer
-    learn/engine/engine.py learn/engine/trials.py learn/initial_rate.py:scale_to_rate learn/optimiser.py
+    interop/recorder.py interop/shared_functions.py interop/returned.py interop/known_fields.py interop/expected.py
+    interop/silent.py interop/graph.py interop/modules.py interop/nir_cells.py interop/script_parts.py
+    interop/state_dict.py:graph_of interop/trace.py learn/ensemble.py:EnsembleHistory learn/input_variation.py
+    learn/network.py:Layer learn/engine/engine.py learn/engine/trials.py learn/initial_rate.py:scale_to_rate learn/optimiser.py
     learn/passes.py:BatchResult learn/passes.py:passes_for learn/train.py:train_in_order learn/passes.py:Evaluation
     learn/goal.py learn/run.py learn/teacher.py learn/passes.py:EnginePasses.__init__
     learn/training_config.py:History measure/balance.py:Balance measure/decision.py:Proportion measure/rates.py:RateSummary

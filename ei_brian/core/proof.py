@@ -30,7 +30,8 @@ class Proof:
     largest_difference : float
         Of the values returned and of membranes that never spike.
     unequal : int
-        Spikes that differed in layers which are known to be approximate.
+        Spikes that differ when an exponential in a cell is torch's own, whose last digit is another one. With one exponential
+        for both, all are equal (and so they are here where there is none).
     not_compared : sequence of str
         What the module returned that the network does not have, in words.
     quiet : int
@@ -60,7 +61,9 @@ class Proof:
         return replace(self, sha256=sha256)
 
     def __str__(self) -> str:
-        equal = "all equal" if not self.unequal else f"{self.unequal} differ in approximate layers"
+        equal = "all equal"
+        if self.unequal:
+            equal = f"all equal with one exponential function, {self.unequal} not with torch's, whose last digit is another"
         parts = [
             f"{self.n_spikes} spikes of {len(self.layers)} layer{'s' if len(self.layers) != 1 else ''} {equal}",
             f"{self.trials} trials of {self.steps} steps, against {self.against}",

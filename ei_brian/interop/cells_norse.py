@@ -106,7 +106,7 @@ def _adex(where: str, node: Node) -> Cell:
         "rate_adapt": _rate(node, own["tau_ada_inv"]), "adaptation": own["adaptation_current"],
         "adaptation_jump": own["adaptation_spike"],
     }  # fmt: skip
-    remarks = ("exp differs from torch's in the last bit; nearly all spikes are equal, not surely all",)
+    remarks = ("exact with one exponential function for both; torch's own differs in its last digit",)
     if "Recurrent" in node.kind:
         return Cell("norse_lif_adex_recurrent", parameters, **_loops(where, node), remarks=remarks)
     return Cell("norse_lif_adex", parameters, remarks=remarks)

@@ -16,6 +16,7 @@ from ei_brian.errors import DataError
 from ei_brian.interop.copying import evaluating, module_copy, same_random_numbers
 from ei_brian.interop.layout import Layout, Run, outputs_of, present
 from ei_brian.interop.recorder import SamePrecision, tensors_of
+from ei_brian.interop.shared_functions import SharedFunctions
 
 __all__ = ["ModuleRun", "Replace", "run_module"]
 
@@ -44,7 +45,7 @@ class ModuleRun:
 
 def run_module(
     model: nn.Module, layout: Layout, layers: tuple[str, ...], given: Array, dtype: torch.dtype, run: Run | None = None,
-    replace: Replace | None = None,
+    replace: Replace | None = None, shared: bool = False,
 ) -> ModuleRun:  # fmt: skip
     """Run a copy of a module on input of shape (trial, step, …).
 
@@ -64,6 +65,8 @@ def run_module(
         How the module is called.
     replace : callable, optional
         ``replace(layer, index, call, tensor)`` returns what a layer's output shall be in place of ``tensor``.
+    shared : bool
+        Whether exponentials within layers of neurons are computed by this package's own function.
 
     Raises
     ------
@@ -76,16 +79,18 @@ def run_module(
         cells = {name: modules.get(name, copied) for name in layers}
         x = torch.from_numpy(np.ascontiguousarray(given)).to(dtype)
         try:
-            return _run(copied, layout, cells, x, run, replace)
+            return _run(copied, layout, cells, x, run, replace, shared)
         except (RuntimeError, ValueError, TypeError, IndexError):
             if x.shape[0] == 1 or replace is not None:
                 raise
-        return _joined([_run(copied, layout, cells, x[trial : trial + 1], run, None) for trial in range(x.shape[0])])
+        each = [x[trial : trial + 1] for trial in range(x.shape[0])]
+        return _joined([_run(copied, layout, cells, one, run, None, shared) for one in each])
 
 
 def _run(
-    model: nn.Module, layout: Layout, cells: Mapping[str, nn.Module], x: torch.Tensor, run: Run | None, replace: Replace | None
-) -> ModuleRun:
+    model: nn.Module, layout: Layout, cells: Mapping[str, nn.Module], x: torch.Tensor, run: Run | None, replace: Replace | None,
+    shared: bool,
+) -> ModuleRun:  # fmt: skip
     kept: dict[tuple[str, int], list[torch.Tensor]] = {}
     calls = dict.fromkeys(cells, 0)
     membranes: dict[str, list[torch.Tensor]] = {}
@@ -106,8 +111,12 @@ def _run(
 
         return hook
 
-    with evaluating(model), ExitStack() as stack, SamePrecision(x.dtype):
+    mode = SharedFunctions(x.dtype, x.shape[0]) if shared else SamePrecision(x.dtype)
+    with evaluating(model), ExitStack() as stack, mode:
         for name, module in cells.items():
+            if isinstance(mode, SharedFunctions):
+                stack.callback(module.register_forward_pre_hook(mode.enter, with_kwargs=True).remove)
+                stack.callback(module.register_forward_hook(mode.leave).remove)
             stack.callback(module.register_forward_hook(note(name)).remove)
             if hasattr(module, "store_v_seq"):
                 setattr(module, "store_v_seq", True)  # noqa: B010 - an attribute that only SpikingJelly's nodes have

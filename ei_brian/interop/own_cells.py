@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -186,9 +186,8 @@ def _entering(
         step.source(tensor, states[key].name)
 
     if isinstance(before, tuple) and len(before) > 1 and _takes_states(module) and not getattr(module, "init_hidden", False):
-        parts = list(tensors_of(before[1:]))
-        for place, tensor in enumerate(parts):
-            enter(f"state_{place}", tensor, f"state_{place + 1}", 0.0)
+        for place, (plain, tensor) in enumerate(_named(before[1:])):
+            enter(f"state_{place}", tensor, plain or f"state_{place + 1}", 0.0)
     for key in changing:
         value = kept[key]
         if isinstance(value, torch.Tensor) and value.dim():
@@ -196,6 +195,18 @@ def _entering(
             plain = key.rpartition(".")[2]
             enter(key, value, "v" if plain in POTENTIALS[:2] else plain, _start(start, shape))
     return states
+
+
+def _named(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """Return the tensors of nested states, in the order of `tensors_of`, with the names that named tuples give them."""
+    if isinstance(value, torch.Tensor):
+        yield name, value
+    elif isinstance(value, (tuple, list)):
+        for field, item in zip(getattr(value, "_fields", [""] * len(value)), value, strict=True):
+            yield from _named(item, field)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _named(item, str(key))
 
 
 def _start(value: Any, shape: tuple[int, ...]) -> Any:

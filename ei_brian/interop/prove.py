@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from ei_brian.interop.differences import likely_kinds
 from ei_brian.interop.layout import Layout, Run
 from ei_brian.interop.module_run import ModuleRun, run_module
 from ei_brian.interop.recorder import Source
+from ei_brian.interop.shared_functions import has_functions
 
 __all__ = ["TOLERANCE", "Subject", "prove"]
 
@@ -31,7 +32,6 @@ RATE = 0.3
 TRIALS, STEPS = 4, 24
 MANY_SYNAPSES = 1_000_000
 FEW_TRIALS, FEW_STEPS = 2, 12  # for larger networks
-APPROXIMATE = 0.05  # share of spikes that may differ behind a layer that is known to be approximate
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,9 @@ def prove(spec: NetworkSpec, subject: Subject) -> NetworkSpec:
     ProofError
         If it does not, with the layer, the trial, the step and what is the likely reason.
     """
-    given, theirs = _driving(spec, subject)
+    given, plain = _driving(spec, subject)
+    shared = has_functions(spec)
+    theirs = subject.activity(given, shared=True) if shared else plain
     stimulus = Stimulus.from_currents(given, spec.dt_ms, name="proof")
     returned = {subject.layers[source.layer] for source in subject.returned if source.kind == "state"}
     states = [
@@ -83,9 +85,10 @@ def prove(spec: NetworkSpec, subject: Subject) -> NetworkSpec:
         if cell.name in returned or state.name == cell.neuron().voltage
     ]  # fmt: skip
     ours = simulate(spec, stimulus, np.float64, states)
-    unequal = _compare_spikes(spec, subject, ours, theirs, given)
+    _compare_spikes(spec, subject, ours, theirs, lambda layer, step: likely_kinds(subject, layer, step, given, plain))
     largest = _compare_membranes(spec, subject, ours, theirs)
-    outputs, difference, missing = _compare_outputs(spec, subject, ours, theirs, given)
+    outputs, difference, missing = _compare_outputs(spec, subject, ours, theirs, given, shared)
+    unequal = sum(int(np.sum(wrong)) for _, wrong in _differences(spec, subject, ours, plain)) if shared else 0
     spiking = [cell.name for cell in spec.cells if cell.spiking and cell.name in subject.layers.values()]
     counts = {name: ours.spikes[name].n_events for name in spiking}
     proof = Proof(
@@ -131,38 +134,38 @@ def _input(layout: Layout, scale: float, trials: int, steps: int) -> Array:
     return np.broadcast_to(np.float32(scale) * np.where(half, spikes, values), (trials, steps, units)).astype(np.float32)
 
 
-def _compare_spikes(spec: NetworkSpec, subject: Subject, ours: Recording, theirs: ModuleRun, given: Array) -> int:
-    """Return how many spikes differ behind approximate layers; raise for any other difference."""
-    first: tuple[int, int, int, int, str, str] | None = None
-    differ = fired = 0
-    for order, (layer, name) in enumerate(subject.layers.items()):
+def _differences(spec: NetworkSpec, subject: Subject, ours: Recording, theirs: ModuleRun) -> Iterator[tuple[str, Array]]:
+    """Return for each spiking layer where its spikes differ, shape (trial, step, neuron)."""
+    for layer, name in subject.layers.items():
         if not spec[name].spiking:
             continue
         wanted, mine = theirs.given[layer, 0], ours.spikes[name].dense(np.float64)
         if wanted.shape != mine.shape:
             raise ProofError(f"layer {layer}: gives {wanted.shape[2]} values a step; {mine.shape[2]} neurons were read.")
-        wrong = wanted != mine
+        yield layer, wanted != mine
+
+
+def _compare_spikes(
+    spec: NetworkSpec, subject: Subject, ours: Recording, theirs: ModuleRun, likely: Callable[[str, int], str]
+) -> None:
+    """Raise for any difference, with the first one: of the steps, then of the layers."""
+    first: tuple[int, int, int, str] | None = None
+    differ = 0
+    for layer, wrong in _differences(spec, subject, ours, theirs):
         differ += int(np.sum(wrong))
-        fired += int(np.sum(mine))
         if wrong.any():
             step, trial, unit = np.argwhere(wrong.transpose(1, 0, 2))[0].tolist()
-            what = f"gives {wanted[trial, step, unit]:g}, the network as read {mine[trial, step, unit]:g}"
-            found = (step, order, trial, unit, layer, what)
-            first = found if first is None or found[:2] < first[:2] else first
+            first = (step, trial, unit, layer) if first is None or step < first[0] else first
     if first is None:
-        return 0
-    if _approximate(spec) and differ <= APPROXIMATE * max(fired, 1):
-        return differ
-    step, _, trial, unit, layer, what = first
+        return
+    step, trial, unit, layer = first
+    wanted = theirs.given[layer, 0][trial, step, unit]
+    mine = ours.spikes[subject.layers[layer]].dense(np.float64)[trial, step, unit]
     raise ProofError(
-        f"layer {layer} (population {subject.layers[layer]}), trial {trial}, step {step}, neuron {unit}: the module {what}; "
-        f"{differ} spikes differ in all. The network was not imported. Likely: "
-        f"{likely_kinds(subject, layer, step, given, theirs)} prove=False imports it without this comparison, as 'not proven'."
+        f"layer {layer} (population {subject.layers[layer]}), trial {trial}, step {step}, neuron {unit}: the module gives "
+        f"{wanted:g}, the network as read {mine:g}; {differ} spikes differ in all. The network was not imported. Likely: "
+        f"{likely(layer, step)} prove=False imports it without this comparison, as 'not proven'."
     )
-
-
-def _approximate(spec: NetworkSpec) -> bool:
-    return any(line.get("remarks") for line in spec.provenance)
 
 
 def _close(mine: Array, wanted: Array) -> tuple[bool, float]:
@@ -183,7 +186,7 @@ def _compare_membranes(spec: NetworkSpec, subject: Subject, ours: Recording, the
     worst = 0.0
     for layer, name in subject.layers.items():
         wanted = theirs.membranes.get(layer) if spec[name].spiking else theirs.given[layer, 0]
-        if wanted is None or _approximate(spec):
+        if wanted is None:
             continue
         mine = ours.traces[name, spec[name].neuron().voltage]
         mine = mine[:, -1:] if wanted.shape[1] == 1 else mine
@@ -202,13 +205,13 @@ def _compare_membranes(spec: NetworkSpec, subject: Subject, ours: Recording, the
 
 
 def _compare_outputs(
-    spec: NetworkSpec, subject: Subject, ours: Recording, theirs: ModuleRun, given: Array
+    spec: NetworkSpec, subject: Subject, ours: Recording, theirs: ModuleRun, given: Array, shared: bool
 ) -> tuple[int, float, tuple[str, ...]]:
     """Return how many values of the output were compared, the largest difference, and what could not be compared.
 
     The module is run again with its layers of neurons giving what ours gave: what it then returns is made of our spikes alone.
     """
-    if _approximate(spec) or not theirs.outputs:
+    if not theirs.outputs:
         return 0, 0.0, ()
     matches = _matching_states(spec, subject, ours, theirs)
     missing = tuple(
@@ -226,7 +229,7 @@ def _compare_outputs(
         whole = steps if tensor.numel() == steps.size else steps[call]
         return torch.from_numpy(whole).to(tensor.dtype).reshape(tensor.shape)
 
-    again = subject.activity(given, replace=replaced)
+    again = subject.activity(given, replace=replaced, shared=shared)
     worst, count = 0.0, 0
     for mine, wanted in zip(again.outputs, theirs.outputs, strict=True):
         equal, difference = _close(mine, wanted)
