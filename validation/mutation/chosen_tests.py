@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = ["Tests", "symbol_at"]
 
 DIRECT, NAMED, PUBLIC, NEAR, PUBLISHED = 4, 6, 3, 1, 5
+FAR = 5  # files between a test and a place of the source
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +37,31 @@ class Tests:
         """Return the node ids of the tests nearest to a line of a file, nearest first; of those equally near, in order of files.
 
         Near is a test that names the function, class or constant in which the line stands (in its body, or in that of a helper
-        that it names), another public name of that file, or whose file imports that file, or a file that does. The published
-        constants are near to all.
+        that it names), another public name of that file, or whose file imports that file; less near is one that imports or names
+        what uses that file, the less the more files lie between. The published constants are near to all.
         """
         symbol, public = symbol_at(self.root / path, line)
         module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-        users = {name for name, imported in self._package_imports.items() if module in imported}
+        users = self._users(module)
         scored = []
         for test in self._tests:
             imports = self._imports[test.file]
             score = DIRECT * (module in imports) + NAMED * (symbol in test.names) + PUBLIC * bool(public & test.names)
-            score += NEAR * bool(users & imports) + PUBLISHED * test.file.startswith("tests/published/")
+            score += PUBLISHED * test.file.startswith("tests/published/")
+            score += next((near for near, modules, names in users if modules & imports or names & test.names), 0.0)
             if score:
                 scored.append((-score, test.node_id))
         return [node_id for _, node_id in sorted(scored)[:most]]
+
+    def _users(self, module: str) -> list[tuple[float, frozenset[str], frozenset[str]]]:
+        """Return the modules that use a module, directly or through others, with their public names; nearest first."""
+        found, seen, edge = [], {module}, {module}
+        for far in range(FAR):
+            edge = {name for name, imported in self._package_imports.items() if imported & edge} - seen
+            seen |= edge
+            named = frozenset[str]().union(*(self._public[name] for name in edge))
+            found.append((NEAR * 0.5**far, frozenset(edge), named))
+        return found
 
     @cached_property
     def _trees(self) -> dict[str, ast.Module]:
@@ -65,11 +77,17 @@ class Tests:
 
     @cached_property
     def _package_imports(self) -> dict[str, frozenset[str]]:
-        found = {}
-        for file in sorted((self.root / "ei_brian").rglob("*.py")):
-            name = str(file.relative_to(self.root)).removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-            found[name] = frozenset(_imported(ast.parse(file.read_bytes())))
-        return found
+        return {name: frozenset(_imported(ast.parse(path.read_bytes()))) for name, path in self._modules.items()}
+
+    @cached_property
+    def _public(self) -> dict[str, frozenset[str]]:
+        """Public classes and functions of every module of the package, of names that are not everyday words."""
+        return {name: frozenset(filter(_telling, symbol_at(path, 0)[1])) for name, path in self._modules.items()}
+
+    @cached_property
+    def _modules(self) -> dict[str, Path]:
+        files = sorted((self.root / "ei_brian").rglob("*.py"))
+        return {str(file.relative_to(self.root)).removesuffix(".py").replace("/", ".").removesuffix(".__init__"): file for file in files}
 
     @cached_property
     def _tests(self) -> tuple[_Test, ...]:
@@ -86,6 +104,11 @@ def symbol_at(path: Path, line: int) -> tuple[str, frozenset[str]]:
         if names and node.lineno <= line <= (node.end_lineno or node.lineno):
             symbol = names[0]
     return symbol, frozenset(public)
+
+
+def _telling(name: str) -> bool:
+    """Whether a name is seldom anything else: several words, or a class."""
+    return "_" in name.strip("_") or not name.islower()
 
 
 def _defined(node: ast.stmt) -> list[str]:
