@@ -11,11 +11,13 @@ from scipy import ndimage
 from ei_brian.core.input_current import InputCurrents
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import DataError
+from ei_brian.measure.deviation import deviations
 
 __all__ = ["Balance", "balance"]
 
 Floats = npt.NDArray[np.float64]
 FOLLOWS = 0.5
+EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,14 +90,20 @@ def balance(currents: InputCurrents, window_ms: float = 20.0, longest_lag_ms: fl
         ratio = np.where((mean_exc != 0) & (mean_inh != 0), np.abs(mean_inh) / np.abs(mean_exc), np.nan)
     return Balance(
         mean_exc, mean_inh, ratio, _correlation(exc, inh), _correlation(slow_exc, slow_inh),
-        _correlation(exc - slow_exc, inh - slow_inh), _lag(exc, inh, round(longest_lag_ms / currents.dt_ms)) * currents.dt_ms,
-        currents.unit,
+        _correlation(_left(exc, slow_exc), _left(inh, slow_inh)),
+        _lag(exc, inh, round(longest_lag_ms / currents.dt_ms)) * currents.dt_ms, currents.unit,
     )  # fmt: skip
+
+
+def _left(current: Floats, slow: Floats) -> Floats:
+    """Return what the average leaves; nothing where it is within the rounding of a running sum over all steps."""
+    left = current - slow
+    return np.where(np.abs(left) > current.shape[1] * EPS * current.max(axis=(0, 1)), left, 0.0)
 
 
 def _correlation(first: Floats, second: Floats) -> Floats:
     """Return Pearson's correlation of each unit over trials and time."""
-    a, b = (x - x.mean(axis=(0, 1)) for x in (first, second))
+    a, b = (deviations(x, (0, 1)) for x in (first, second))
     size = np.sqrt(np.sum(a * a, axis=(0, 1)) * np.sum(b * b, axis=(0, 1)))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(size > 0, np.sum(a * b, axis=(0, 1)) / size, np.nan)

@@ -117,7 +117,7 @@ def psychometric(choices: npt.ArrayLike, strength: npt.ArrayLike) -> Psychometri
 
 def _logistic(chosen: Floats, given: Floats) -> tuple[float, float]:
     scale = float(np.std(given))
-    if not scale or chosen.min() == chosen.max():
+    if given.min() == given.max() or chosen.min() == chosen.max():
         return float("nan"), float("nan")
 
     def cost(parameters: Floats) -> float:

@@ -65,8 +65,8 @@ def accuracy(recording: Recording, confidence: float = 0.95) -> Proportion:
 def confusion_matrix(recording: Recording) -> npt.NDArray[np.int64]:
     """Return the number of trials of class ``i`` that were decided as ``j``, shape (class, class), counts; by definition."""
     labels, decisions = _labels(recording), recording.decisions
-    n_classes = int(max(labels.max(), decisions.max())) + 1 if recording.scores is None else recording.scores.shape[1]
-    n_classes = max(n_classes, int(labels.max()) + 1)
+    n_scores = 0 if recording.scores is None else recording.scores.shape[1]
+    n_classes = max(n_scores, int(labels.max()) + 1)
     return np.bincount(labels * n_classes + decisions, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 

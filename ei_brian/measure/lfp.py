@@ -11,6 +11,7 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
+from ei_brian.measure.deviation import deviations
 
 __all__ = ["lfp_proxy"]
 
@@ -52,5 +53,6 @@ def lfp_proxy(
     delayed = np.zeros_like(exc)
     delayed[:, late:] = exc[:, : max(exc.shape[1] - late, 0)]
     raw = delayed - gaba_weight * inh
-    spread = raw.std(axis=1, keepdims=True)
-    return np.asarray((raw - raw.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0))
+    changes = deviations(raw, 1)
+    spread = np.sqrt(np.square(changes).mean(axis=1, keepdims=True))
+    return np.asarray(changes / np.where(spread > 0, spread, 1.0))

@@ -12,6 +12,7 @@ from scipy import stats
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.targets import Targets
 from ei_brian.errors import DataError
+from ei_brian.measure.deviation import deviations
 
 __all__ = ["Estimate", "correlation", "r_squared", "rmse"]
 
@@ -48,9 +49,8 @@ def r_squared(output: npt.ArrayLike, targets: Targets, confidence: float = 0.95)
     Tukey 1958, Ann. Math. Stat. 29:614 (jackknife).
     """
     given, wanted = _counted(output, targets)
-    mean = np.concatenate(wanted).mean(axis=0)
     residual = np.array([np.square(a - b).sum() for a, b in zip(given, wanted, strict=True)])
-    total = np.array([np.square(b - mean).sum() for b in wanted])
+    total = np.array([np.square(b).sum() for b in _centred(wanted)])
     if not total.sum():
         raise DataError("r_squared: the targets are constant, so that there is nothing to explain.")
     return _jackknife(lambda keep: 1.0 - residual[keep].sum() / total[keep].sum(), len(given), confidence)
@@ -76,10 +76,16 @@ def correlation(output: npt.ArrayLike, targets: Targets, confidence: float = 0.9
     The correlation by definition; its interval, Fisher 1921, Metron 1:3.
     """
     given, wanted = _counted(output, targets)
-    sums = np.stack([_moments(a, b) for a, b in zip(given, wanted, strict=True)])
+    sums = np.stack([_moments(a, b) for a, b in zip(_centred(given), _centred(wanted), strict=True)])
     found = _jackknife(lambda keep: float(np.arctanh(_pearson(sums[keep].sum(axis=0)))), len(given), confidence)
     value, low, high = np.tanh([found.value, found.low, found.high]).tolist()
     return Estimate(value, low, high, found.n)
+
+
+def _centred(trials: list[Floats]) -> list[Floats]:
+    """Return trials less the mean of all; an output that never changes is 0."""
+    ends = np.cumsum([len(trial) for trial in trials])[:-1]
+    return np.split(deviations(np.concatenate(trials), 0), ends)
 
 
 def _moments(a: Floats, b: Floats) -> Floats:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import DataError
+from ei_brian.measure.deviation import deviations
 
 __all__ = ["binned", "golomb_chi", "mean_pairwise_correlation", "pairwise_correlation"]
 
@@ -55,7 +56,7 @@ def golomb_chi(activity: npt.ArrayLike) -> Floats:
     x = np.asarray(activity, dtype=np.float64)
     if x.ndim != 3:
         raise DataError(f"golomb_chi: shape {x.shape}; the axes are (trial, time, unit).")
-    single = x.var(axis=1).mean(axis=1)
+    single = np.square(deviations(x, 1)).mean(axis=1).mean(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.sqrt(np.where(single > 0, x.mean(axis=2).var(axis=1) / single, np.nan))
 

@@ -93,6 +93,10 @@ def test_balance_of_known_currents() -> None:
     assert followed.ratio == pytest.approx(np.full(6, 1.5))
     assert followed.correlation == pytest.approx(np.ones(6))
     assert followed.lag_ms.tolist() == [0.0] * 6
+    with np.errstate(all="raise"):
+        steps = balance(made(exc, 1.5 * exc), window_ms=1.0)  # a window of one step: all of it is slow
+    assert steps.slow == pytest.approx(np.ones(6))
+    assert np.isnan(steps.fast).all()
     slow = 5 + np.sin(np.arange(2000) / 60)[:, None]
     loose = balance(made(slow + rng.uniform(0, 1, (2000, 6)), slow + rng.uniform(0, 1, (2000, 6))))
     assert loose.kind == "loose"
@@ -100,6 +104,17 @@ def test_balance_of_known_currents() -> None:
     alone = balance(made(exc, np.zeros_like(exc)))
     assert np.isnan(alone.ratio).all()
     assert np.isnan(alone.correlation).all()
+
+
+@pytest.mark.parametrize("n", [30, 999, 2000])
+@pytest.mark.parametrize("level", [0.1, 70.3])
+def test_currents_that_never_change_follow_nothing(n: int, level: float) -> None:
+    """The mean of equal numbers is rounded; what that leaves must not count as following."""
+    constant, moving = np.full((n, 2), level), np.random.default_rng(0).random((n, 2))
+    for exc, inh in ((constant, 3.3 * constant), (constant, moving), (moving, constant)):
+        found = balance(made(exc, inh))
+        assert np.isnan([found.correlation, found.slow, found.fast, found.lag_ms]).all()
+        assert found.ratio == pytest.approx(inh.mean(axis=0) / exc.mean(axis=0))
 
 
 def test_a_population_that_nothing_reaches_has_no_currents_and_delta_ports_are_refused() -> None:

@@ -51,6 +51,13 @@ def test_wilson_is_that_of_scipy(successes: int, n: int) -> None:
     assert np.allclose((ours.low, ours.high), (theirs.low, theirs.high), rtol=1e-12)
 
 
+def test_intervals_are_of_95_percent_unless_asked() -> None:
+    theirs = stats.binomtest(3, 4).proportion_ci(0.95, method="wilson")
+    made = recording({"E": random_spikes(4)}, scores=[[1, 0], [0, 2], [3, 0], [0, 1]], labels=[0, 1, 0, 0])
+    for ours in (wilson(3, 4), accuracy(made)):
+        assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+
+
 def test_accuracy_and_confusion_by_hand() -> None:
     made = recording({"E": random_spikes(4)}, scores=[[1, 0, 0], [0, 2, 1], [3, 0, 1], [0, 0, 1]], labels=[0, 1, 2, 2])
     assert accuracy(made).value == 0.75
@@ -98,12 +105,22 @@ def test_rates_by_hand() -> None:
         rates_hz(made, "e")
 
 
+def test_the_range_of_rates_is_that_from_the_5th_to_the_95th_percentile() -> None:
+    """101 neurons with 0, 1, … 100 spikes in a second: the percentiles are their own numbers."""
+    dense = np.arange(1000)[None, :, None] < np.arange(101)
+    summary = rate_summary(recording({"E": Spikes.from_dense(dense, 1.0)}), "E")
+    assert (summary.low_hz, summary.median_hz, summary.high_hz) == (5.0, 50.0, 95.0)
+
+
 def test_intervals_do_not_cross_trials_or_neurons() -> None:
     spikes = trains([[[1, 0, 0, 1], [0, 1, 0, 0]], [[0, 1, 1, 0], [0, 0, 0, 0]]], 0.5)
     intervals, trial, unit = intervals_ms(spikes)
     assert (intervals.tolist(), trial.tolist(), unit.tolist()) == ([1.5, 0.5], [0, 1], [0, 0])
     assert cv(spikes)[0] == pytest.approx(0.5)  # 1.5 and 0.5: mean 1, deviation 0.5
     assert np.isnan(cv(spikes)[1])
+    pairs = trains([[[1, 0, 1, 1, 0, 0], [1, 1, 0, 1, 0, 0]], [[1, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0]]])
+    # neuron 0: 2 and 1 in one trial, 4 in another, which is no neighbour; neuron 1: 1 and 2
+    assert local_variation(pairs).tolist() == pytest.approx([3 * (1 / 3) ** 2, 3 * (1 / 3) ** 2])
 
 
 def test_irregularity_is_that_of_elephant() -> None:
@@ -138,6 +155,7 @@ def test_fano_by_hand_and_by_groups() -> None:
 def test_bins_by_hand() -> None:
     spikes = trains([[[1, 1, 0, 1, 1], [0, 0, 1, 0, 0]]], 0.5)
     assert binned(spikes, 1.0)[0].T.tolist() == [[2, 1], [0, 1]]
+    assert binned(spikes, 2.5)[0].T.tolist() == [[4], [1]]  # one bin, the whole trial
     with pytest.raises(DataError, match="bin_ms"):
         binned(spikes, 0.7)
 
@@ -151,7 +169,8 @@ def test_golomb_chi_of_one_of_all_and_of_independent_neurons() -> None:
     assert abs(independent * 5 - 1) < 0.025
     by_hand = np.array([[[0.0, 0.0], [2.0, 0.0]]])  # mean 0, 1: variance 1/4; single: 1 and 0, mean 1/2
     assert golomb_chi(by_hand)[0] == pytest.approx(np.sqrt(0.5))
-    assert np.isnan(golomb_chi(np.ones((1, 5, 2)))[0])
+    for level in (1.0, 0.1, -70.3):  # cells at rest; the mean of equal numbers is rounded
+        assert np.isnan(golomb_chi(np.full((2, 999, 4), level))).all()
 
 
 def test_pairwise_correlation_is_that_of_numpy() -> None:
@@ -168,6 +187,7 @@ def test_robustness_by_hand() -> None:
     assert area_under_curve([0, 1, 3], [1.0, 0.5, 0.5]) == pytest.approx((0.75 + 1.0) / 3)
     assert level_at_half([0, 1, 2], [0.9, 0.7, 0.3], 0.1) == pytest.approx(1.5)  # 0.5 lies half way between 0.7 and 0.3
     assert level_at_half([0, 1], [0.9, 0.8], 0.1) == np.inf
+    assert level_at_half([0, 1], [0.9, 0.5], 0.1) == 1.0  # just reached, at the last level
     assert np.isnan(level_at_half([0, 1], [0.1, 0.1], 0.1))
     with pytest.raises(DataError, match="rising"):
         area_under_curve([0, 0], [1, 1])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -17,7 +20,7 @@ from ei_brian.core.targets import Targets
 from ei_brian.errors import DataError
 from ei_brian.measure.choice import agreement, choices_at, chronometric, psychometric, reaction_times_ms
 from ei_brian.measure.output import LinearReadout, fit_readout, potential_readout
-from ei_brian.measure.over_time import correlation, r_squared, rmse
+from ei_brian.measure.over_time import Estimate, correlation, r_squared, rmse
 
 RNG = np.random.default_rng(8)
 
@@ -65,6 +68,38 @@ def test_the_intervals_cover() -> None:
     assert held / 200 > 0.95 - 0.046
 
 
+@pytest.mark.parametrize("measure", [rmse, r_squared])
+def test_the_interval_is_student_t_of_the_jackknife(measure: Callable[..., Estimate]) -> None:
+    output, targets = noisy(6)
+    found, n = measure(output, targets, 0.8), 6
+    without = [measure(np.delete(output, k, 0), Targets(np.delete(targets.values, k, 0), 1.0)).value for k in range(n)]
+    error = np.sqrt((n - 1) * np.var(without))  # Tukey 1958
+    if measure is rmse:  # the mean of the targets, which r_squared takes, is that of all trials
+        assert (found.low, found.high) == pytest.approx(stats.t.interval(0.8, n - 1, found.value, error), rel=1e-9)
+    assert found.high - found.low == pytest.approx(2 * stats.t.ppf(0.9, n - 1) * error, rel=0.05)
+    assert np.isnan(measure(output[:2], Targets(targets.values[:2], 1.0)).low)
+    assert np.isfinite(measure(output[:3], Targets(targets.values[:3], 1.0)).low)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, -70.3])
+def test_what_never_changes_is_not_correlated_and_explains_nothing(level: float) -> None:
+    """The mean of equal numbers is rounded; what that leaves is no change."""
+    _, targets = noisy(4)
+    constant = np.full(targets.values.shape, level)
+    with np.errstate(divide="raise", invalid="raise"):
+        assert correlation(constant, targets).value == 0
+        assert correlation(targets.values, Targets(constant, 1.0)).value == 0
+    with pytest.raises(DataError, match="constant"):
+        r_squared(targets.values, Targets(constant, 1.0))
+
+
+@pytest.mark.parametrize("level", [0.1, 0.3])
+def test_one_strength_has_no_curve(level: float) -> None:
+    found = psychometric([0, 1, 1], [level] * 3)
+    assert np.isnan((found.slope, found.bias)).all()
+    assert found.share[0].value == pytest.approx(2 / 3)
+
+
 def network() -> NetworkSpec:
     cells = Population("E", 12, "exc", "lif_exponential")
     out = Population("out", 2, "readout", "leaky_readout")
@@ -108,6 +143,16 @@ def test_an_output_on_a_finer_grid_is_taken_where_coarse_steps_end() -> None:
         readout.output(spec, recording, 2.5)
 
 
+def test_a_spike_is_read_as_an_exponential_of_unit_area_and_20_ms() -> None:
+    spec, dense = network(), np.zeros((20, 100, 12))
+    dense[0, 5, 3] = 1
+    recording = replace(simulate(spec, trials()), spikes={"E": Spikes.from_dense(dense, 1.0)})
+    course = LinearReadout("E", np.eye(12)).output(spec, recording)[0, :, 3]
+    assert course[45] / course[25] == pytest.approx(np.exp(-1))
+    # all but exp(-95/20) of it, within a step's share of the time constant
+    assert course.sum() == pytest.approx(1 - np.exp(-95 / 20), abs=1 / 20)
+
+
 def test_targets_go_with_their_trials() -> None:
     test = trials(10)
     assert np.array_equal(test.select(3, 5).targets.values, test.targets.values[3:5])  # type: ignore[union-attr]
@@ -124,8 +169,15 @@ def test_choices_times_and_curves() -> None:
     assert reaction_times_ms(ramp, 0.5, 1.0).tolist()[:2] == [25.0, 25.0]
     assert np.isnan(reaction_times_ms(ramp, 0.5, 1.0)[2])
     assert agreement([0, 1, 1, 0], [0, 1, 0, 0]).value == 0.75
+    turning = np.array([1.0, 1.0, -1.0, 1.0])[None, :, None]
+    assert [choices_at(turning, at, 2.0).tolist() for at in (2.0, 4.0, 6.0, 8.0)] == [[1], [1], [0], [1]]
+    assert reaction_times_ms(turning * np.array([0.1, 0.2, 0.5, 1.0])[None, :, None], 0.4, 2.0).tolist() == [6.0]
     times = chronometric([10.0, 20.0, 30.0, np.nan], [1.0, -1.0, 2.0, 2.0])
     assert (times[1.0].value, times[2.0].value, times[2.0].n) == (15.0, 30.0, 1)
+    assert np.isnan(times[2.0].low)
+    seen = np.array([10.0, 20.0, 40.0, 45.0])
+    found = chronometric(seen, np.ones(4), 0.9)[1.0]
+    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.9, 3, seen.mean(), stats.sem(seen)))
 
 
 def test_a_psychometric_curve_finds_the_logistic_that_made_the_choices() -> None:
@@ -151,6 +203,8 @@ def test_a_psychometric_curve_finds_the_logistic_that_made_the_choices() -> None
         (lambda: LinearReadout("E", np.zeros((1, 3)), of="spike"), "'spikes'"),
         (lambda: psychometric([0, 2], [0.0, 1.0]), "other than 0 and 1"),
         (lambda: choices_at(np.zeros((1, 3, 1)), 9.0, 1.0), "9 ms"),
+        (lambda: agreement([0, 1], [0, 1, 1]), "equal length"),
+        (lambda: agreement([[0, 1]], [[0, 1]]), "equal length"),
     ],
 )
 def test_what_does_not_fit_is_refused(make: object, words: str) -> None:

@@ -32,6 +32,15 @@ def test_closed_forms() -> None:
     assert matrix[0, 3] == pytest.approx(1.0, abs=1e-12)
     assert matrix[0, 1] == pytest.approx(np.sqrt(2 * (1 - np.exp(-0.7))), abs=1e-12)
     assert matrix[0, 2] == 0
+    early = Spikes.from_dense(np.eye(4)[None, :, :2], 0.5)  # spikes in steps 0 and 1
+    assert van_rossum_matrix(early, 5.0)[0, 0, 1] == pytest.approx(np.sqrt(2 * (1 - np.exp(-0.1))), abs=1e-12)
+
+
+def test_the_mean_needs_two_neurons_and_a_trial() -> None:
+    assert np.isnan(mean_van_rossum(random_spikes(n_units=1), 5.0))
+    assert np.isnan(mean_van_rossum(random_spikes().select(0, 0), 5.0))
+    pair = random_spikes(n_units=2)
+    assert mean_van_rossum(pair, 5.0) == pytest.approx(van_rossum_matrix(pair, 5.0)[:, 0, 1].mean())
 
 
 @pytest.mark.parametrize("tau", [0.3, 10.0, 1000.0])

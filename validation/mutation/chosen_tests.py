@@ -86,8 +86,8 @@ class Tests:
 
     @cached_property
     def _modules(self) -> dict[str, Path]:
-        files = sorted((self.root / "ei_brian").rglob("*.py"))
-        return {str(file.relative_to(self.root)).removesuffix(".py").replace("/", ".").removesuffix(".__init__"): file for file in files}
+        files = {str(file.relative_to(self.root)): file for file in sorted((self.root / "ei_brian").rglob("*.py"))}
+        return {name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): file for name, file in files.items()}
 
     @cached_property
     def _tests(self) -> tuple[_Test, ...]:
