@@ -24,8 +24,11 @@ __all__ = [
     "UnitError",
     "install_command",
     "needed",
+    "shown",
     "unknown_name",
 ]
+
+LONGEST = 80  # characters of a value in an error
 
 
 class EIBrianError(Exception):
@@ -33,7 +36,7 @@ class EIBrianError(Exception):
 
 
 class ArgumentError(EIBrianError, TypeError):
-    """A function or type has no argument of that name; the message names the nearest."""
+    """A function or type has no argument of that name (the message names the nearest), or one of another kind was given."""
 
 
 class SpecError(EIBrianError):
@@ -80,6 +83,16 @@ class CalibrationError(EIBrianError):
         self.best = best
 
 
+def shown(value: object) -> str:
+    """Return a value in one short line, for an error: its text, or its kind where the text is long or has several lines."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits has no text
+        return f"a {type(value).__name__}"
+    short = len(text) <= LONGEST and "\n" not in text
+    return text if short else f"a {type(value).__name__} ({' '.join(text.split())[:LONGEST]}…)"
+
+
 def unknown_name(where: str, name: object, allowed: Iterable[str], what_to_do: str = "") -> str:
     """Return the text of an error about an unknown name, with the nearest allowed one first.
 
@@ -97,7 +110,7 @@ def unknown_name(where: str, name: object, allowed: Iterable[str], what_to_do: s
     choices = sorted(allowed)
     nearest = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    return f"{where}: {name!r} is not known.{guess} Allowed: {', '.join(choices)}. {what_to_do}".rstrip()
+    return f"{where}: {shown(name)} is not known.{guess} Allowed: {', '.join(choices)}. {what_to_do}".rstrip()
 
 
 def install_command(extra: str) -> str:

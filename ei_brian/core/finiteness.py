@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ei_brian.errors import BackendError
+from ei_brian.errors import BackendError, shown
 
 __all__ = ["check_finite", "check_traces", "finite", "precision"]
 
@@ -27,10 +27,10 @@ def precision(dtype: Any, where: str = "dtype") -> np.dtype[Any]:
     name = str(dtype).removeprefix("torch.") if type(dtype).__module__.partition(".")[0] == "torch" else dtype
     try:
         made = np.dtype(name)
-    except TypeError:
+    except (TypeError, ValueError):
         made = np.dtype(object)
     if dtype is None or made not in (np.dtype("float32"), np.dtype("float64")):
-        raise BackendError(f"{where}: {dtype!r}; allowed are float32 and float64.")
+        raise BackendError(f"{where}: {shown(dtype)}; allowed are float32 and float64.")
     return made
 
 

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ei_brian.core.argument_kinds import misfit
 from ei_brian.core.units import SI_BASE, Dimension, dimension, readable_unit, unit_scale
-from ei_brian.errors import ArgumentError, UnitError, unknown_name
+from ei_brian.errors import ArgumentError, EIBrianError, UnitError, unknown_name
 
 __all__ = ["declared_unit", "in_unit", "is_quantity", "measured", "plain_number", "takes_numbers"]
 
@@ -24,6 +25,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 NUMERIC = re.compile(r"\b(float|int|ArrayLike|FloatArray|Floats|IntArray|NDArray|Weights)\b")
 SUFFIXES = {"ms": "ms", "s": "s", "seconds": "s", "hz": "Hz", "mv": "mV", "pa": "pA", "na": "nA", "ns": "nS", "pf": "pF"}
 ROUNDING = 4.0
+RAISED_BY_WRONG_KINDS = (TypeError, AttributeError, ValueError, LookupError, OverflowError, RuntimeError)
 _SCALARS = (bool, int, float, str, bytes, type(None), np.float64, np.float32, np.int64, np.int32)
 _BRIAN2 = ("length", "mass", "time", "current", "temperature", "substance", "luminosity")
 _NAMES = {  # names of SI base units in other libraries
@@ -49,6 +51,8 @@ def takes_numbers(**units: str | None) -> Callable[[T], T]:
     ------
     UnitError
         When called: for quantities of another dimension, masked values, text, complex or other things that are no numbers.
+    ArgumentError
+        When the call fails and an argument is of another kind than its annotation says, or has a name that is not known.
     """
 
     def mark(target: T) -> T:
@@ -57,9 +61,12 @@ def takes_numbers(**units: str | None) -> Callable[[T], T]:
         numeric = {name: unit for name, unit in _numeric_arguments(function).items() if units.get(name, "1") is not None}
         checked = {name: units.get(name) or declared_unit(name) for name in numeric}
         texts = {name for name in numeric if re.search(r"\bstr\b", numeric[name])}
+        real = {name for name, kind in numeric.items() if kind in ("float", "float | None")}
         where = getattr(target, "__qualname__", target.__name__)
 
         def converted(name: str, value: Any) -> Any:
+            if type(value) is int and value.bit_length() > 63 and name in real:  # numpy takes it for an object
+                return float(value)
             if name not in checked or type(value) is float or type(value) is int or (name in texts and isinstance(value, str)):
                 return value
             return plain_number(value, checked[name], f"{where}.{name}")
@@ -70,8 +77,16 @@ def takes_numbers(**units: str | None) -> Callable[[T], T]:
         def door(*args: Any, **kwargs: Any) -> Any:
             if not takes_any:
                 _refuse_unknown(kwargs, names, where)
-            plain = [converted(name, value) for name, value in zip(names, args, strict=False)]
-            return function(*plain, *args[len(names) :], **{name: converted(name, value) for name, value in kwargs.items()})
+            try:
+                plain = [converted(name, value) for name, value in zip(names, args, strict=False)]
+                return function(*plain, *args[len(names) :], **{name: converted(name, value) for name, value in kwargs.items()})
+            except (*RAISED_BY_WRONG_KINDS, EIBrianError) as error:
+                if isinstance(error, EIBrianError) and "\n" not in str(error):
+                    raise
+                wrong = misfit(function, {**dict(zip(names, args, strict=False)), **kwargs})
+                if not wrong:
+                    raise
+                raise ArgumentError(f"{where}.{wrong}") from error
 
         door.takes_numbers = checked  # type: ignore[attr-defined]
         if inspect.isclass(target):

@@ -18,6 +18,7 @@ from ei_brian.core.models.sub_steps import stepped_for
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.operating_point import OperatingPoint
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
+from ei_brian.core.plain_text import one_line
 from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
 from ei_brian.core.receptor import CONDUCTANCES, WITHOUT_PORT, Receptor, receptor
 from ei_brian.errors import SpecError, unknown_name
@@ -99,7 +100,7 @@ class Population:
     interventions: tuple[Intervention, ...] = ()
 
     def __post_init__(self) -> None:
-        where = f"population {self.name}"
+        where = f"population {one_line(self.name, 80)}"
         self._take_own_model(where)
         check_name(self.name, where)
         if isinstance(self.size, bool) or not isinstance(self.size, (int, np.integer)) or not 1 <= self.size <= MAX_NEURONS:
@@ -107,13 +108,13 @@ class Population:
         object.__setattr__(self, "size", int(self.size))
         if self.role not in ROLES:
             raise SpecError(unknown_name(f"{where}.role", self.role, ROLES))
+        object.__setattr__(self, "cell_types", tuple(self.cell_types))
         if self.cell_types and len(self.cell_types) != self.size:
             raise SpecError(f"{where}.cell_types: {len(self.cell_types)} given for {self.size} neurons; give one each, or none.")
         if (self.role == "input") != (self.model == ""):
             raise SpecError(f"{where}.model: {self.model!r}; an input population has none, every other population has one.")
         receptors = tuple((str(port), str(kind)) for port, kind in self.receptors)
         object.__setattr__(self, "receptors", receptors)
-        object.__setattr__(self, "cell_types", tuple(self.cell_types))
         dead = np.array(self.dead, dtype=bool)
         if dead.shape not in ((0,), (self.size,)):
             raise SpecError(f"{where}.dead: shape {dead.shape}; give one value for each of {self.size} neurons, or none.")

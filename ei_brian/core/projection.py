@@ -11,6 +11,7 @@ from scipy import sparse
 
 from ei_brian.core.display import projection_text
 from ei_brian.core.plain_numbers import in_unit, measured, plain_number, takes_numbers
+from ei_brian.core.plain_text import one_line
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import check_name
 from ei_brian.core.units import dimension, readable_unit, unit_scale
@@ -65,7 +66,7 @@ class Projection:
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", f"{self.source}_{self.target}")
-        where = f"projection {self.source}→{self.target}"
+        where = f"projection {one_line(self.source, 80)}→{one_line(self.target, 80)}"
         check_name(self.name, where)
         if self.plasticity is not None and not isinstance(self.plasticity, TsodyksMarkram):
             raise SpecError(f"{where}.plasticity: {self.plasticity!r}; give TsodyksMarkram(utilization, tau_u_ms, tau_x_ms).")
@@ -81,7 +82,7 @@ class Projection:
         """Return the same projection with its weights in the unit of its port, as a network holds it."""
         if not self.unit:
             return self
-        where = f"projection {self.source}→{self.target}.weights"
+        where = f"projection {one_line(self.source, 80)}→{one_line(self.target, 80)}.weights"
         values = np.asarray(in_unit(self.weight_values() * unit_scale(self.unit), dimension(self.unit), port_unit, where))
         weights: Any = values
         if self.sparse:

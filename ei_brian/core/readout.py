@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["READOUT_KINDS", "Readout"]
@@ -12,6 +13,7 @@ READOUT_KINDS = ("spike count", "first spike", "max v", "mean v", "last v")
 LOWEST_SCORE = -1e30
 
 
+@takes_numbers()
 @dataclass(frozen=True, slots=True)
 class Readout:
     """The decision rule: the class with the largest score wins, the first of equals.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ei_brian.core.display import html_table, recording_text
 from ei_brian.core.noise.living import living
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.readout import Readout
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import DataError, unknown_name
@@ -101,6 +102,7 @@ class Recording:
             raise DataError("recording.labels: the stimulus had no labels; an accuracy needs them.")
         return float(np.mean(self.decisions == self.labels))
 
+    @takes_numbers()
     def rate_hz(self, population: str, spec: NetworkSpec | None = None) -> float:
         """Return the mean firing rate of a population over trials, time and neurons in Hz.
 

@@ -73,7 +73,7 @@ class NetworkSpec:
     def __post_init__(self) -> None:
         for attribute in ("populations", "projections", "schedule", "provenance"):
             object.__setattr__(self, attribute, tuple(getattr(self, attribute)))
-        check_name(self.name, f"network {str(self.name)[:80]}")
+        check_name(self.name, f"network {one_line(self.name, 80)}")
         if not (np.isfinite(self.dt_ms) and self.dt_ms > 0):
             raise SpecError(f"network {self.name}.dt_ms: {self.dt_ms!r}; give a positive number of ms.")
         object.__setattr__(self, "dt_ms", float(self.dt_ms))
@@ -105,6 +105,7 @@ class NetworkSpec:
     def _repr_html_(self) -> str:
         return html_table(spec_text(self))
 
+    @takes_numbers()
     def __getitem__(self, name: str) -> Population:
         """Return the population of that name."""
         for population in self.populations:

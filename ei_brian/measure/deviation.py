@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
+
 __all__ = ["deviations"]
 
 Floats = npt.NDArray[np.float64]
 
 
+@takes_numbers()
 def deviations(values: Floats, axis: int | tuple[int, ...]) -> Floats:
     """Return values less their mean along axes, by definition, in their shape, in the unit of the values; 0 where all are equal.
 

@@ -30,6 +30,7 @@ class RateSummary:
     saturated: float
 
 
+@takes_numbers()
 def rates_hz(recording: Recording, population: str) -> npt.NDArray[np.float64]:
     """Return the rate of each neuron over all trials, shape (neuron,), in Hz: spikes per second, by definition."""
     if population not in recording.counts:
@@ -39,6 +40,7 @@ def rates_hz(recording: Recording, population: str) -> npt.NDArray[np.float64]:
     return recording.counts[population].mean(axis=0) / (recording.n_steps * recording.dt_ms * 1e-3)
 
 
+@takes_numbers()
 def silent_fraction(recording: Recording, population: str) -> float:
     """Return the share of neurons that never spiked in any trial, dimensionless; by definition."""
     return float(np.mean(rates_hz(recording, population) == 0))

@@ -24,7 +24,7 @@ from ei_brian.core.reference import check_stimulus
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import MOST_STEPS
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.errors import BackendError, unknown_name
+from ei_brian.errors import BackendError, shown, unknown_name
 from ei_brian.sim.builder import Built, build
 from ei_brian.sim.cuda.toolkit import check_gpu, gpu_facts
 from ei_brian.sim.preferences import active_device, preferences
@@ -101,7 +101,7 @@ class Backend:
             raise BackendError(unknown_name("Backend.summation", summation, SUMMATIONS))
         self.summation = summation
         self.threads = _whole(threads, "Backend.threads")
-        self.batch = None if batch is None else _whole(batch, "Backend.batch", 2**63)
+        self.batch = None if batch is None else _whole(batch, "Backend.batch", 2**63 - 1)
 
     @takes_numbers()
     def run(
@@ -265,7 +265,7 @@ class Backend:
 
 def _whole(value: int, where: str, most: int = MOST_STEPS) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= most:
-        raise BackendError(f"{where}: {value!r}; give a whole number from 1 to {most}.")
+        raise BackendError(f"{where}: {shown(value)}; give a whole number from 1 to {most}.")
     return int(value)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ei_brian.core.noise.kinds import NOISE_KINDS
 from ei_brian.core.plain_numbers import declared_unit, plain_number
-from ei_brian.errors import ConfigError, unknown_name
+from ei_brian.errors import ConfigError, shown, unknown_name
 
 __all__ = ["FORMER", "Noise"]
 
@@ -106,8 +106,11 @@ def _checked(name: str, value: object) -> float:
     allowed = f"a number from {kind.low:g} to {kind.high:g} ({kind.unit})"
     value = value if isinstance(value, str) else plain_number(value, declared_unit(name), f"noise.{name}")
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise ConfigError(f"noise.{name}: {value!r}; give {allowed}.")
-    number = float(value)
+        raise ConfigError(f"noise.{name}: {shown(value)}; give {allowed}.")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
     if not (np.isfinite(number) and kind.low <= number <= kind.high):
         raise ConfigError(f"noise.{name}: {number!r}; give {allowed}.")
     return number

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ei_brian.core.noise.seed import checked_seed
 from ei_brian.core.plain_numbers import takes_numbers
-from ei_brian.core.projection import Projection
+from ei_brian.core.projection import MAX_DELAY_STEPS, Projection
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.errors import SpecError, unknown_name
@@ -58,6 +58,9 @@ def with_delays(
     """
     if not (np.isfinite([low_ms, high_ms]).all() and 0 <= low_ms <= high_ms):
         raise SpecError(f"with_delays: {low_ms!r} to {high_ms!r} ms; give 0 <= low <= high.")
+    if high_ms > MAX_DELAY_STEPS * spec.dt_ms:
+        longest = f"{MAX_DELAY_STEPS:,} steps of {spec.dt_ms:g} ms"
+        raise SpecError(f"with_delays.high_ms: {high_ms:g}; a delay is at most {longest}.")
     if distribution not in DISTRIBUTIONS:
         raise SpecError(unknown_name("with_delays.distribution", distribution, DISTRIBUTIONS))
     if high_ms == 0:
@@ -69,7 +72,7 @@ def with_delays(
         if projection.name in chosen:
             shape = projection.weight_values().shape
             delays = _draw(low_ms, high_ms, distribution, shape, np.random.default_rng(stream))
-            projection = _delayed(projection, np.rint(delays / spec.dt_ms).astype(np.int32))
+            projection = _delayed(projection, np.rint(delays / spec.dt_ms).astype(np.int64))
         made.append(projection)
     return replace(spec, projections=tuple(made)).with_provenance(
         "with_delays", low_ms=low_ms, high_ms=high_ms, distribution=distribution, projections=sorted(chosen), seed=seed

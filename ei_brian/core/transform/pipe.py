@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, update_wrapper
+from dataclasses import dataclass
+from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, overload
 
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.errors import ArgumentError, shown
 
 __all__ = ["Transform", "pipeable"]
 
@@ -36,8 +38,21 @@ class pipeable(Generic[P]):
             return self.function(*args, **kwargs)
         if "spec" in kwargs:
             return self.function(kwargs.pop("spec"), *args, **kwargs)
-        return partial(_apply, self.function, args, kwargs)
+        return _Waiting(self.function, args, kwargs)
 
 
-def _apply(function: Callable[..., NetworkSpec], args: Any, kwargs: Any, spec: NetworkSpec) -> NetworkSpec:
-    return function(spec, *args, **kwargs)
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A transform with its arguments, to be called with a network or to stand behind ``|``."""
+
+    function: Callable[..., NetworkSpec]
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def __call__(self, spec: NetworkSpec) -> NetworkSpec:
+        return self.function(spec, *self.arguments, **self.named)
+
+    def __ror__(self, other: object) -> NetworkSpec:
+        """Refuse what stands before ``|`` and is no network (that one applies the transform itself)."""
+        name = self.function.__name__
+        raise ArgumentError(f"{shown(other)} | {name}(…): a network stands before |, for example ei.load(path) | {name}(…).")
