@@ -42,6 +42,7 @@ INNER = set(
     core/proof.py interop/differences.py interop/layout.py interop/module_run.py interop/operations.py interop/prove.py
     interop/heads.py interop/largest.py interop/own_cells.py interop/step_recorder.py core/models/passing.py:largest_of
     interop/recorder.py interop/shared_functions.py interop/returned.py interop/known_fields.py interop/expected.py
+    interop/graph_builder.py interop/other_steps.py interop/of_spikes.py
     interop/silent.py interop/graph.py interop/modules.py interop/nir_cells.py interop/script_parts.py
     interop/state_dict.py:graph_of interop/trace.py learn/ensemble.py:EnsembleHistory learn/input_variation.py
     learn/network.py:Layer learn/engine/engine.py learn/engine/trials.py learn/initial_rate.py:scale_to_rate learn/optimiser.py

@@ -166,7 +166,13 @@ def module_activity(
             "check_import: the model shows itself one input for all its steps, and the stimulus changes from step to step; give "
             "a constant one: Stimulus.from_currents(np.repeat(images[:, None], steps, axis=1), dt_ms)."
         )
-    seen = run_module(model, layout, tuple(_layers(spec)), dense, dtype, forward)
+    try:
+        seen = run_module(model, layout, tuple(_layers(spec)), dense, dtype, forward)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise DataError(
+            f"check_import: the model does not run on input of shape {dense.shape} in {dtype} ({type(error).__name__}: "
+            f"{str(error)[:160]}). Give forward(model, input) for a model that is not called with its input alone."
+        ) from error
     return {name: seen.given[path, 0] for path, name in _layers(spec).items()}
 
 

@@ -18,8 +18,11 @@ Array = npt.NDArray[Any]
 
 def likely_kinds(subject: Subject, layer: str, step: int, given: Array, theirs: ModuleRun) -> str:
     """Return in words what explains a difference: what an experiment on the module showed, else what to look at."""
+    by_chance = _random(subject, given, theirs)
+    if by_chance:
+        return by_chance
     found = [text for text in (
-        _hooks(subject, layer), _random(subject, given, theirs), _mixed_trials(subject, given, theirs),
+        _hooks(subject, layer), _plastic(theirs), _mixed_trials(subject, given, theirs),
         _later_steps(subject, given, theirs),
     ) if text]  # fmt: skip
     if found:
@@ -31,19 +34,23 @@ def likely_kinds(subject: Subject, layer: str, step: int, given: Array, theirs: 
         )
     return (
         f"the first steps are equal, so layer {layer} or what leads to it changes from step to step (a state changed between "
-        "steps, weights that change, another order of calls, a step that is skipped)."
+        "steps, another order of calls, a step that is skipped), or takes earlier steps of the input (sums or differences of "
+        "steps, which belong to the data)."
     )
 
 
 def _hooks(subject: Subject, layer: str) -> str:
     named = [
         name or type(module).__name__ for name, module in subject.model.named_modules()
-        if module._forward_hooks or module._forward_pre_hooks
+        if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
     ]  # fmt: skip
     own = [name for name in named if name == layer or name.startswith(f"{layer}.")]
     if not own:
         return ""
-    return f"a hook on {', '.join(own[:3])} changes what this layer of neurons gives or takes; a hook of a cell is not read."
+    return (
+        f"a hook on {', '.join(own[:3])} changes what this layer of neurons gives or takes (or a forward that was put in the "
+        "place of its own), which is not read."
+    )
 
 
 def _same(first: ModuleRun, second: ModuleRun, steps: slice = slice(None)) -> bool:
@@ -62,6 +69,12 @@ def _random(subject: Subject, given: Array, theirs: ModuleRun) -> str:
     if _same(again, theirs):
         return ""
     return "it draws random numbers in evaluation mode (noise, dropout by a function); two runs on the same input differ."
+
+
+def _plastic(theirs: ModuleRun) -> str:
+    if not theirs.changed:
+        return ""
+    return f"running it changes its parameters ({', '.join(theirs.changed[:3])}); weights of a network stay as they are."
 
 
 def _mixed_trials(subject: Subject, given: Array, theirs: ModuleRun) -> str:

@@ -11,10 +11,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ei_brian.errors import DataError
+from ei_brian.interop.of_spikes import maps_of_spikes
 from ei_brian.interop.operations import MOVING, argument_of, maps_of, operands_of, operation_name
 from ei_brian.interop.recorder import Operation, Source, Value
 
-__all__ = ["Choice", "Known", "both_of", "choice_of", "selected"]
+__all__ = ["BOTH", "EITHER", "Choice", "Known", "both_of", "choice_of", "selected"]
 
 Array = npt.NDArray[Any]
 Index = npt.NDArray[np.int64]
@@ -22,6 +23,7 @@ POOLS = {
     "max_pool1d": 1, "max_pool1d_with_indices": 1, "max_pool2d": 2, "max_pool2d_with_indices": 2, "max_pool3d": 3,
     "max_pool3d_with_indices": 3,
 }  # fmt: skip
+BOTH, EITHER = ("mul", "logical_and", "bitwise_and"), ("logical_or", "bitwise_or")  # of spikes
 ADAPTIVE = {"adaptive_max_pool1d": 1, "adaptive_max_pool2d": 2, "adaptive_max_pool3d": 3}
 
 
@@ -153,8 +155,12 @@ class Known:
         if not all(self.binary(item) for item in operands):
             return False
         choice, name = choice_of(operation, value.shape), operation_name(operation)
-        if choice is not None or (name == "mul" and len(operands) == 2):
+        if choice is not None or (name in (*BOTH, *EITHER) and len(operands) == 2):
             return True
+        alone = maps_of_spikes(operation, operands[0], value.shape) if len(operands) == 1 else None
+        if alone is not None:
+            low = np.zeros(1) if alone.bias is None else alone.bias
+            return bool(np.isin(low, (0, 1)).all() and np.isin(low + alone.operands[0][1].diagonal(), (0, 1)).all())
         if name not in MOVING and name not in ("add", "sub", "rsub", "mul", "neg", "div"):
             return False
         return _stays_binary(operation, value)

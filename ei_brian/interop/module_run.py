@@ -18,7 +18,7 @@ from ei_brian.interop.layout import Layout, Run, outputs_of, present
 from ei_brian.interop.recorder import SamePrecision, tensors_of
 from ei_brian.interop.shared_functions import SharedFunctions
 
-__all__ = ["ModuleRun", "Replace", "run_module"]
+__all__ = ["ModuleRun", "Replace", "run_module", "with_tensors"]
 
 Array = npt.NDArray[np.floating]
 Replace = Callable[[str, int, int, torch.Tensor], "torch.Tensor | None"]
@@ -36,11 +36,14 @@ class ModuleRun:
         Tensors that the module returned, call after call.
     membranes : mapping of layer to array of shape (trial, step or 1, unit)
         Membrane potential at the end of each step, of the last step alone where the framework keeps no others.
+    changed : tuple of str
+        Parameters that the module wrote to while it ran.
     """
 
     given: dict[tuple[str, int], Array] = field(default_factory=dict)
     outputs: list[Array] = field(default_factory=list)
     membranes: dict[str, Array] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
 
 
 def run_module(
@@ -107,10 +110,11 @@ def _run(
                 kept.setdefault((name, index), []).append(part.detach())
             if all(item is None for item in made):
                 return None
-            return _with(output, [new if new is not None else old for new, old in zip(made, parts, strict=True)])
+            return with_tensors(output, [new if new is not None else old for new, old in zip(made, parts, strict=True)])
 
         return hook
 
+    versions = {name: parameter._version for name, parameter in model.named_parameters()}
     mode = SharedFunctions(x.dtype, x.shape[0]) if shared else SamePrecision(x.dtype)
     with evaluating(model), ExitStack() as stack, mode:
         for name, module in cells.items():
@@ -121,7 +125,7 @@ def _run(
             if hasattr(module, "store_v_seq"):
                 setattr(module, "store_v_seq", True)  # noqa: B010 - an attribute that only SpikingJelly's nodes have
         results = present(layout, model, x, run)
-    made = ModuleRun()
+    made = ModuleRun(changed=tuple(name for name, item in model.named_parameters() if item._version != versions.get(name)))
     for key, parts in kept.items():
         series = _series(key[0], parts, x.shape[0], x.shape[1], required=key[1] == 0)
         if series is not None:
@@ -151,7 +155,7 @@ def _membrane(module: Any, output: Any) -> torch.Tensor | None:
     return None
 
 
-def _with(output: Any, parts: list[torch.Tensor]) -> Any:
+def with_tensors(output: Any, parts: list[torch.Tensor]) -> Any:
     """Return nested outputs with other tensors in their places."""
     rest = iter(parts)
 
@@ -170,9 +174,14 @@ def _with(output: Any, parts: list[torch.Tensor]) -> Any:
 
 
 def _series(name: str, parts: list[torch.Tensor], trials: int, steps: int, required: bool) -> Array | None:
-    """Return what a layer gave as an array of shape (trial, step, unit); None for a state that does not have these axes."""
+    """Return what a layer gave as an array of shape (trial, step, unit); None for a state that does not have these axes.
+
+    A state that is handed out at the end alone has one step.
+    """
     if len(parts) == 1 and parts[0].shape[:2] == (steps, trials):
         whole = parts[0]
+    elif not required and len(parts) == 1 and parts[0].dim() and parts[0].shape[0] == trials:
+        return np.asarray(parts[0].reshape(trials, 1, -1).double().numpy())  # a state as it is at the end
     elif len(parts) == steps and all(part.dim() and part.shape[0] == trials for part in parts):
         whole = torch.stack(parts)
     elif required:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.errors import DataError
+from ei_brian.errors import DataError, ProofError
 from ei_brian.interop.assemble import assemble
 from ei_brian.interop.cells_snntorch import SNNTORCH_REFUSED
 from ei_brian.interop.cells_spikingjelly import SPIKINGJELLY_REFUSED
 from ei_brian.interop.frameworks import SUPPORTED, cell_kinds, cell_of, framework
 from ei_brian.interop.graph import Array, Graph, Node, check_finite
+from ei_brian.interop.graph_builder import OutOfSightError
 from ei_brian.interop.layout import Run
 from ei_brian.interop.own_cells import drive_shapes, own_cell
-from ei_brian.interop.prove import Subject, prove
-from ei_brian.interop.trace import Trace, cells_of, trace
+from ei_brian.interop.prove import Subject, is_large, prove
+from ei_brian.interop.trace import DEPTHS, Trace, cells_of, trace
+from ei_brian.interop.unfit_modules import check_modules
 
 __all__ = ["Reader", "arrays_of", "is_neuron", "network_of"]
 
@@ -27,7 +30,9 @@ Reader = Callable[[str, nn.Module], Node]
 
 def arrays_of(module: nn.Module) -> dict[str, Array]:
     """Return the state dict of a module as arrays."""
-    return {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items() if tensor.numel()}
+    found = {name: tensor.detach().cpu() for name, tensor in module.state_dict().items() if tensor.numel()}
+    numpy_lacks = (torch.bfloat16,)
+    return {name: (item.float() if item.dtype in numpy_lacks else item).numpy() for name, item in found.items()}
 
 
 def is_neuron(module: nn.Module, package: str, kinds: tuple[str, ...]) -> bool:
@@ -80,6 +85,8 @@ def network_of(
             f"from_{package}: {type(model).__name__} given; give a torch.nn.Module, or use from_state_dict for a file."
         )
 
+    check_modules(model)
+
     def is_cell(module: nn.Module) -> bool:
         return isinstance(module, kinds) if package == "torch" else is_neuron(module, package, kinds)
 
@@ -94,23 +101,46 @@ def network_of(
         cell = nodes[item].cell
         return cell is not None and cell.neuron().spiking
 
-    seen, called = _traced(model, sample, is_cell, is_sequence, step, spikes, run)
-    source = f"{package} {version} module"
-    graph = Graph(
-        {**{item: nodes[item] for item in seen.order}, **seen.maps}, seen.edges, seen.layout.input_shape, step, source,
-        seen.heads,
-    )
-    made = assemble(graph, name, readout or seen.rule or None).with_provenance("layout of the module", **seen.layout.as_dict())
-    if not proven:
-        return made
-    names = made.provenance[0]["layers"]
-    layers = {item: names[item] for item in (*seen.order, *seen.heads)}
-    return prove(made, Subject(model, seen.layout, layers, seen.returned, called, f"{package} {version}"))
+    first: DataError | None = None
+    for depth in DEPTHS:
+        try:
+            seen, called = _traced(model, sample, is_cell, is_sequence, step, spikes, run, depth)
+            graph = Graph(
+                {**{item: nodes[item] for item in seen.order}, **seen.maps}, seen.edges, seen.layout.input_shape, step,
+                f"{package} {version} module", seen.heads,
+            )  # fmt: skip
+            made = assemble(graph, name, readout or seen.rule or None)
+            made = made.with_provenance("layout of the module", **seen.layout.as_dict())
+            _check_sight(made, seen)
+            if not proven:
+                return made
+            names = made.provenance[0]["layers"]
+            layers = {item: names[item] for item in (*seen.order, *seen.heads)}
+            words = f"{package} {version}"
+            subject = Subject(model, seen.layout, layers, seen.returned, called, words, seen.looked_at, depth)
+            return prove(made, subject)
+        except (ProofError, OutOfSightError) as error:
+            first = error if first is None or isinstance(error, OutOfSightError) else first
+            if isinstance(error, ProofError) and (seen.layout.n_steps is not None or is_large(made)):
+                break
+    raise first or ProofError("network: nothing was proven.")
+
+
+def _check_sight(made: NetworkSpec, seen: Trace) -> None:
+    """Refuse a network in which a layer takes something of the first step that was run: it may take older ones as well."""
+    deepest = max((int(np.max(item.delay_steps)) for item in made.projections if item.n_synapses), default=0)
+    if seen.layout.n_steps is None and deepest >= seen.n_steps - 1:
+        raise OutOfSightError(
+            f"network: a layer takes something of every step before, {deepest} steps back and more: a trace or filter that the "
+            "model's own code keeps between the layers. A state belongs to a cell: put it into a class with the layer behind "
+            "it, whose forward(x, state) returns (spikes, state), and give it by from_torch(model, sample, cells=[Mine]); a "
+            "filter of the input belongs to the data."
+        )
 
 
 def _traced(
     model: nn.Module, sample: torch.Tensor, is_cell: Callable[[nn.Module], bool], is_sequence: Callable[[nn.Module], bool],
-    step: float, spikes: Callable[[str], bool], run: Run | None,
+    step: float, spikes: Callable[[str], bool], run: Run | None, depth: int,
 ) -> tuple[Trace, Run | None]:  # fmt: skip
     """Return how the layers are joined and how the module is called: by ``run``, or by itself where ``run`` shows only a part.
 
@@ -118,12 +148,12 @@ def _traced(
     own forward must.
     """
     try:
-        return trace(model, sample, is_cell, is_sequence, step, spikes, run), run
+        return trace(model, sample, is_cell, is_sequence, step, spikes, run, depth), run
     except DataError:
         if run is None:
             raise
         try:
-            return trace(model, sample, is_cell, is_sequence, step, spikes), None
+            return trace(model, sample, is_cell, is_sequence, step, spikes, None, depth), None
         except DataError:
             pass
         raise
@@ -138,8 +168,11 @@ def spikes_like(name: str, function: Any, at_zero: int) -> None:
         For stochastic or smooth ones.
     """
     probe = torch.tensor([-2.0, -1e-6, 0.0, 1e-6, 0.5, 2.0])
-    with torch.no_grad():
-        given = function(probe)
+    try:
+        with torch.no_grad():
+            given = function(probe)
+    except Exception as error:
+        raise DataError(f"layer {name}: its spike function does not run ({type(error).__name__}: {str(error)[:120]}).") from error
     if not torch.equal(given, torch.tensor([0.0, 0.0, float(at_zero), 1.0, 1.0, 1.0])):
         raise DataError(
             f"layer {name}: its spike function gives {given.tolist()} at {probe.tolist()}; a step function is needed."

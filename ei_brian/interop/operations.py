@@ -71,14 +71,13 @@ def operands_of(operation: Operation) -> list[Value]:
     return found
 
 
-def run_operation(operation: Operation, given: Mapping[int, torch.Tensor]) -> torch.Tensor:
-    """Return what the operation gives for these tensors in place of its values (by ``id``)."""
-
+def run_operation(operation: Operation, given: Mapping[int, torch.Tensor], typed: bool = False) -> torch.Tensor:
+    """Return what the operation gives for these tensors in place of its values (by ``id``), ``typed`` as it takes them."""
     changes = operation.function._schema.is_mutable
 
     def put(item: Any) -> Any:
         if isinstance(item, Value):
-            return given[id(item)].clone()
+            return given[id(item)].to(item.dtype) if typed and item.dtype != torch.float64 else given[id(item)].clone()
         if changes and isinstance(item, torch.Tensor):
             return item.clone()
         if isinstance(item, Mapping):
@@ -309,13 +308,23 @@ def _normalised(where: str, operation: Operation, shape: tuple[int, ...]) -> Map
     return Maps(((value, _scaled(value, scale.reshape(along), shape)),), spread)
 
 
+NO_SUM = (
+    "so that it is no set of synapses. Between neurons stand linear layers, pooling by averages, views, sums and slices; put "
+    "a layer of neurons in its place, or leave it out where it changes nothing. What keeps a state (a synaptic filter) is part "
+    "of a cell: put it into the cell's class, behind the weights."
+)
+
+
 def _measured(where: str, operation: Operation, operands: list[Value]) -> Maps:
     """Return the map of any other operation from what it gives for unit inputs, if it is affine."""
+    if any(not value.dtype.is_floating_point for value in operands):
+        raise DataError(f"{where}: it works on whole, complex or truth values made of its inputs, {NO_SUM}")
     try:
         _check_affine(where, operation, operands)
     except (RuntimeError, TypeError, IndexError) as error:
         raise DataError(
-            f"{where}: it cannot be measured ({str(error)[:120]}); use a layer that is a fixed linear map."
+            f"{where}: places (indices) or conditions are taken from its input ({str(error)[:120]}), so that it is no fixed "
+            "linear map, and no set of synapses."
         ) from error
     zero = _flat(run_operation(operation, _zeros(operands)))
     made = []
@@ -352,10 +361,7 @@ def _check_affine(where: str, operation: Operation, operands: list[Value]) -> No
     scale = max(float(np.max(np.abs(part), initial=1.0)) for part in results)
     if not np.allclose(results[3], wanted, rtol=0, atol=1e-9 * scale):
         raise DataError(
-            f"{where}: what it gives is not a weighted sum of its inputs, so that it is no set of synapses. Between neurons "
-            "stand linear layers, pooling by averages, views, sums and slices; put a layer of neurons in its place, or leave it "
-            "out where it changes nothing. What keeps a state (a synaptic filter) is part of a cell: put it into the cell's "
-            "class, behind the weights."
+            f"{where}: what it gives is not a weighted sum of its inputs, {NO_SUM}"
         )
 
 

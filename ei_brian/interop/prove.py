@@ -23,7 +23,7 @@ from ei_brian.interop.module_run import ModuleRun, run_module
 from ei_brian.interop.recorder import Source
 from ei_brian.interop.shared_functions import has_functions
 
-__all__ = ["TOLERANCE", "Subject", "prove"]
+__all__ = ["TOLERANCE", "Subject", "is_large", "prove"]
 
 Array = npt.NDArray[Any]
 TOLERANCE = 1e-9  # of membranes: sums in another order, rounded once each, over some dozen steps; relative to their size
@@ -52,6 +52,10 @@ class Subject:
         How the module is called.
     framework : str
         Name and version.
+    looked_at : sequence of str
+        Modules whose code takes numbers out of tensors, and may decide by them.
+    depth : int
+        Steps that were looked at when it was read; the proof has twice as many, at least.
     """
 
     model: nn.Module
@@ -60,6 +64,8 @@ class Subject:
     returned: tuple[Source, ...]
     run: Run | None
     framework: str
+    looked_at: tuple[str, ...] = ()
+    depth: int = 0
 
     def activity(self, given: Array, **more: Any) -> ModuleRun:
         """Run the module in float64."""
@@ -88,6 +94,9 @@ def prove(spec: NetworkSpec, subject: Subject) -> NetworkSpec:
     _compare_spikes(spec, subject, ours, theirs, lambda layer, step: likely_kinds(subject, layer, step, given, plain))
     largest = _compare_membranes(spec, subject, ours, theirs)
     outputs, difference, missing = _compare_outputs(spec, subject, ours, theirs, given, shared)
+    if subject.looked_at:
+        _try_other_inputs(spec, subject, given, shared)
+        missing += (f"what {', '.join(subject.looked_at)} may do by the values that its code looks at, beyond this input",)
     unequal = sum(int(np.sum(wrong)) for _, wrong in _differences(spec, subject, ours, plain)) if shared else 0
     spiking = [cell.name for cell in spec.cells if cell.spiking and cell.name in subject.layers.values()]
     counts = {name: ours.spikes[name].n_events for name in spiking}
@@ -99,15 +108,29 @@ def prove(spec: NetworkSpec, subject: Subject) -> NetworkSpec:
     return replace(spec, proof=proof)
 
 
+def _try_other_inputs(spec: NetworkSpec, subject: Subject, given: Array, shared: bool) -> None:
+    """Compare spikes on silence, on weaker and stronger input and on single trials, where code that looks at values may vary."""
+    for other in (0 * given, given / 16, given * 16, given[:1], given[-1:] / 4):
+        theirs = subject.activity(other, shared=shared)
+        ours = simulate(spec, Stimulus.from_currents(other, spec.dt_ms, name="proof"), np.float64)
+        likely = f"{', '.join(subject.looked_at)} takes numbers out of tensors and does something else by them (if, item())."
+        _compare_spikes(spec, subject, ours, theirs, lambda layer, step, likely=likely: likely)  # type: ignore[misc]
+
+
 def _quiet(ours: Recording, counts: Mapping[str, int]) -> int:
     """Return how many neurons never spiked, in layers that did."""
     return sum(int(np.sum(ours.spikes[name].counts().sum(axis=0) == 0)) for name, count in counts.items() if count)
 
 
+def is_large(spec: NetworkSpec) -> bool:
+    """Whether a proof of many steps would take long."""
+    return sum(projection.n_synapses for projection in spec.projections) > MANY_SYNAPSES
+
+
 def _driving(spec: NetworkSpec, subject: Subject) -> tuple[Array, ModuleRun]:
     """Return input at which as many layers spike as can be, and what the module does with it."""
-    large = sum(projection.n_synapses for projection in spec.projections) > MANY_SYNAPSES
-    trials, steps = (FEW_TRIALS, FEW_STEPS) if large else (TRIALS, STEPS)
+    trials, steps = (FEW_TRIALS, FEW_STEPS) if is_large(spec) else (TRIALS, STEPS)
+    steps = max(steps, 2 * subject.depth)
     best: tuple[int, Array, ModuleRun] | None = None
     spiking = [name for name, population in subject.layers.items() if spec[population].spiking]
     for scale in SCALES:
@@ -212,7 +235,7 @@ def _compare_outputs(
     The module is run again with its layers of neurons giving what ours gave: what it then returns is made of our spikes alone.
     """
     if not theirs.outputs:
-        return 0, 0.0, ()
+        return 0, 0.0, ("what the module returns, in which no tensor was found",)
     matches = _matching_states(spec, subject, ours, theirs)
     missing = tuple(
         dict.fromkeys(
@@ -260,7 +283,7 @@ def _matching_states(spec: NetworkSpec, subject: Subject, ours: Recording, their
             continue
         voltage = spec[name].neuron().voltage
         for key in sorted((key for key in ours.traces if key[0] == name), key=lambda key: key[1] != voltage):
-            mine = ours.traces[key]
+            mine = ours.traces[key][:, -wanted.shape[1] :]
             if _close(mine, wanted)[0]:
                 found[layer, index] = mine
                 break

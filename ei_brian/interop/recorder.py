@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -44,6 +44,7 @@ class Value:
     operation: Operation | None = None
     spoilt: str = ""  # why what it holds is not known
     parts: tuple[Value, ...] = ()  # of a spoilt one: what was written into it
+    dtype: torch.dtype = torch.float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +76,7 @@ class Call:
 
 
 def tensors_of(value: Any) -> Iterator[torch.Tensor]:
-    """Return all tensors in nested tuples, lists, mappings and plain objects of a framework's states."""
+    """Return all tensors in nested tuples, lists, mappings and dataclasses."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, Mapping):
@@ -84,6 +85,9 @@ def tensors_of(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, (tuple, list)):
         for item in value:
             yield from tensors_of(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for part in fields(value):
+            yield from tensors_of(getattr(value, part.name))
 
 
 class SamePrecision(TorchDispatchMode):
@@ -146,6 +150,7 @@ class Recorder(SamePrecision):
         self.kept_states: dict[str, Any] = {}
         self.returned: dict[str, list[Value | None]] = {}
         self.made: dict[str, list[Value]] = {}  # by modules without neurons, call after call
+        self.looked_at: list[str] = []  # modules whose code took a number out of a value: for an if, a print, an index
 
     def source(self, tensor: torch.Tensor, kind: str, layer: str, call: int, index: int = 0) -> None:
         """Let a tensor be a source from now on."""
@@ -176,6 +181,8 @@ class Recorder(SamePrecision):
         def replaced(tensor: torch.Tensor) -> Any:
             return self.value(tensor) or (tensor.detach().clone() if func._schema.is_mutable else tensor.detach())
 
+        if str(func._schema.name).endswith("::_local_scalar_dense"):
+            self.looked_at.append(self.path[-1] if self.path else "")
         arguments, options = _each(replaced, args), _each(replaced, kwargs)
         made = super().run(func, args, kwargs)
         spoilt = next((value.spoilt for value in known if value.spoilt), "")
@@ -183,7 +190,7 @@ class Recorder(SamePrecision):
             self._changed(args, known)
         for index, tensor in enumerate(tensors_of(made)):
             operation = Operation(func, arguments, options, index, self.path[-1] if self.path else "")
-            self._know(tensor, Value(tuple(tensor.shape), None, operation, spoilt))
+            self._know(tensor, Value(tuple(tensor.shape), None, operation, spoilt, dtype=tensor.dtype))
         return made
 
     def _changed(self, args: tuple[Any, ...], known: list[Value]) -> None:

@@ -9,7 +9,9 @@ from torch import nn
 
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.errors import DataError
 from ei_brian.interop.cells_snntorch import SNNTORCH_CELLS, SNNTORCH_REFUSED
+from ei_brian.interop.frameworks import SUPPORTED
 from ei_brian.interop.graph import Node
 from ei_brian.interop.modules import arrays_of, network_of, spikes_like
 
@@ -72,6 +74,12 @@ def from_snntorch(
 def _cell(name: str, module: nn.Module) -> Node:
     options = {key: getattr(module, key) for key in OPTIONS if hasattr(module, key)}
     kind = type(module).__name__
+    if kind == "RSynaptic" and not module.reset_delay:
+        raise DataError(
+            f"layer {name} (RSynaptic).reset_delay: False, with which snnTorch {SUPPORTED['snntorch']} itself stops in its first "
+            "step, so that there is nothing to compare with. Its weights come in as a state dict with a description "
+            "(from_state_dict, type = 'RSynaptic', reset_delay = false) or as a NIR file, with spikes of the version that ran it."
+        )
     if kind in SNNTORCH_CELLS:
         spikes_like(name, module.spike_grad, at_zero=0)
         if getattr(module, "reset_mechanism_val", None) is None:

@@ -120,7 +120,7 @@ def test_what_is_no_readout_of_each_step_is_refused() -> None:
 
     class Curved(Loop):
         def forward(self, steps: torch.Tensor) -> Any:
-            return torch.stack([self.policy(torch.tanh(self.lif(self.fc(x)))) for x in steps]).sum(0)
+            return torch.stack([self.policy(torch.softmax(self.lif(self.fc(x)), -1)) for x in steps]).sum(0)
 
     for kind, message in ((AfterSum, "that every step runs"), (Loose, "module of its own"), (Curved, "not a weighted sum")):
         with pytest.raises(DataError, match=message):

@@ -419,7 +419,7 @@ FAULTS: dict[str, tuple[type[nn.Module], tuple[int, ...], str]] = {
     "anew": (Anew, (3, 1, N), "layer cell: .*(lost between|changed between)"),
     "in place": (InPlace, (3, 1, N), "layer cell: .*changed between"),
     "start": (Started, (3, 1, N), "layer cell: its state starts at 0.8"),
-    "late": (Late, (3, 1, N), "layer cell .*step 1[0-9].*a state changed between steps"),
+    "late": (Late, (3, 1, N), "layer cell: its state is changed between steps"),
     "skipped": (Skipped, (3, 1, N), "layer cell .*step 4.*changes from step to step"),
     "twice": (Twice, (3, 1, N), "layer cell: a step calls it 2 times"),
     "noise": (Noisy, (3, 1, N), "random numbers"),
