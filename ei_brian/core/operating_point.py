@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.receptor import BACKGROUND
-from ei_brian.core.steady_cells import SteadyCells
+from ei_brian.core.steady_curves import BISECTIONS, POINTS, SteadyCurves, first_true, steady_curves
 from ei_brian.core.units import unit_scale
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OperatingPoint", "distinct", "operating_point", "resting_states", "standing_point"]
 
-POINTS = 160  # of a curve, before its roots are bisected
-BISECTIONS = 46
-SECTIONS = 40  # golden, of a maximum: more are below the rounding of the curve
-REACH = 3.0  # the curve begins this many times the span from start to spike below the spike
 LEAST_SHARE = 0.25  # a threshold nearer to the rest than this share of the way to the unstable fixed point is that of a resonator
 FACTOR_MARGIN = 1e-9
 NEAR = 1e-6  # of a reversal potential to the rest, in the unit of the potential: such a background moves nothing
@@ -121,9 +117,9 @@ def _own(model: NeuronModel, parameters: Mapping[str, npt.ArrayLike]) -> dict[st
 def _solved(model: NeuronModel, names: tuple[str, ...], numbers: bytes, size: int, dt_ms: float) -> dict[str, FloatArray]:
     """Return the columns of the operating point of different cells, in the units of the model."""
     table = np.frombuffer(numbers).reshape(size, len(names) + 1)
-    curves = _Curves(SteadyCells(model, {name: table[:, [i]] for i, name in enumerate(names)}, dt_ms))
+    curves = steady_curves(model, {name: table[:, [i]] for i, name in enumerate(names)}, dt_ms)
     amp = curves.cells.current_unit
-    made = curves.point(table[:, [-1]] * amp)
+    made = _Point(curves).point(table[:, [-1]] * amp)
     units = {state.name: unit_scale(state.unit) for state in model.states}
     columns = {f"state {name}": made["states"][name] / units[name] for name in units}
     columns |= {
@@ -162,7 +158,7 @@ def resting_states(
             return made
     background = dict(zip(BACKGROUND, (leak, reversal), strict=True)) if np.any(leak != 0) else {}
     rows, held, which, shape = distinct(_own(model, {**given, **background}), current)
-    curves = _Curves(SteadyCells(model, rows, dt_ms))
+    curves = steady_curves(model, rows, dt_ms)
     states = curves.at_rest(held * curves.cells.current_unit)
     return {
         state.name: (np.broadcast_to(states[state.name], held.shape)[:, 0] / unit_scale(state.unit))[which].reshape(shape)
@@ -170,94 +166,15 @@ def resting_states(
     }
 
 
-class _Curves:
-    """The curves of some cells, arrays of shape (cell, 1)."""
+class _Point:
+    """Where the cells of some curves stand under a current, arrays of shape (cell, 1)."""
 
-    def __init__(self, cells: SteadyCells) -> None:
-        self.cells, self.start, self.all = cells, cells.start(), cells.others()
-        self.top = self._spike_potential()
-        if not cells.model.input_current:  # small, since some models reset within the step in which they cross
-            cells.probe = 1e-6 * self._span()
-        self.bottom = self.top - REACH * self._span()
-        grid = self.bottom + (self.top - self.bottom) * np.linspace(0.0, 1.0, POINTS)
-        held = self._held(grid)
-        self.conductance = self._conductance()
-        least = 1e-6 * self.conductance * (grid[:, 1:] - grid[:, :-1])  # less is rounding
-        with np.errstate(invalid="ignore"):
-            rises = (np.diff(held, axis=1) > least) & np.isfinite(held[:, :-1])
-        self.held_anywhere = rises.any(axis=1)[:, None]
-        self.knee = _largest(self._held, *self._around_first_maximum(grid, held))
-        self.rheobase = self._held(self.knee)
-
-    def _held(self, v: Any) -> Array:
-        return self.cells.holding_current(v, self.start, self.all)
-
-    def _spike_potential(self) -> Array:
-        """Return the potential at which the condition of a spike first holds, upwards from the start."""
-        cells, v0 = self.cells, self.start[self.cells.v]
-        settled = self.start
-        size = 1e-3 * np.maximum(np.abs(v0), cells.units[cells.v])
-        low = v0 + self._zero()
-        low = np.where(cells.fires(low, settled), low - 1e3 * size, low)  # starts above its threshold
-        high = low + size
-        for _ in range(80):
-            high = np.where(cells.fires(high, settled), high, low + 2 * (high - low))
-        for _ in range(80):
-            middle = 0.5 * (low + high)
-            fired = np.asarray(cells.fires(middle, settled), dtype=bool)
-            low, high = np.where(fired, low, middle), np.where(fired, middle, high)
-        return high
-
-    def _zero(self) -> Array:
-        total: Array = np.zeros((1, 1))
-        for value in self.cells.constants.values():
-            total = total + 0.0 * np.nan_to_num(np.asarray(value, dtype=np.float64))
-        return total
-
-    def _span(self) -> Array:
-        """Return the distance from the start to the spike; at least a tenth of what the numbers are like."""
-        v0 = self.start[self.cells.v]
-        span: Array = np.maximum(self.top - v0, 0.1 * np.maximum(np.abs(self.top), np.abs(v0)))
-        return np.where(span > 0, span, self.cells.units[self.cells.v])
-
-    def _around_first_maximum(self, grid: Array, held: Array) -> tuple[Array, Array]:
-        """Return the points of the grid around the first maximum of the curve, from below; the top where it only rises."""
-        with np.errstate(invalid="ignore"):
-            falls, rises = np.diff(held, axis=1) < 0, np.diff(held, axis=1) > 0
-        rises_before = np.maximum.accumulate(rises, axis=1)
-        turn = falls & rises_before
-        last = grid.shape[1] - 1
-        at = np.where(turn.any(axis=1), turn.argmax(axis=1), last)[:, None]
-        before, after = (np.take_along_axis(grid, np.clip(at + offset, 0, last), axis=1) for offset in (-1, 1))
-        return before, after
-
-    def at_rest(self, current: Array) -> dict[str, Any]:
-        """Return all states at rest, at the knee of the curve where there is none."""
-        low, high = self.bottom + 0.0 * current, self.knee + 0.0 * current
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            under = self._held(middle) < current
-            low, high = np.where(under, middle, low), np.where(under, high, middle)
-        v = np.where(current < self.rheobase, 0.5 * (low + high), self.knee)
-        v = np.where(self.held_anywhere, v, self._stalled(current)) if not self.held_anywhere.all() else v
-        return self.cells.settled(v, current, self.start, self.all)
-
-    def _stalled(self, current: Array) -> Array:
-        """Return where the potential comes to a halt with all else as at the start: of cells that no current holds for good."""
-        low, high = self.bottom + 0.0 * current, self.top + 0.0 * current
-        grid = low + (high - low) * np.linspace(0.0, 1.0, POINTS)
-        down: Flags = np.asarray(self.cells.drift(grid, current, self.start, ()) < 0)
-        index = np.maximum(_first(down), 1)
-        low, high = (np.take_along_axis(grid, index + offset, axis=1) for offset in (-1, 0))
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            falls = self.cells.drift(middle, current, self.start, ()) < 0
-            low, high = np.where(falls, low, middle), np.where(falls, middle, high)
-        return np.where(down.any(axis=1, keepdims=True), 0.5 * (low + high), self.start[self.cells.v])
+    def __init__(self, curves: SteadyCurves) -> None:
+        self.curves, self.cells = curves, curves.cells
 
     def point(self, current: Array) -> dict[str, Any]:
         """Return states, threshold, time constant and whether the cells rest."""
-        states = self.at_rest(current)
+        states = self.curves.at_rest(current)
         v = states[self.cells.v]
         saddle = self._unstable(current)
         frozen, upstroke = self._threshold(v, current, states)
@@ -265,39 +182,39 @@ class _Curves:
         factor = self.cells.own_factor(self.cells.v, states, current)
         with np.errstate(divide="ignore", invalid="ignore"):
             tau = np.where(factor >= 1.0, np.inf, np.where(factor > 0, -1.0 / np.log(np.clip(factor, 1e-300, 1.0)), 0.0))
-        still = np.abs(self.cells.step(states, current)[self.cells.v] - v) <= 1e-9 * self._span()
-        stands = np.where(self.held_anywhere, current < self.rheobase, still & (v < threshold))
+        still = np.abs(self.cells.step(states, current)[self.cells.v] - v) <= 1e-9 * self.curves.span()
+        stands = np.where(self.curves.held_anywhere, current < self.curves.rheobase, still & (v < threshold))
         rests = stands & (self._spectral_radius(states, current) <= 1.0 + FACTOR_MARGIN)
         found = {"threshold": threshold, "instantaneous": frozen, "unstable": saddle, "upstroke": upstroke}
         return found | {"states": states, "tau": tau, "rests": rests}
 
     def _unstable(self, current: Array) -> Array:
         """Return the fixed point on the falling part of the curve; the potential of the spike where there is none."""
-        low, high = self.knee + 0.0 * current, self.top + 0.0 * current
+        low, high = self.curves.knee + 0.0 * current, self.curves.top + 0.0 * current
         grid = low + (high - low) * np.linspace(0.0, 1.0, POINTS)
-        under: Flags = np.asarray(self._held(grid) < current)
+        under: Flags = np.asarray(self.curves.held(grid) < current)
         index = np.where(under.any(axis=1), under.argmax(axis=1), POINTS - 1)[:, None]
         low, high = (np.take_along_axis(grid, np.maximum(index + offset, 0), axis=1) for offset in (-1, 0))
         for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
-            under = self._held(middle) < current
+            under = self.curves.held(middle) < current
             low, high = np.where(under, low, middle), np.where(under, middle, high)
         return 0.5 * (low + high)
 
     def _threshold(self, rest: Array, current: Array, states: dict[str, Any]) -> tuple[Array, Array]:
         """Return the root of the instantaneous relation above the rest, with as few states following as it takes."""
         cells = self.cells
-        pace = {name: float(np.median(np.abs(cells.own_factor(name, states, current)))) for name in self.all}
-        order = sorted(self.all, key=lambda name: pace[name])
-        found, threshold = np.zeros(rest.shape, dtype=bool), self.top + 0.0 * rest
-        grid = rest + (self.top - rest) * np.linspace(0.0, 1.0, POINTS)[None, 1:-1]
+        pace = {name: float(np.median(np.abs(cells.own_factor(name, states, current)))) for name in self.curves.all}
+        order = sorted(self.curves.all, key=lambda name: pace[name])
+        found, threshold = np.zeros(rest.shape, dtype=bool), self.curves.top + 0.0 * rest
+        grid = rest + (self.curves.top - rest) * np.linspace(0.0, 1.0, POINTS)[None, 1:-1]
         for count in range(len(order) + 1):
             if count == len(order) and order:
                 break  # all but the last: with every state following it is the steady relation
             which = tuple(order[:count])
             drift = cells.drift(grid, current, states, which)
             up: Flags = np.asarray(drift > 0)
-            index = _first(up)
+            index = first_true(up)
             high = np.take_along_axis(grid, index, axis=1)
             low = np.where(index > 0, np.take_along_axis(grid, np.maximum(index - 1, 0), axis=1), rest)
             for _ in range(BISECTIONS):
@@ -309,24 +226,6 @@ class _Curves:
             if found.all():
                 break
         return threshold, found
-
-    def scale(self) -> Array:
-        """Return the current between the rheobase and the one that holds the potential 10 mV, or half its span, below."""
-        unit = self.cells.units[self.cells.v]
-        below = 10.0 * unit if unit != 1.0 else 0.5 * self._span()
-        with np.errstate(invalid="ignore"):
-            wanted = self.rheobase - self._held(self.knee - below)
-        return np.where(self.held_anywhere & (wanted > 0) & np.isfinite(wanted), wanted, self.conductance * below)
-
-    def _conductance(self) -> Array:
-        """Return the current per potential that a small displacement from the start takes, all else as there."""
-        cells, v = self.cells, self.start[self.cells.v]
-        small, unit = 1e-3 * np.maximum(np.abs(v), cells.units[cells.v]), cells.probe
-        low, high = (cells.drift(v + sign * small, 0.0, self.start, ()) for sign in (-1.0, 1.0))
-        pushed = cells.drift(v, unit, self.start, ()) - cells.drift(v, 0.0, self.start, ())
-        with np.errstate(all="ignore"):
-            found = np.abs((low - high) / (2 * small) * unit / pushed)
-        return np.where(np.isfinite(found), found, 0.0)
 
     def _spectral_radius(self, states: dict[str, Any], current: Array) -> Array:
         """Return the largest factor by which a step multiplies a small displacement of what the potential depends on."""
@@ -352,19 +251,3 @@ class _Curves:
             moved = cells.step({**states, name: states[name] + small}, current)
             names += [n for n in cells.units if n not in names and np.any(moved[n] != base[n])]
         return names
-
-
-def _first(found: Flags) -> npt.NDArray[np.int64]:
-    """Return the index of the first that is true in each row, shape (cell, 1); 0 where none is."""
-    return np.asarray(np.argmax(found, axis=1), dtype=np.int64)[:, None]
-
-
-def _largest(curve: Any, low: Array, high: Array) -> Array:
-    """Return where a curve with one maximum between two points has it, by golden section."""
-    ratio = (np.sqrt(5.0) - 1) / 2
-    for _ in range(SECTIONS):
-        width = high - low
-        first, second = high - ratio * width, low + ratio * width
-        left = curve(first) > curve(second)
-        low, high = np.where(left, low, first), np.where(left, second, high)
-    return 0.5 * (low + high)

@@ -23,6 +23,8 @@ __all__ = ["FINE_STEP_MS", "SteadyCells"]
 
 FINE_STEP_MS = 1e-3  # of models that are differential equations: their fixed points do not depend on it
 ROUNDS = 12
+SETTLED = 1e-10  # the largest last change, as a share of the state
+NEARER = 0.1  # a round that leaves more than this share of the change before is no longer near enough to where slopes were taken
 Values = dict[str, Any]
 
 
@@ -77,35 +79,48 @@ class SteadyCells:
             exec(self.code, self.functions, values)  # noqa: S102 - text of our own catalogue, never of a file
         return {name: values[name] for name in self.units}
 
-    def settled(self, v: Any, current: Any, states: Mapping[str, Any], which: tuple[str, ...]) -> Values:
-        """Return the states with the potential held at ``v`` and the states named settled, each by Newton's method."""
+    def settled(
+        self, v: Any, current: Any, states: Mapping[str, Any], which: tuple[str, ...], slopes: Values | None = None
+    ) -> Values:
+        """Return the states with the potential held at ``v`` and the states named settled, each by Newton's method.
+
+        ``slopes`` are those of an earlier call nearby, which are used as long as the states come nearer with them, and renewed.
+        """
         now: Values = dict(states) | {self.v: v}
+        slopes, last = ({} if slopes is None else slopes), np.inf
         for _ in range(ROUNDS if which else 0):
             after = self.step(now, current)
-            worst = 0.0
-            for name in which:
-                gap = after[name] - now[name]
-                small = 1e-6 * np.maximum(np.abs(now[name]), self.units[name])
-                moved = self.step(now | {name: now[name] + small}, current)[name]
-                slope = 1.0 - (moved - after[name]) / small
-                free = (gap != 0) & (np.abs(slope) > 1e-9)
-                change = np.where(free, gap / np.where(free, slope, 1.0), 0.0)
-                now[name] = now[name] + change
-                worst = max(worst, float(np.max(np.abs(change) / (np.abs(now[name]) + 1e-3 * self.units[name]))))
-            if worst < 1e-10:
+            if not slopes:
+                slopes |= {name: self._slope(name, now, current, after[name]) for name in which}
+            changes = {name: _change(after[name] - now[name], slopes[name]) for name in which}
+            now |= {name: now[name] + changes[name] for name in which}
+            worst = max(float(np.max(np.abs(changes[n]) / (np.abs(now[n]) + 1e-3 * self.units[n]))) for n in which)
+            if worst < SETTLED:
                 break
+            if worst > NEARER * last:
+                slopes.clear()
+            last = worst
         return now
 
-    def drift(self, v: Any, current: Any, states: Mapping[str, Any], which: tuple[str, ...]) -> FloatArray:
+    def _slope(self, name: str, states: Values, current: Any, after: Any) -> Any:
+        """Return what the gap that a step leaves of one state grows by with that state."""
+        small = 1e-6 * np.maximum(np.abs(states[name]), self.units[name])
+        moved = self.step(states | {name: states[name] + small}, current)[name]
+        return 1.0 - (moved - after) / small
+
+    def drift(
+        self, v: Any, current: Any, states: Mapping[str, Any], which: tuple[str, ...], slopes: Values | None = None
+    ) -> FloatArray:
         """Return how far a step moves the potential from ``v`` when the states named have settled there."""
-        now = self.settled(v, current, states, which)
+        now = self.settled(v, current, states, which, slopes)
         moved: FloatArray = self.step(now, current)[self.v] - v
         return moved
 
     def holding_current(self, v: Any, states: Mapping[str, Any], which: tuple[str, ...]) -> FloatArray:
         """Return the constant current that holds the potential at ``v``: the steady current-voltage relation."""
-        unit = self.probe
-        none, one = self.drift(v, 0.0, states, which), self.drift(v, unit, states, which)
+        unit, slopes = self.probe, Values()
+        now = self.settled(v, 0.0, states, which, slopes)
+        none, one = self.drift(v, 0.0, now, which, slopes), self.drift(v, unit, now, which, slopes)
         with np.errstate(all="ignore"):
             held: FloatArray = -none * unit / (one - none)
         return np.where(np.isfinite(held), held, -np.inf)
@@ -127,3 +142,8 @@ class SteadyCells:
         up, down = (self.step({**states, name: states[name] + sign * small}, current)[name] for sign in (1.0, -1.0))
         factor: FloatArray = np.asarray((up - down) / (2 * small), dtype=np.float64)
         return factor
+
+
+def _change(gap: Any, slope: Any) -> Any:
+    free = (gap != 0) & (np.abs(slope) > 1e-9)
+    return np.where(free, gap / np.where(free, slope, 1.0), 0.0)

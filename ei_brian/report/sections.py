@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ei_brian.core.parts import whole_spikes
 from ei_brian.measure.van_rossum import van_rossum_matrix
 from ei_brian.report.cells import cells_only, currents_into, example_traces, example_trial, input_currents
 from ei_brian.report.document import Picture, Report, Section, Table, picture
@@ -116,7 +117,7 @@ def _activity(validation: Validation) -> Section:
         "cells sorted by type. See whether excitatory cells keep their pattern when the interneurons change.",
         raster([(rung.name, rung.spec, cells_only(rung.spec, rung.recording)) for rung in ends], trial), 2.0 + 1.7 * len(ends),
     )  # fmt: skip
-    inhibitory = [p.name for p in validation.trained.spec.cells if p.role == "inh"]
+    inhibitory = [p.name for rung in ends for p in rung.spec.cells if p.role == "inh"]
     course = picture(
         "rates", "Population rates",
         f"Mean firing rate in bins of 4 ms (Hz) over {n} test trials and all cells of a population. See whether height and "
@@ -135,7 +136,7 @@ def _activity(validation: Validation) -> Section:
 def _distances(validation: Validation) -> Iterator[Picture]:
     names = [p.name for p in validation.trained.spec.cells if p.role == "inh" and p.spiking and not p.relay][-1:]
     for name in names:
-        trains = [(rung.name, rung.recording.spikes[name]) for rung in _ends(validation)]
+        trains = [(rung.name, whole_spikes(rung.spec, rung.recording.spikes, name)) for rung in _ends(validation)]
         n = min(DISTANCE_TRIALS, validation.stimulus.n_trials)
         panels = [(title, van_rossum_matrix(train.select(0, n), DISTANCE_TAU_MS).mean(axis=0)) for title, train in trains]
         yield picture(

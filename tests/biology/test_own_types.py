@@ -105,8 +105,12 @@ def test_what_is_no_type_is_refused(spec: NetworkSpec, leaky: NeuronModel) -> No
         spec | ei.diversify(mix={leaky: 0.5})
     with pytest.raises(SpecError, match="int given"):
         spec | ei.diversify(mix={3: 1.0})
-    with pytest.raises(SpecError, match="different models"):
-        spec | ei.diversify(mix={leaky: 0.5, "FS": 0.5})
+
+
+def test_types_of_ones_own_stand_beside_those_of_the_catalogue(spec: NetworkSpec, leaky: NeuronModel) -> None:
+    made = spec | ei.diversify(mix={leaky: 0.5, "FS": 0.5})
+    assert {p.name: p.size for p in made.cells if p.role == "inh"} == {"I_our_leaky_cell": 4, "I_izhikevich_2003": 4}
+    assert type_in(made, made["I_our_leaky_cell"], "our_leaky_cell").own == leaky
 
 
 def test_files_of_cells_stand_where_names_do(spec: NetworkSpec, leaky: NeuronModel, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from ei_brian.core.transform.perturbed import refuse_perturbed
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.core.transform.refine import steps_within
 from ei_brian.core.transform.targets import Comparison, Targets, compare, targets_of
-from ei_brian.core.transform.trained import trained_network
+from ei_brian.core.transform.trained import divided_like, trained_network
 from ei_brian.core.transform.trials import refuse_overlap, trial_hashes
 from ei_brian.errors import CalibrationError, DataError, SpecError
 
@@ -88,7 +88,7 @@ def calibrate(
     hashes = trial_hashes(calibration_set)
     if test_set is not None:
         refuse_overlap(hashes, test_set)
-    original = trained if trained is not None else trained_network(spec)
+    original = divided_like(trained, spec) if trained is not None else trained_network(spec)
     computes = engine or default_engine()
     part, factor = _evenly(calibration_set, how.most_trials), _factor(original, spec)
     fine, targets = part.refined(factor), targets_of(original, part, factor, how.filter_ms, computes)

@@ -12,6 +12,7 @@ from ei_brian.core.models.cell_types import CellType, cell_type
 from ei_brian.core.models.step_errors import step_error_words
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.noise.seed import checked_seed
+from ei_brian.core.parts import DIVIDED, Part, divided
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.quantity import FloatArray
@@ -53,7 +54,8 @@ def diversify(
         network are excitatory or inhibitory once `split_by_sign` has made them so; before it, name a population.
     mix : str, model, recorded cells, or mapping of these to shares
         A named mixture (`mixtures.MIXTURES`), one cell type, or shares that sum to one; ``"none"`` leaves the network as it is. A
-        model from `ei_brian.cell`, and cells from `cells_from_csv`, stand where a name does.
+        model from `ei_brian.cell`, and cells from `cells_from_csv`, stand where a name does. Types of several models divide the
+        population into one of each model, ``NAME_MODEL``, with the weights that its neurons had.
     population : str
         A role (``"inh"``, ``"exc"``), the name of a population, or ``"all"`` for every cell but inputs and readout.
     jitter : float
@@ -86,17 +88,53 @@ def diversify(
         names, own = named_mix(mix, role, "diversify")
         shares = mixture(names, role, "diversify", own)
         kinds = {name: own.get(name) or cell_type(name) for name in shares}
-        cells, maps = _swapped(target, shares, kinds, jitter, np.random.default_rng(stream), spec.dt_ms)
-        ports = {p.name: p.port for p in spec.projections if p.target == target.name and p.port != RECEPTORS[0][0]}
-        populations = tuple(cells if p.name == target.name else p for p in made.populations)
-        projections = tuple(replace(p, port=RECEPTORS[0][0]) if p.name in ports else p for p in made.projections)
-        made = replace(made, populations=populations, projections=projections).with_provenance(
-            "diversify", population=target.name, mix=shares, jitter=jitter, seed=seed, from_model=target.model,
-            trained={name: np.asarray(values).tolist() for name, values in target.parameters.items()}, first_map=maps,
-            **({"ports": ports} if ports else {}), step_error=step_error_words(shares, spec.dt_ms),
-            **({"own_types": {name: dict(kind.parameters) for name, kind in own.items()}} if own else {}),
-        )  # fmt: skip
+        rng = np.random.default_rng(stream)
+        assigned = assign_types(shares, target.size, rng)
+        made, parts = _by_model(made, target, assigned, kinds)
+        for part, types in parts:
+            used = {name: kinds[name] for name in shares if name in set(types)}
+            cells, maps = _swapped(part, types, used, jitter, rng, spec.dt_ms)
+            given = {name: shares[name] for name in used} if len(parts) > 1 else shares
+            made = _with_cells(made, part, cells).with_provenance(
+                "diversify", population=part.name, mix=given, jitter=jitter, seed=seed, from_model=part.model,
+                trained={name: np.asarray(values).tolist() for name, values in part.parameters.items()}, first_map=maps,
+                **({"ports": ports} if (ports := _other_ports(made, part)) else {}),
+                step_error=step_error_words(given, spec.dt_ms),
+                **({"own_types": mine} if (mine := {n: dict(kind.parameters) for n, kind in own.items() if n in used}) else {}),
+            )  # fmt: skip
     return made
+
+
+def _by_model(
+    spec: NetworkSpec, target: Population, assigned: tuple[str, ...], kinds: Mapping[str, CellType]
+) -> tuple[NetworkSpec, list[tuple[Population, tuple[str, ...]]]]:
+    """Divide a population so that each part has cells of one model; return the parts with the types of their neurons."""
+    models = [kinds[name].neuron().name for name in assigned]
+    if len(set(models)) == 1:
+        return spec, [(target, assigned)]
+    if target.neuron().margin:
+        raise SpecError(f"diversify: of population {target.name} only one neuron fires at a time; take cell types of one model.")
+    if spec.readout is not None and spec.readout.population == target.name:
+        raise SpecError(f"diversify: population {target.name} is read out, and cannot be divided; take cell types of one model.")
+    parts = tuple(
+        Part(f"{target.name}_{model}", target.role, np.flatnonzero([mine == model for mine in models]))
+        for model in dict.fromkeys(kinds[name].neuron().name for name in kinds) if model in models
+    )  # fmt: skip
+    made = divided(spec, {target.name: parts}).with_provenance(
+        DIVIDED, population=target.name, role=target.role, neurons={part.name: part.neurons.tolist() for part in parts}
+    )
+    return made, [(made[part.name], tuple(assigned[place] for place in part.neurons)) for part in parts]
+
+
+def _other_ports(spec: NetworkSpec, target: Population) -> dict[str, str]:
+    return {p.name: p.port for p in spec.projections if p.target == target.name and p.port != RECEPTORS[0][0]}
+
+
+def _with_cells(spec: NetworkSpec, old: Population, cells: Population) -> NetworkSpec:
+    ports = _other_ports(spec, old)
+    populations = tuple(cells if p.name == old.name else p for p in spec.populations)
+    projections = tuple(replace(p, port=RECEPTORS[0][0]) if p.name in ports else p for p in spec.projections)
+    return replace(spec, populations=populations, projections=projections)
 
 
 def populations_of(spec: NetworkSpec, population: str, where: str) -> tuple[Population, ...]:
@@ -117,24 +155,17 @@ def populations_of(spec: NetworkSpec, population: str, where: str) -> tuple[Popu
 
 
 def _swapped(
-    old: Population, shares: Mapping[str, float], kinds: Mapping[str, CellType], jitter: float, rng: np.random.Generator,
-    dt_ms: float,
+    old: Population, types: tuple[str, ...], kinds: Mapping[str, CellType], jitter: float, rng: np.random.Generator, dt_ms: float
 ) -> tuple[Population, dict[str, Any]]:
-    models = sorted({kind.model for kind in kinds.values()})
     model = next(iter(kinds.values())).neuron()
-    if len(models) > 1:
-        raise SpecError(
-            f"diversify.mix: types of different models ({', '.join(models)}); a population is of one. Take types of one model."
-        )
-    names = assign_types(shares, old.size, rng)
     trained_drive(old, dt_ms, "diversify")  # refuses cells that have none
     _check_step(old, model, dt_ms)
     maps = {name: first_map(kind, old, dt_ms) for name, kind in kinds.items()}
-    parameters = type_parameters(names, kinds, jitter, rng)
+    parameters = type_parameters(types, kinds, jitter, rng)
     for key, attribute in (("gain_g", "gain"), ("offset_g", "offset"), ("tau_g", "tau_ms")):
-        parameters[key] = np.array([getattr(maps[name], attribute) for name in names])
+        parameters[key] = np.array([getattr(maps[name], attribute) for name in types])
     parameters["offset_g"] = parameters["offset_g"] + bias_current(old, parameters["gain_g"], parameters["tau_g"], dt_ms)
-    cells = mapped_cells(model, old.size, old.role, parameters, old.name, names)
+    cells = mapped_cells(model, old.size, old.role, parameters, old.name, types)
     return cells, {name: _as_data(made) for name, made in maps.items()}
 
 

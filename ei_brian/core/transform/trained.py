@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.parts import divided, parts_in
 from ei_brian.core.population import Population
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import SpecError
 
-__all__ = ["AFTER_CURRENTS", "trained_network"]
+__all__ = ["AFTER_CURRENTS", "divided_like", "trained_network"]
 
 AFTER_CURRENTS = ("to_conductances", "with_delays", "with_short_term_plasticity", "refine_dt", "fine-tune", "calibrate")
 
@@ -25,8 +26,9 @@ def trained_network(spec: NetworkSpec, where: str = "calibrate") -> NetworkSpec:
     SpecError
         If nothing was swapped, or if transforms after the swap changed weights, receptors or time step.
     """
-    lines = {line["population"]: line for line in spec.provenance if line["action"] == "diversify"}
-    later = [line["action"] for line in spec.provenance if line["action"] in AFTER_CURRENTS]
+    swaps = [number for number, line in enumerate(spec.provenance) if line["action"] == "diversify"]
+    lines = {spec.provenance[number]["population"]: spec.provenance[number] for number in swaps}
+    later = [line["action"] for line in spec.provenance[min(swaps, default=0) :] if line["action"] in AFTER_CURRENTS]
     if not lines or later:
         reason = f"{later[0]} changed it" if later else "no population was diversified"
         raise SpecError(
@@ -36,6 +38,13 @@ def trained_network(spec: NetworkSpec, where: str = "calibrate") -> NetworkSpec:
     ports = {name: port for line in lines.values() for name, port in line.get("ports", {}).items()}
     projections = tuple(replace(p, port=ports.get(p.name, p.port)) for p in spec.projections)
     return replace(spec, populations=populations, projections=projections, provenance=())
+
+
+def divided_like(trained: NetworkSpec, spec: NetworkSpec) -> NetworkSpec:
+    """Return a trained network with the populations that `diversify` divided in another one divided in the same way."""
+    here = {population.name: population.size for population in trained.populations}
+    parts = {name: pieces for name, pieces in parts_in(spec).items() if here.get(name) == sum(p.neurons.size for p in pieces)}
+    return divided(trained, parts)
 
 
 def _before(cells: Population, line: Mapping[str, Any]) -> Population:
