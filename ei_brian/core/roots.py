@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from ei_brian.core.quantity import FloatArray
 
 __all__ = ["rising_root"]
 
+SHARE = 2.0**-46  # how near a root is found, as a share of its bracket
 MOST = 100  # evaluations; bisection alone takes 46
 
 
 def rising_root(
-    function: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray, share: float = 2.0**-46,
-    rounding: npt.ArrayLike = 0.0,
+    function: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray, rounding: FloatArray | None = None
 ) -> FloatArray:  # fmt: skip
     """Return where functions go from below zero to above it, by the method of Chandrupatla (1997, Adv. Eng. Softw. 28:145).
 
@@ -28,17 +27,16 @@ def rising_root(
         Given points, one for each function, returns their values; infinite ones are only bisected.
     low, high : array
         The brackets, of one shape.
-    share : float
-        How near the root is to be, as a share of the bracket.
-    rounding : float or array
-        Values of the function that are as good as zero.
+    rounding : array, optional
+        Values of the function that are as good as zero; none but zero unless given.
 
     Returns
     -------
     array
         The roots; ``low`` where a function is not below zero there, ``high`` where it is below zero everywhere.
     """
-    tolerance = np.abs(high - low) * share
+    tolerance = np.abs(high - low) * SHARE
+    small = np.zeros(np.shape(low)) if rounding is None else rounding
     a, b = np.array(low), np.array(high)
     fa, fb = function(a), function(b)
     found = np.where(fa >= 0, a, np.where(fb < 0, b, np.nan))
@@ -51,7 +49,7 @@ def rising_root(
         a, fa = x, fx
         width = np.abs(b - a)
         best, least = np.where(np.abs(fb) < np.abs(fa), b, a), np.minimum(np.abs(fa), np.abs(fb))
-        found = np.where(np.isnan(found) & ((width <= 2 * tolerance) | (least <= rounding)), best, found)
+        found = np.where(np.isnan(found) & ((width <= 2 * tolerance) | (least <= small)), best, found)
         if not np.isnan(found).any():
             break
         part = _next(a, b, c, fa, fb, fc)
