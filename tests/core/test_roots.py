@@ -32,6 +32,7 @@ def test_without_a_root_the_end_is_returned() -> None:
 
 def test_values_as_small_as_their_rounding_are_zero() -> None:
     calls = []
-    found = rising_root(lambda x: (calls.append(1), np.expm1(x - 0.3))[1], np.zeros((1, 1)), np.ones((1, 1)), rounding=np.full((1, 1), 1e-3))
+    low, high = np.zeros((1, 1)), np.ones((1, 1))
+    found = rising_root(lambda x: (calls.append(1), np.expm1(x - 0.3))[1], low, high, rounding=np.full((1, 1), 1e-3))
     assert abs(float(found.item()) - 0.3) < 2e-3
     assert len(calls) < 7
