@@ -22,8 +22,8 @@ INNER = set(
     report/output_validation.py:OutputRung measure/choice.py:Psychometric measure/over_time.py:Estimate data/own_trials.py:taken
     data/encoded.py data/images.py exchange/trains.py
     config/trained.py core/competition.py core/engine.py core/elementary.py core/exponential.py core/input_current.py
-    core/models/lif_exponential.py
-    core/neuron_model.py:NeuronModel.at_rest core/neuron_model.py:NeuronModel.initial_at_rest core/steady_cells.py core/steady_curves.py core/roots.py
+    core/models/lif_exponential.py core/steady_curves.py core/roots.py
+    core/neuron_model.py:NeuronModel.at_rest core/neuron_model.py:NeuronModel.initial_at_rest core/steady_cells.py
     core/neuron_model.py:NeuronModel.operating_point core/neuron_model.py:NeuronModel.standing_point core/operating_point.py
     core/population.py:Population.at_its_rest core/population.py:Population.operating_point
     core/neuron_model.py:NeuronModel.substeps core/neuron_model.py:NeuronModel.update_at
