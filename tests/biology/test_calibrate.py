@@ -192,6 +192,8 @@ def test_curves_before_and_after(spec: NetworkSpec, calibrated: NetworkSpec) -> 
     for curve in calibration_curves(diversify(spec, "cortex FS", "all", seed=1)):
         assert np.array_equal(curve.before_hz, curve.after_hz)
         assert curve.unit == "mV/ms"
+        assert np.diff(curve.drive) == pytest.approx(np.full(curve.drive.size - 1, 0.2))  # from 0, in fifths of the threshold
+        assert curve.drive[0] == 0
     for curve in calibration_curves(calibrated):
         assert not np.array_equal(curve.before_hz, curve.after_hz)
         for rates in (curve.trained_hz, curve.before_hz, curve.after_hz):

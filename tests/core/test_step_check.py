@@ -7,13 +7,15 @@ import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy import special
 
 from ei_brian.core.formula import Formula
 from ei_brian.core.models import MODELS
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Coefficient, Parameter, State
-from ei_brian.core.step_check import check_step, step_order
+from ei_brian.core.step_check import _value, check_step, step_order
 from ei_brian.errors import SpecError
 
 BY_HAND = NeuronModel(
@@ -112,3 +114,10 @@ def test_a_wrong_second_order_term_lowers_the_order() -> None:
     check_step(wrong)
     assert step_order(wrong) < 1.7
     assert abs(step_order(BY_HAND) - 1) < 0.1
+
+
+def test_the_language_of_steps_is_read_without_a_division_by_0() -> None:
+    x = np.array([0.0, 1e-12, 1e-6, 0.5, 1.0, -3.0])
+    with np.errstate(all="raise"):
+        assert _value(ast.parse("exprel(x)", mode="eval").body, {"x": x}) == pytest.approx(special.exprel(x), rel=1e-9)
+        assert _value(ast.parse("int(x > 0) - 2*x", mode="eval").body, {"x": x}) == pytest.approx((x > 0) - 2 * x)

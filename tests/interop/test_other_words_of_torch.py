@@ -120,3 +120,15 @@ JOINED: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
 def test_what_lies_between_layers(how: str) -> None:
     spec: NetworkSpec = ei.from_snntorch(Between(JOINED[how]), torch.zeros(1, 1, 8, 8))
     proven(spec)
+
+
+@pytest.mark.parametrize("kept", [lambda made: {"last": made}, lambda made: [made], lambda made: ({"a": [made]},)])
+def test_what_a_module_keeps_of_a_run_with_gradients_is_copied(kept: Callable[[torch.Tensor], Any]) -> None:
+    """A tensor that has a history cannot be copied by torch; the module is read and left as it is."""
+    net = nn.Sequential(wide(nn.Linear(N, 6), 6), snn.Leaky(beta=0.9, init_hidden=True))
+    before = net(torch.ones(1, N))
+    net.seen = kept(net[1].mem * 1.0)  # type: ignore[assignment]
+    spec = ei.from_snntorch(net, torch.zeros(1, N))
+    proven(spec)
+    assert before.grad_fn is not None
+    assert net[1].mem.grad_fn is not None

@@ -101,6 +101,9 @@ def test_schedules() -> None:
         return found
 
     assert rates(schedule="constant") == [1.0] * 8
+    usual = TrainingConfig()
+    assert (usual.step_epochs, usual.step_factor) == (10, 0.1)  # as the documentation says
+    assert not usual.drop_last
     assert rates(schedule="step", step_epochs=2, step_factor=0.5) == [1.0] * 4 + [0.5] * 4
     np.testing.assert_allclose(rates(schedule="cosine"), 0.5 * (1 + np.cos(np.pi * np.arange(8) / 8)), rtol=1e-9)
 

@@ -18,8 +18,9 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError
+from ei_brian.sim.standalone.numbers import numbers_of
 from tests.noise.bounds import ALPHA, is_normal_sample, within_binomial, within_poisson
-from tests.noise.noise_networks import lif_network
+from tests.noise.noise_networks import lif_network, stimulus
 
 SIZE, TRIALS, STEPS, THRESHOLD, DT = 50, 40, 30, 1e6, 0.5
 
@@ -162,6 +163,17 @@ def test_release_keeps_the_mean_and_has_its_variance() -> None:
     assert is_normal_sample(np.log(sizes), -(spread**2) / 2, spread)
     variance = (1 + 0.25**2) / 0.6 - 1
     assert abs(factors.mean() - 1.0) < stats.norm.isf(ALPHA / 2) * np.sqrt(variance / factors.size)
+
+
+@pytest.mark.parametrize("level", [0.5, 2.0])
+def test_a_compiled_run_is_given_the_numbers_of_a_release_that_keeps_the_mean(level: float) -> None:
+    """scale*exp(spread*n - half): E is 1/p where ``half`` is half of spread squared, log(1 + cv**2) (log-normal)."""
+    noise, keep = Noise(release_failure=0.4, quantal_cv=level), {"E": True, "I": True, "out": True}
+    arrays = numbers_of(lif_network(), stimulus(), np.dtype("float64"), "shared", 5, noise, 1, (), keep)
+    scale, probability, spread, half = arrays["E_I.noise"]
+    assert (scale, probability) == pytest.approx((1 / 0.6, 0.6))
+    assert spread == pytest.approx(np.sqrt(np.log1p(level**2)))
+    assert half == pytest.approx(np.log1p(level**2) / 2)
 
 
 @pytest.mark.parametrize("level", [0.3, 1.0, 2.0])

@@ -21,6 +21,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.sim.backend import Backend
 from ei_brian.sim.standalone import program, toolchain
 from ei_brian.sim.standalone.project import spec_connectivity
+from ei_brian.sim.structure import Structure, structure_of
 from tests.sim.networks import SIZES, biological_network, currents_shown, framework_network, plain_network, spikes_shown
 from tests.sim.test_compiled_equality import BATCH, FEW_MAPS, TRACES, assert_same
 
@@ -117,6 +118,13 @@ CHANGES: dict[str, Callable[[NetworkSpec], NetworkSpec]] = {
     "readout": lambda s: replace(s, readout=Readout("out", "mean v")),
     "no readout": lambda s: replace(s, readout=None),
 }  # fmt: skip
+
+
+def test_a_structure_has_one_key_in_whatever_order_it_was_written() -> None:
+    structure = structure_of(biological_network(), Noise(membrane_white_sd=0.1))
+    turned = tuple(replace(group, constants=dict(reversed(group.constants.items()))) for group in structure.groups)
+    assert replace(structure, groups=turned).key == structure.key
+    assert Structure.from_json(structure.to_json()) == structure
 
 
 @pytest.mark.parametrize("what", CHANGES)

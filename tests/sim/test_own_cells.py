@@ -9,6 +9,7 @@ from typing import Any
 import brian2
 import numpy as np
 import pytest
+from scipy import special
 
 import ei_brian as ei
 from ei_brian.core.neuron_model import NeuronModel
@@ -120,6 +121,46 @@ def test_a_process_that_never_saw_the_model_runs_it() -> None:
     with get_context("spawn").Pool(1) as pool:
         there = pool.apply(_spikes, (spec, stimulus))
     assert same(simulate(spec, stimulus), there)
+
+
+FUNCTIONS = {
+    "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "log10": np.log10, "log": np.log, "expm1": np.expm1,
+    "exp": np.exp, "sin": np.sin, "cos": np.cos, "sqrt": np.sqrt, "abs": np.abs, "sign": np.sign, "exprel": special.exprel,
+}  # fmt: skip
+POWERS = {
+    "y**3": lambda y: y**3, "y**-2": lambda y: y**-2.0, "y**1.7": lambda y: y**1.7, "(y + 1)**0.5": lambda y: (y + 1) ** 0.5,
+}  # fmt: skip
+
+
+def after_one_step(terms: dict[str, str], y: list[float]) -> dict[str, np.ndarray]:
+    """Return what one step of forward Euler over tau adds to a state for each term in y."""
+    lines = [f"dx_{name}/dt = ({term})/tau : 1" for name, term in terms.items()]
+    model = ei.cell(
+        "\n".join([*lines, "dv/dt = -v/tau : 1", "dy/dt = 0*y/tau : 1"]), threshold="v > 1", reset="v = 0", method="euler",
+        parameters={"tau": 1 * brian2.ms}, name="terms",
+    )  # fmt: skip
+    cells = Population("cells", len(y), "exc", model, parameters={"y_init": y})
+    spec = NetworkSpec((Population("input", 1, "input"), cells), (), 1.0)
+    one = Stimulus(Spikes([], [], [], 1, 1, 1, 1.0))
+    recording = simulate(spec, one, traces=[("cells", f"x_{name}") for name in terms])
+    return {name: recording.traces["cells", f"x_{name}"][0, 0] for name in terms}
+
+
+def test_every_function_of_a_step_has_its_value() -> None:
+    """To the rounding of quotients and differences of exponentials: 1e-14 of the value, or of 1."""
+    y = [0.02, 0.3, 1.0, 2.5, 7.0]
+    found = after_one_step({name: f"{name}(y)" for name in FUNCTIONS}, y)
+    for name, function in FUNCTIONS.items():
+        np.testing.assert_allclose(found[name], function(np.array(y)), rtol=1e-13, atol=1e-14, err_msg=name)
+
+
+def test_powers_of_a_step_have_their_value() -> None:
+    y = [0.3, 1.0, 7.0]
+    found = after_one_step({f"p{number}": term for number, term in enumerate(POWERS)}, y)
+    for number, (term, power) in enumerate(POWERS.items()):
+        np.testing.assert_allclose(found[f"p{number}"], power(np.array(y)), rtol=1e-14, err_msg=term)
+    far = after_one_step({"p": "exp(-y)**0.25"}, [2000.0])["p"][0]  # exp(-2000) itself is 0
+    assert far == pytest.approx(np.exp(-500.0), rel=1e-12)
 
 
 @pytest.mark.parametrize("backend", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)])
