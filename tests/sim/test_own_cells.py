@@ -137,7 +137,7 @@ def after_one_step(terms: dict[str, str], y: list[float]) -> dict[str, np.ndarra
     lines = [f"dx_{name}/dt = ({term})/tau : 1" for name, term in terms.items()]
     model = ei.cell(
         "\n".join([*lines, "dv/dt = -v/tau : 1", "dy/dt = 0*y/tau : 1"]), threshold="v > 1", reset="v = 0", method="euler",
-        parameters={"tau": 1 * brian2.ms}, name="terms",
+        parameters={"tau": 1 * brian2.ms, "p": 0.25}, name="terms",
     )  # fmt: skip
     cells = Population("cells", len(y), "exc", model, parameters={"y_init": y})
     spec = NetworkSpec((Population("input", 1, "input"), cells), (), 1.0)
@@ -159,7 +159,7 @@ def test_powers_of_a_step_have_their_value() -> None:
     found = after_one_step({f"p{number}": term for number, term in enumerate(POWERS)}, y)
     for number, (term, power) in enumerate(POWERS.items()):
         np.testing.assert_allclose(found[f"p{number}"], power(np.array(y)), rtol=1e-14, err_msg=term)
-    far = after_one_step({"p": "exp(-y)**0.25"}, [2000.0])["p"][0]  # exp(-2000) itself is 0
+    far = after_one_step({"far": "exp(-y)**p"}, [2000.0])["far"][0]  # exp(-2000) itself is 0
     assert far == pytest.approx(np.exp(-500.0), rel=1e-12)
 
 

@@ -1,16 +1,18 @@
-"""Random networks over all that a spec can say, with input and noise."""
+"""Random networks over all that a spec can say, own cells and perturbations too, with input and noise."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ei_brian.core.models import MODELS
+from ei_brian.core.models import MODELS, neuron_model
 from ei_brian.core.models.cell_types import CELL_TYPES
+from ei_brian.core.models.passing import RELAY_NAME, WEIGHTED_SUM
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.noise import Noise
 from ei_brian.core.noise.kinds import NOISE_KINDS
@@ -23,6 +25,9 @@ from ei_brian.core.schedule import layerwise_schedule
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.targets import Targets
+from ei_brian.core.transform import perturbation
+from ei_brian.sim.own_cells.cell import cell
 
 __all__ = ["Case", "random_case"]
 
@@ -30,6 +35,19 @@ GAINS = {"pA": 250.0, "mV/ms": 10.0, "1": 1.0}  # current of a drive of one, so 
 CONDUCTANCES = {"AMPA": 3.0, "NMDA": 1.0, "GABA_A": 3.0, "GABA_B": 0.5}  # nS a synapse, about
 VARIED = ("tau", "decay", "v_threshold", "bias", "t_ref")  # parameters that may differ from their default
 SILENT = 0.05  # chance of a trial set without a spike
+PASSING = (RELAY_NAME, WEIGHTED_SUM.name)
+OWN = {  # equations, threshold, reset, method, ports, and values whose size is that of the trained drive or of volts and amperes
+    "fuzz_adapting": (
+        "dv/dt = (-v + I - w)/tau : 1\ndw/dt = (a*v**2 - w)/tau_w : 1", "v > theta", "v = 0; w += b", "rk2", (),
+        {"tau": 0.01, "tau_w": 0.05, "a": 0.2, "b": 0.3, "theta": 0.8},
+    ),
+    "fuzz_two_states": (
+        "dv/dt = (-v + d)/tau : 1\ndd/dt = (exp(-v**2) - 1 - d)/tau_d : 1", "v > 0.4 and d > 0", "v = 0; d *= 0.5", "euler",
+        ("d",), {"tau": 0.008, "tau_d": 0.012},
+    ),
+    "fuzz_refractory": ("dv/dt = (I - v)/tau : 1 (unless refractory)", "v >= 1", "v = 0", "euler", (), {"tau": 0.01}),
+}  # fmt: skip
+PERTURBED = 0.25
 Generator = np.random.Generator
 
 
@@ -62,6 +80,8 @@ def random_case(seed: int) -> Case:
     populations = (*inputs, *cells)
     schedule = layerwise_schedule(populations, projections) if rng.random() < 0.4 else ()
     spec = NetworkSpec(populations, tuple(projections), dt_ms, readout, schedule)
+    if rng.random() < PERTURBED:
+        spec = _perturbed(rng, spec)
     return Case(spec, _stimulus(rng, spec), _noise(rng) if rng.random() < 0.6 else None, int(rng.integers(2**63)))
 
 
@@ -71,7 +91,7 @@ def _cells(rng: Generator, name: str) -> Population:
         kinds = list(rng.choice(list(CELL_TYPES), size=int(rng.integers(1, 4))))
         models = {CELL_TYPES[kind].model for kind in kinds}
         return _of_types(rng, name, size, [kind for kind in kinds if CELL_TYPES[kind].model == sorted(models)[0]])
-    model = MODELS[str(rng.choice(list(MODELS)))]
+    model = _model(rng)
     receptors = _receptors(rng, model)
     parameters = _drives(rng, model, receptors)
     for parameter in model.parameters:
@@ -79,7 +99,56 @@ def _cells(rng: Generator, name: str) -> Population:
             spread = rng.uniform(0.8, 1.2, size) if rng.random() < 0.5 else rng.uniform(0.8, 1.2)
             parameters[parameter.name] = np.clip(parameter.default * spread, parameter.low, parameter.high)
     role = str(rng.choice(["exc", "inh", "mixed"])) if model.threshold else "readout"
-    return Population(name, size, role, model.name, receptors, parameters)
+    dead = rng.random(size) < 0.3 if rng.random() < 0.1 else np.zeros(0, dtype=bool)
+    own = model if model.name in OWN else model.name
+    return Population(name, size, role, own, receptors, parameters, dead=dead)  # type: ignore[arg-type]
+
+
+def _model(rng: Generator) -> NeuronModel:
+    """Return a model of the catalogue, a relay or a sum, a cell that takes the largest of several drives, or one's own."""
+    dice = rng.random()
+    if dice < 0.12:
+        return _own(str(rng.choice(list(OWN))))
+    if dice < 0.2:
+        return neuron_model(str(rng.choice(PASSING)))
+    if dice < 0.28:
+        bases = [name for name, model in MODELS.items() if "drive" in model.ports]
+        return neuron_model(f"{rng.choice(bases)}_of_largest_{rng.integers(2, 5)}")
+    return MODELS[str(rng.choice(list(MODELS)))]
+
+
+@cache
+def _own(name: str) -> NeuronModel:
+    from brian2 import second
+
+    equations, threshold, reset, method, ports, values = OWN[name]
+    units = {key: value * second if key.startswith("tau") else value for key, value in values.items()}
+    refractory = 0.003 * second if "refractory" in equations else ""
+    return cell(
+        equations, threshold=threshold, reset=reset, method=method, parameters=units, ports=ports, name=name,
+        refractory=refractory, input_current="" if ports else "I",
+    )  # fmt: skip
+
+
+def _perturbed(rng: Generator, spec: NetworkSpec) -> NetworkSpec:
+    """Return a network with one or two perturbations of cells or synapses, for a while or for good, of all or a share."""
+    for _ in range(int(rng.integers(1, 3))):
+        cells, synapses = (str(rng.choice([one.name for one in of] or [""])) for of in (spec.cells, spec.projections))
+        some = {"share": float(rng.choice([1.0, 0.5])), "seed": int(rng.integers(100))}
+        when = {"from_ms": float(rng.integers(0, 20)), "to_ms": float(rng.integers(21, 60))} if rng.random() < 0.7 else {}
+        size = GAINS.get(spec[cells].neuron().input_unit, 1.0) * float(rng.uniform(-0.5, 2))
+        made = [
+            perturbation.Silence(cells, **when, **some), perturbation.Clamp(cells, potential=0.1, **when, **some),
+            perturbation.Inject(cells, current=size, **when, **some),
+            perturbation.Evoke(cells, every_ms=float(rng.integers(2, 9)), **when, **some),
+        ]  # fmt: skip
+        if synapses:
+            made += [
+                perturbation.Scale(synapses, float(rng.uniform(0, 2)), **some), perturbation.Lesion(synapses, **some),
+                perturbation.ChangeDelay(synapses, float(rng.integers(0, 5)), **some),
+            ]  # fmt: skip
+        spec = made[int(rng.integers(len(made)))](spec)
+    return spec
 
 
 def _of_types(rng: Generator, name: str, size: int, kinds: Sequence[str]) -> Population:
@@ -140,7 +209,7 @@ def _ports(cell: Population) -> list[tuple[str, str]]:
     """Return what can be projected on, with the kind of receptor, or nothing for a model's own port."""
     if cell.receptors:
         return [(port, kind) for port, kind in cell.receptors if kind != "constant_current"]
-    return [(port, "") for port in MODELS[cell.model].ports]
+    return [(port, "") for port in cell.neuron().ports]
 
 
 def _projection(rng: Generator, source: Population, target: Population, port: str, kind: str, name: str) -> Projection:
@@ -171,7 +240,8 @@ def _stimulus(rng: Generator, spec: NetworkSpec) -> Stimulus:
     labels = rng.integers(0, n_classes, trials) if labelled else None
     if rng.random() < 0.2:
         return Stimulus.from_currents(np.where(active, rng.normal(0.5, 0.7, shape), 0.0), spec.dt_ms, labels, n_classes)
-    return Stimulus(Spikes.from_dense(active, spec.dt_ms), labels, n_classes)
+    made = Stimulus(Spikes.from_dense(active, spec.dt_ms), labels, n_classes)
+    return replace(made, targets=Targets(rng.normal(size=(trials, steps, 2)), spec.dt_ms)) if rng.random() < 0.2 else made
 
 
 def _noise(rng: Generator) -> Noise:
