@@ -44,9 +44,10 @@ class Factors(nn.Module):
     def __init__(self, at: float) -> None:
         super().__init__()
         self.at = torch.full((1,), at, dtype=torch.float64)
+        self.register_buffer("low", torch.full((1,), -0.125))
 
     def forward(self, x: torch.Tensor, mem: Any = None) -> Any:
-        mem = torch.zeros_like(x) if mem is None else mem
+        mem = torch.zeros_like(x) if mem is None else torch.clamp(mem, min=self.low.to(x))
         mem = torch.add(0.8 * mem, x, alpha=0.5)
         distance = torch.sub(mem, torch.ones_like(x), alpha=0.75)
         spikes = (torch.heaviside(distance, self.at.to(x)) > 0.75).to(x)

@@ -61,6 +61,12 @@ def test_dale_holds_after_every_step(noise: float) -> None:
     assert min(smallest) == 0.0, "the bound is reached, and never crossed"
 
 
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_bar_is_shown_where_it_is_asked_for(progress: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    train(small(), easy_set(8), config=TrainingConfig(epochs=1), progress=progress)
+    assert ("training" in capfd.readouterr().err) == progress
+
+
 def test_input_weights_stay_positive_when_asked() -> None:
     net = small(excitatory_input=True)
     train(net, easy_set(), config=replace(QUICK, learning_rate=0.1), progress=False)
