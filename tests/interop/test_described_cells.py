@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 
 from ei_brian.core.models import MODELS
+from ei_brian.core.population import Population
 from ei_brian.core.reference import simulate
+from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.curves import calibration_curves
+from ei_brian.core.transform.diversify import diversify
+from ei_brian.core.transform.trained import trained_network
+from ei_brian.core.transform.trained_drive import trained_drive
 from ei_brian.errors import ConfigError, EIBrianError
 from ei_brian.interop.cells_plain import described_cells
+from ei_brian.interop.dale import split_by_sign
 from ei_brian.interop.state_dict import from_state_dict, read_architecture
 from ei_brian.storage import load_spec, save_spec
 
@@ -112,3 +119,41 @@ def test_models_that_were_added_to_the_catalogue_later_are_read(tmp_path: Path, 
         from_state_dict(tmp_path / "net.npz", described)
     monkeypatch.setitem(MODELS, "late_cell", model)
     assert from_state_dict(tmp_path / "net.npz", described)["h"].model == "late_cell"
+
+
+LEAKY = {
+    "update": "v = decay*v + drive", "threshold": "v > limit", "reset": "v = 0", "states": {"v": 0.0},
+    "parameters": {"decay": 0.9, "limit": 1.0},
+}  # fmt: skip
+
+
+def lawful(folder: Path) -> NetworkSpec:
+    """Return two layers of a cell that is written out, split by sign."""
+    generator = np.random.default_rng(0)
+    np.savez(folder / "net.npz", **{
+        "a.weight": np.float32(generator.normal(0.1, 0.4, (20, 12))),
+        "b.weight": np.float32(generator.normal(0.05, 0.4, (4, 20))),
+    })  # fmt: skip
+    layers = [{"name": name, "type": kind} for name, kind in (("a", "Linear"), ("h", "mine"), ("b", "Linear"), ("o", "mine"))]
+    described = {"framework": "torch", "input_shape": [12], "layers": layers, "cells": {"mine": LEAKY}}
+    return split_by_sign(from_state_dict(folder / "net.npz", described))
+
+
+def test_leaky_cells_that_are_written_out_become_real_ones(tmp_path: Path) -> None:
+    trained = lawful(tmp_path)
+    made = diversify(trained, {"FS": 1.0}, seed=1)
+    save_spec(made, tmp_path / "made.h5")
+    back = load_spec(tmp_path / "made.h5")
+    assert back["h_inh"].model == "izhikevich_2003"
+    assert trained_network(back).sha256 == trained.sha256
+    x = np.random.default_rng(1).random((10, 100, 12)) < 0.3
+    stimulus = Stimulus(Spikes.from_dense(x, 1.0), np.zeros(10, np.int64), 4)
+    rates = [simulate(network, stimulus).rate_hz("h_inh") for network in (trained, back)]
+    assert rates[0] / 3 < rates[1] < 3 * rates[0]
+    assert calibration_curves(back)[0].trained_hz[-1] > 10
+
+
+def test_the_filter_of_a_written_cell_is_that_of_its_twin_in_the_catalogue(tmp_path: Path) -> None:
+    mine = lawful(tmp_path)["h_inh"]
+    twin = Population("twin", 4, "inh", "snntorch_leaky_zero_at_once", parameters={"decay": 0.9, "v_threshold": 1.0})
+    assert trained_drive(mine, 1.0, "test") == trained_drive(twin, 1.0, "test")

@@ -142,7 +142,7 @@ def test_biology_of_them_is_refused_by_name() -> None:
     lawful = split_by_sign(spec)
     first, second = (ei.Backend("reference").run(network, _input(spec)) for network in (spec, lawful))
     assert np.allclose(first.scores, second.scores, atol=1e-12)
-    with pytest.raises(SpecError, match=r"model of their own \(own_adaptive_"):
+    with pytest.raises(SpecError, match=r"class of your own \(own_adaptive_"):
         ei.diversify(lawful, mix={"FS": 1.0}, seed=1)
 
 

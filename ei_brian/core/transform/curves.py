@@ -17,6 +17,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import RECEPTORS, mapped_cells
 from ei_brian.core.transform.holding import synaptic_receptors
 from ei_brian.core.transform.own_types import type_in
+from ei_brian.core.transform.trained import model_before
 from ei_brian.core.transform.trained_drive import bias_current, trained_drive
 from ei_brian.errors import SpecError
 
@@ -90,7 +91,8 @@ def _curve(cells: Population, kind: CellType, line: Mapping[str, Any], dt_ms: fl
         for key, parameter in (("gain", "gain_g"), ("offset", "offset_g"), ("tau_ms", "tau_g"))
     }
     trained = {key: float(np.mean(np.asarray(values))) for key, values in line["trained"].items()}
-    lif = Population("cells", DRIVES.size, "mixed", line.get("from_model", "lif_exponential"), parameters=trained)
+    model = model_before(line)
+    lif = Population("cells", DRIVES.size, "mixed", model.name, parameters=trained, own=model)
     first = {**first, "offset": first["offset"] + float(bias_current(lif, first["gain"], first["tau_ms"], dt_ms))}
     drive = trained_drive(lif, dt_ms, "calibration_curves")
     jumps = _jumps(drive.tau_ms, dt_ms) * drive.arrival

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.model_data import model_data
 from ei_brian.core.models.cell_types import CellType, cell_type
 from ei_brian.core.models.step_errors import step_error_words
 from ei_brian.core.neuron_model import NeuronModel
@@ -98,6 +99,7 @@ def diversify(
             made = _with_cells(made, part, cells).with_provenance(
                 "diversify", population=part.name, mix=given, jitter=jitter, seed=seed, from_model=part.model,
                 trained={name: np.asarray(values).tolist() for name, values in part.parameters.items()}, first_map=maps,
+                **({"from_own": model_data(part.own)} if part.own is not None else {}),
                 **({"ports": ports} if (ports := _other_ports(made, part)) else {}),
                 step_error=step_error_words(given, spec.dt_ms),
                 **({"own_types": mine} if (mine := {n: dict(kind.parameters) for n, kind in own.items() if n in used}) else {}),

@@ -17,7 +17,6 @@ from ei_brian.core.quantity import FloatArray
 from ei_brian.core.receptor import BACKGROUND
 from ei_brian.core.transform.replay import filtered
 from ei_brian.core.transform.trained_drive import TrainedDrive, trained_drive
-from ei_brian.errors import SpecError
 
 __all__ = ["RECEPTORS", "DriveMap", "current_scale", "first_map", "fit_map", "mapped_cells", "synthetic_jumps"]
 
@@ -164,29 +163,24 @@ def synthetic_jumps(tau_syn_ms: float, dt_ms: float, duration_ms: float = 120.0,
 
 def first_map(kind: CellType, trained: Population, dt_ms: float) -> DriveMap:
     """Return a map that needs no data: fitted to the mean trained cell of a population, under a synthetic drive."""
-    if trained.own is not None:
-        raise SpecError(
-            f"diversify: the cells of population {trained.name} have a model of their own ({trained.model}); cells are swapped "
-            "from models of the catalogue. Swap other populations, or train with a framework's own leaky cells."
-        )
     ports = tuple(trained.ports)
     drive = trained_drive(trained, dt_ms, "first map")
     means = {name: float(np.mean(np.asarray(value))) for name, value in trained.parameters.items()}
     kinds = {parameter.name: parameter.kind for parameter in trained.declared_parameters()}
     parameters = tuple((name, value) for name, value in means.items() if kinds[name] != "constant current")
     own = tuple(sorted(kind.parameters.items()))
-    return _first_map(kind.name, kind.neuron(), own, trained.model, parameters, ports[0], drive, dt_ms)
+    return _first_map(kind.name, kind.neuron(), own, trained.neuron(), parameters, ports[0], drive, dt_ms)
 
 
 @lru_cache(maxsize=256)
 def _first_map(
-    kind_name: str, kind_model: NeuronModel, kind_parameters: tuple[tuple[str, float], ...], model: str,
-    parameters: tuple[tuple[str, float], ...], port: str, drive: TrainedDrive, dt_ms: float,
+    kind_name: str, kind_model: NeuronModel, kind_parameters: tuple[tuple[str, float], ...],
+    model: NeuronModel, parameters: tuple[tuple[str, float], ...], port: str, drive: TrainedDrive, dt_ms: float,
 ) -> DriveMap:  # fmt: skip
     kind = CellType(kind_name, "inh", kind_model.name, dict(kind_parameters), "", kind_model)
     unit = drive.arrival
     jumps = synthetic_jumps(drive.tau_ms, dt_ms) * unit
-    trained = Population("cells", jumps.shape[2], "mixed", model, parameters=dict(parameters))
+    trained = Population("cells", jumps.shape[2], "mixed", model.name, parameters=dict(parameters), own=model)
     taus, target = tuple(drive.tau_ms * factor for factor in FIRST_TAUS), default_engine().replay(trained, dt_ms, {port: jumps})
     made = fit_map(kind, taus, dt_ms, jumps / unit, target)
     return DriveMap(made.gain / unit, made.offset, made.tau_ms, made.distance, made.rate_trained_hz, made.rate_mapped_hz)

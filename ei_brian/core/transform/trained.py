@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.model_data import model_from_data
+from ei_brian.core.models import neuron_model
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.parts import divided, parts_in
 from ei_brian.core.population import Population
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import SpecError
 
-__all__ = ["AFTER_CURRENTS", "divided_like", "trained_network"]
+__all__ = ["AFTER_CURRENTS", "divided_like", "model_before", "trained_network"]
 
 AFTER_CURRENTS = ("to_conductances", "with_delays", "with_short_term_plasticity", "refine_dt", "fine-tune", "calibrate")
 
@@ -49,4 +52,12 @@ def divided_like(trained: NetworkSpec, spec: NetworkSpec) -> NetworkSpec:
 
 def _before(cells: Population, line: Mapping[str, Any]) -> Population:
     arrays = {name: np.asarray(values) for name, values in line["trained"].items()}
-    return Population(cells.name, cells.size, cells.role, line.get("from_model", "lif_exponential"), parameters=arrays)
+    model = model_before(line)
+    return Population(cells.name, cells.size, cells.role, model.name, parameters=arrays, own=model)
+
+
+def model_before(line: Mapping[str, Any]) -> NeuronModel:
+    """Return the model that cells had before they were swapped: one of the catalogue, or of one's own."""
+    if "from_own" in line:
+        return model_from_data(line["from_own"])
+    return neuron_model(line.get("from_model", "lif_exponential"), "provenance")

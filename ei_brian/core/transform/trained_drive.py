@@ -52,6 +52,13 @@ def trained_drive(cells: Population, dt_ms: float, where: str) -> TrainedDrive:
         the equations of the model, and must be the same everywhere below threshold.
     """
     model = cells.neuron()
+    if model.voltage not in re.findall(r"[A-Za-z_]\w*", model.threshold) and cells.own is not None:
+        raise SpecError(
+            f"{where}: the cells of population {cells.name} are of a class of your own ({cells.model}), whose step decides by "
+            "itself when it fires, so that how far its membrane is from a threshold is not known. Write the cell out with a "
+            "threshold of its membrane (ei.cell, or [cells.NAME] in a description), or leave this population as it is and name "
+            "others."
+        )
     unfit = model.input_current or model.margin or not model.spiking or not model.ports
     if unfit or LARGEST_OF.fullmatch(model.name) or _adapting_threshold(model):
         raise SpecError(f"{where}: {_refusal(cells)}")
