@@ -172,7 +172,16 @@ def find_layout(
     sequences = [name for name in seen.calls if is_sequence(cells[name])]
     many = max(seen.calls.values()) > 1 or bool(sequences)
     steps, trials = _axes(model, cells, small, run, seen, sequences, many)
-    return _layout(seen, small, steps, trials, many, sequences)
+    if steps is None and (sequences or _steps_axis(small, seen, trials) is not None):
+        steps, fixed = (0 if sequences else _steps_axis(small, seen, trials)), True
+    else:
+        fixed = False
+    for axis in range(min(sample.dim() - 1, 2)):  # what is neither was shortened because the model does not read all of it
+        if axis not in (steps, trials) and small.shape[axis] != sample.shape[axis]:
+            others = [slice(size) for size in small.shape]
+            others[axis] = slice(None)
+            small = sample[tuple(others)]
+    return _layout(seen, small, steps, trials, many, fixed)
 
 
 def _fewer(
@@ -212,32 +221,30 @@ def _axes(
 
 
 def _layout(
-    seen: _Seen, sample: torch.Tensor, steps: int | None, trials: int | None, many: bool, sequences: list[str]
+    seen: _Seen, sample: torch.Tensor, steps: int | None, trials: int | None, many: bool, fixed: bool
 ) -> tuple[Layout, torch.Tensor]:
     shape = list(sample.shape)
     if not many:
         axis = trials or 0
         return Layout("one step", tuple(shape[:axis] + shape[axis + 1 :]), axis), sample.narrow(axis, 0, 1)
-    if steps is None and (sequences or _fits_steps(sample, seen)):
-        steps = 0 if sequences or sample.shape[0] in seen.calls.values() else 1
-        trials = trials if trials is not None and trials != steps else 1 - steps
-        layout = Layout("all steps", _others(shape, steps, trials), trials, steps, shape[steps])
-        return layout, sample.narrow(trials, 0, 1)
     if steps is None:
         axis = trials or 0
         count = min(seen.calls.values())
         return Layout("static", tuple(shape[:axis] + shape[axis + 1 :]), axis, None, count), sample.narrow(axis, 0, 1)
-    if trials is None:
+    if trials is None or (fixed and trials == steps):
         trials = 0 if steps == 1 else 1
     if trials == steps or max(trials, steps) >= sample.dim():
         raise DataError(f"sample_input: shape {tuple(shape)}; it has an axis of steps, and none of trials. Give one trial.")
-    return Layout("all steps", _others(shape, steps, trials), trials, steps), sample.narrow(trials, 0, 1)
+    n_steps = shape[steps] if fixed else None
+    return Layout("all steps", _others(shape, steps, trials), trials, steps, n_steps), sample.narrow(trials, 0, 1)
 
 
-def _fits_steps(sample: torch.Tensor, seen: _Seen) -> bool:
-    """Whether the first or second axis is as long as the layers are called: a loop over a fixed number of steps."""
+def _steps_axis(sample: torch.Tensor, seen: _Seen, trials: int | None) -> int | None:
+    """Return the first or second axis, not that of the trials, that is as long as the layers are called: fixed steps."""
     counts = {count for count in seen.calls.values() if count > 1}
-    return sample.dim() >= 3 and bool(counts & set(sample.shape[:2]))
+    if sample.dim() < 3:
+        return None
+    return next((axis for axis in (0, 1) if axis != trials and sample.shape[axis] in counts), None)
 
 
 def _others(shape: list[int], *axes: int) -> tuple[int, ...]:

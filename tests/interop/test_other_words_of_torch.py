@@ -133,3 +133,47 @@ def test_what_a_module_keeps_of_a_run_with_gradients_is_copied(kept: Callable[[t
     proven(spec)
     assert before.grad_fn is not None
     assert net[1].mem.grad_fn is not None
+
+
+class Shown(nn.Module):
+    """A picture, shown for as many steps inside forward."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.steps, self.conv, self.lif = steps, wide(nn.Conv2d(1, 2, 3), 6), snn.Leaky(beta=0.9)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mem, kept = self.lif.init_leaky(), []
+        for _ in range(self.steps):
+            spikes, mem = self.lif(self.conv(x), mem)
+            kept.append(spikes)
+        return torch.stack(kept)
+
+
+@pytest.mark.parametrize("trials", [1, 2, 3, 5])
+def test_as_many_trials_as_steps_are_no_steps(trials: int) -> None:
+    for steps in (2, 3):
+        spec = ei.from_snntorch(Shown(steps), torch.zeros(trials, 1, 6, 6))
+        assert spec.n_inputs == 36
+        assert spec.provenance[-1]["takes"] == "static" or "static" in str(spec.provenance)
+
+
+class Part(nn.Module):
+    """A layer that reads the first inputs only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.fc, self.lif = wide(nn.Linear(3, 5), 6), snn.Leaky(beta=0.9, init_hidden=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.lif(self.fc(x[:, :3]))
+        return result
+
+
+def test_inputs_that_nothing_reads_are_inputs() -> None:
+    spec = ei.from_snntorch(Part(), torch.zeros(1, N))
+    assert spec.n_inputs == N
+    proven(spec, 5)
+    assert not spec.projections[0].synapse_table()[0].max() >= 3
