@@ -17,7 +17,7 @@ import pytest
 
 from ei_brian.errors import BackendError
 from ei_brian.sim.backend import Backend
-from ei_brian.sim.standalone import compiled_run, program
+from ei_brian.sim.standalone import compilation, compiled_run, program
 from ei_brian.sim.standalone.data_file import HEADER, SECTION, write_data
 from ei_brian.sim.standalone.launch import Share, _believe, launch, shares
 from ei_brian.sim.standalone.outputs import Span, read_counts, read_events, read_scores, read_traces
@@ -151,6 +151,28 @@ def test_no_compiler_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(BackendError, match=r"compiler: 'g\+\+' was not found on PATH; .* Or use Backend\('numpy'\)"):
         compiler.check_compiler()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [("exit 0", r"stub ended well, but wrote no .*it is no C\+\+ compiler"), ("echo no >&2; exit 3", r"failed \(3\):\nno")],
+)
+def test_a_compiler_that_is_none_is_one_clear_error(
+    body: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stub = tmp_path / "stub"
+    stub.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    stub.chmod(0o755)
+    (tmp_path / "main.cpp").write_text("int main() { return 0; }", encoding="utf-8")
+    monkeypatch.setattr(compilation, "compiler_command", lambda: [str(stub)])
+    with pytest.raises(SystemExit, match=words):
+        compilation.compile_program(tmp_path, ["main.cpp"], [])
+
+
+def test_of_a_failed_build_the_compilers_words_are_told_and_of_python_the_last() -> None:
+    assert program._last_words("a.cc:1: error: x\na.cc:2: error: y\n") == "Last words:\na.cc:1: error: x\na.cc:2: error: y"
+    trace = 'Traceback (most recent call last):\n  File "child.py", line 1\nOSError: no space left on device\n'
+    assert program._last_words(trace) == "OSError: no space left on device"
 
 
 def test_a_module_in_the_working_folder_is_not_the_one_that_builds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

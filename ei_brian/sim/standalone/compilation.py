@@ -76,3 +76,5 @@ def _call(folder: Path, command: Sequence[str]) -> None:
     )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\nfailed ({done.returncode}):\n{done.stderr[-4000:]}")
+    if not (folder / command[-1]).is_file():  # the last word is what -o names
+        raise SystemExit(f"{command[0]} ended well, but wrote no {command[-1]}: it is no C++ compiler. Set $CXX to one.")

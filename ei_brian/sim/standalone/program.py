@@ -150,6 +150,12 @@ def _build(folder: Path) -> None:
             os.killpg(building.pid, signal.SIGKILL)
             building.wait()
     if building.returncode != 0:
-        raise BackendError(
-            f"build: the program could not be made (exit code {building.returncode}). Last words:\n{words.strip()[-3000:]}"
-        )
+        raise BackendError(f"build: the program could not be made (exit code {building.returncode}). {_last_words(words)}")
+
+
+def _last_words(words: str) -> str:
+    """Return what a compiler said; of Python the last line alone."""
+    said = words.strip()
+    if said.startswith("Traceback (most recent call last)"):
+        said = said.splitlines()[-1]
+    return f"Last words:\n{said[-3000:]}" if "\n" in said else said
