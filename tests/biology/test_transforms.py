@@ -270,6 +270,14 @@ def test_refining_an_exact_network_keeps_subthreshold_trajectories() -> None:
     assert np.allclose(fine[30 + 10 : 30 + 10 + 300 : 10], coarse[4:34], rtol=1e-12)
 
 
+def seen_through(spikes: np.ndarray, tau_ms: float) -> np.ndarray:
+    """Return spikes in steps of 1 ms through a causal exponential."""
+    made = spikes.copy()
+    for step in range(1, made.shape[1]):
+        made[:, step] += np.exp(-1 / tau_ms) * made[:, step - 1]
+    return made
+
+
 def test_ladder_without_and_with_calibration(spec: NetworkSpec) -> None:
     plain = ladder(spec, some_input(12, 5), mix="cortex FS")
     assert [rung.name for rung in plain.rungs] == [
@@ -278,6 +286,10 @@ def test_ladder_without_and_with_calibration(spec: NetworkSpec) -> None:
     assert plain.rungs[0].retained == 1.0
     assert plain.rungs[0].distance == {"E": 0.0, "I": 0.0}
     assert "retained" in plain.table()
+    rung, shown = plain.rungs[1], some_input(12, 5)
+    assert rung.spec is not None
+    one, other = (seen_through(simulate(net, shown).spikes["I"].dense(np.float64), 10.0) for net in (spec, rung.spec))
+    assert rung.distance["I"] == pytest.approx(np.square(one - other).sum() / np.square(one).sum(), rel=1e-5)  # in float32
     names = [name for name, _ in standard_rungs(spec, some_input(4, 6), "cortex FS")]
     assert names[-4:] == ["conductances", "delays of 1-2 ms", "short-term plasticity", "dt 0.1 ms"]
     with pytest.raises(DataError, match="are also in the calibration set"):

@@ -173,6 +173,11 @@ def test_a_clamped_potential_stays_where_it_is_held() -> None:
     assert not [one for one in steps_of(made, 1) if 5 <= one < 25]
 
 
+def test_a_clamp_that_names_no_potential_holds_at_0() -> None:
+    made = simulate(izhikevich() | Clamp("E", 5, 25), input_for(izhikevich()), traces=[("E", "v")])
+    assert not made.traces["E", "v"][:, 5:25].any()
+
+
 def test_an_injected_current_is_the_constant_current_of_the_cell() -> None:
     """The constant current that calibration fits is the oracle; where the start is given both are the same cell."""
     spec = izhikevich()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from ei_brian.core.equation_text import check_equations
 from ei_brian.core.formula import Formula
 from ei_brian.core.models import MODELS
 from ei_brian.core.neuron_model import NeuronModel
@@ -121,3 +122,19 @@ def test_the_language_of_steps_is_read_without_a_division_by_0() -> None:
     with np.errstate(all="raise"):
         assert _value(ast.parse("exprel(x)", mode="eval").body, {"x": x}) == pytest.approx(special.exprel(x), rel=1e-9)
         assert _value(ast.parse("int(x > 0) - 2*x", mode="eval").body, {"x": x}) == pytest.approx((x > 0) - 2 * x)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["dv/dt = -v/tau", "dv/dt = -v/tau : volt**99", "dv/dt = -v/tau : parsec", "dv/dt = -v/tau : volt; x", "v = -v/tau + : volt"],
+)
+def test_lines_that_are_no_equations_are_refused_with_their_number(wrong: str) -> None:
+    check_equations("dv/dt = -v/tau : volt", {"v", "tau"}, {"v"}, "here")
+    with pytest.raises(SpecError, match=r"here(, line 1|: )"):
+        check_equations(wrong, {"v", "tau"}, {"v"}, "here")
+
+
+def test_what_must_be_positive_may_be_as_small_as_one_likes() -> None:
+    positive = [(model.name, p.name, p.low) for model in MODELS.values() for p in model.parameters if p.open_low]
+    assert len(positive) > 50
+    assert [one for one in positive if one[2] != 0] == []

@@ -16,7 +16,7 @@ from ei_brian.errors import ConfigError, SpecError
 from ei_brian.learn.export import export, simulate_torch
 from ei_brian.learn.from_spec import network_from_spec
 from ei_brian.learn.initial_rate import hidden_rate_hz, set_initial_rate
-from ei_brian.learn.network import EINetwork
+from ei_brian.learn.network import Activity, EINetwork
 
 torch.set_num_threads(1)
 
@@ -188,3 +188,14 @@ def test_other_networks_do_not_pass_for_an_export(spec: NetworkSpec) -> None:
     for wrong in (delayed, unconnected, replace(exported, readout=None)):
         with pytest.raises(SpecError, match="torch cannot run it"):
             network_from_spec(wrong)
+
+
+@pytest.mark.parametrize(("first_peak", "gradient"), [(True, [0.0, 1.0, 0.0]), (False, [0.0, 0.5, 0.5])])
+def test_the_gradient_of_a_maximum_that_two_steps_share(first_peak: bool, gradient: list[float]) -> None:
+    v = torch.tensor([[[1.0], [2.0], [2.0]]], requires_grad=True)
+    scores = Activity((), v, first_peak).scores("max v")
+    assert scores.tolist() == [[2.0]]
+    scores.sum().backward()
+    assert v.grad[0, :, 0].tolist() == gradient  # type: ignore[index]
+    assert Activity((), v).scores("mean v").tolist() == [[pytest.approx(5 / 3)]]
+    assert Activity((), v).scores("last v").tolist() == [[2.0]]
