@@ -112,7 +112,6 @@ JOINED: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "a sum with a factor": lambda net, x: functional.avg_pool2d(net.one(torch.add(net.conv(x), net.other(x), alpha=0.5)), 2),
     "a difference with a factor": lambda net, x: functional.avg_pool2d(net.one(torch.sub(net.conv(x), x, alpha=0.5)), 2),
     "a quotient": lambda net, x: functional.avg_pool2d(net.one(net.conv(x) / 0.5), 2),
-    "a floor twice": lambda net, x: functional.avg_pool2d(net.one(functional.relu(functional.relu(net.conv(x)))), 2),
     "a mean": lambda net, x: net.one(net.conv(x)).reshape(-1, 32, 4).mean(-1),
     "a sum over one axis": lambda net, x: net.one(net.conv(x)).reshape(-1, 32, 4).sum(-1) * 0.5,
 }
