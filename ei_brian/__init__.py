@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ei_brian.sim.own_cells.cell import cell
     from ei_brian.storage.long_run import run_long
     from ei_brian.storage.spec_file import save_spec as save
+    from ei_brian.study.cell_fit import fit_cell
     from ei_brian.study.experiment import dose_response, experiment
     from ei_brian.study.learning import run_plastic
 
@@ -66,6 +67,7 @@ __all__ = [
     "evoke",
     "experiment",
     "export",
+    "fit_cell",
     "fit_readout",
     "from_nir",
     "from_norse",
@@ -107,6 +109,7 @@ _WHERE = {
     "evoke": "ei_brian.core.transform.perturbation:Evoke",
     "experiment": "ei_brian.study.experiment:experiment",
     "export": "ei_brian.learn.export:export",
+    "fit_cell": "ei_brian.study.cell_fit:fit_cell",
     "fit_readout": "ei_brian.measure.output:fit_readout",
     "from_nir": "ei_brian.interop.nir_graph:from_nir",
     "from_norse": "ei_brian.interop.norse:from_norse",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ei_brian.core.input_current import InputCurrents, input_currents
 from ei_brian.measure.balance import Balance, balance
 from ei_brian.measure.choice import Psychometric, agreement, choices_at, chronometric, psychometric, reaction_times_ms
+from ei_brian.measure.coincidence import coincidence
 from ei_brian.measure.decision import Proportion, accuracy, confusion_matrix, decision_latency_ms, wilson
 from ei_brian.measure.energy import fan_out, spikes_per_decision, synaptic_events_per_decision
 from ei_brian.measure.irregularity import cv, fano_factor, intervals_ms, local_variation
@@ -26,11 +27,11 @@ from ei_brian.measure.van_rossum import mean_van_rossum, multi_neuron_van_rossum
 
 __all__ = [
     "Balance", "Estimate", "InputCurrents", "LinearReadout", "Proportion", "Psychometric", "RateSummary", "accuracy",
-    "agreement", "area_under_curve", "balance", "binned", "choices_at", "chronometric", "confusion_matrix", "correlation",
-    "cv", "decision_latency_ms", "fan_out", "fano_factor", "fit_readout", "golomb_chi", "input_currents", "intervals_ms",
-    "isi_distance", "level_at_half", "lfp_proxy", "local_variation", "mean_pairwise_correlation", "mean_van_rossum",
-    "multi_neuron_van_rossum", "pairwise_correlation", "potential_readout", "psychometric", "r_squared", "rate_summary",
-    "rate_summary_by_type", "rates_hz", "reaction_times_ms", "rmse", "saturated_fraction", "silent_fraction",
+    "agreement", "area_under_curve", "balance", "binned", "choices_at", "chronometric", "coincidence", "confusion_matrix",
+    "correlation", "cv", "decision_latency_ms", "fan_out", "fano_factor", "fit_readout", "golomb_chi", "input_currents",
+    "intervals_ms", "isi_distance", "level_at_half", "lfp_proxy", "local_variation", "mean_pairwise_correlation",
+    "mean_van_rossum", "multi_neuron_van_rossum", "pairwise_correlation", "potential_readout", "psychometric", "r_squared",
+    "rate_summary", "rate_summary_by_type", "rates_hz", "reaction_times_ms", "rmse", "saturated_fraction", "silent_fraction",
     "spike_distance", "spikes_per_decision", "synaptic_events_per_decision", "van_rossum_between", "van_rossum_matrix",
     "victor_purpura_matrix", "wilson",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ei_brian.core.current_sweeps import CurrentSweeps
 from ei_brian.core.models import MODELS, neuron_model
 from ei_brian.core.models.cell_types import CELL_TYPES
 from ei_brian.core.neuron_model import NeuronModel
@@ -13,9 +14,10 @@ from ei_brian.core.recorded_cells import RecordedCells, cells_from_csv
 from ei_brian.core.stdp import PairSTDP, homeostatic_inhibition
 from ei_brian.core.step_check import check_step, step_order
 from ei_brian.storage.cell_file import load_cell, save_cell
+from ei_brian.study.cell_fit import CellFit, SweepFit, fit_cell
 
 __all__ = [
-    "CELL_TYPES", "MODELS", "RECEPTORS", "NeuronModel", "OperatingPoint", "PairSTDP", "Parameter", "Receptor",
-    "RecordedCells", "State", "TsodyksMarkram", "cells_from_csv", "check_step", "homeostatic_inhibition", "load_cell",
-    "neuron_model", "save_cell", "step_order",
+    "CELL_TYPES", "MODELS", "RECEPTORS", "CellFit", "CurrentSweeps", "NeuronModel", "OperatingPoint", "PairSTDP", "Parameter",
+    "Receptor", "RecordedCells", "State", "SweepFit", "TsodyksMarkram", "cells_from_csv", "check_step", "fit_cell",
+    "homeostatic_inhibition", "load_cell", "neuron_model", "save_cell", "step_order",
 ]  # fmt: skip

@@ -58,7 +58,7 @@ INNER = set(
     study/statistics.py:PairedTest study/store.py study/sweep.py:Summary
     core/models/step_errors.py core/neuron_model.py:NeuronModel.solver core/spec.py:NetworkSpec.sha256_of_steps
     core/step_error.py:resting_cells core/step_error.py:spike_times core/step_error.py:compared
-    measure/irregularity.py:fano_factor
+    measure/irregularity.py:fano_factor study/cell_fit.py:SweepFit
     """.split()  # fano_factor's groups are labels of any kind
 )
 
