@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ei_brian.core.plain_numbers import takes_numbers
+from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.errors import DataError
 
 __all__ = ["CurrentSweeps"]
@@ -18,15 +18,15 @@ Floats = npt.NDArray[np.float64]
 MOST_SAMPLES = 100_000_000
 
 
-@takes_numbers(current="pA", spikes_ms=None)
+@takes_numbers()
 @dataclass(frozen=True, slots=True, eq=False)
 class CurrentSweeps:
     """Current-clamp sweeps of one cell.
 
     Parameters
     ----------
-    current : array, shape (sweep, step)
-        Injected current, in pA (or the unit of the model that is to be fitted).
+    current_pa : array, shape (sweep, step)
+        Injected current in pA (for a model whose current has another unit, in that one).
     spikes_ms : sequence of array
         Spike times of each sweep in ms from its start.
     dt_ms : float
@@ -40,39 +40,42 @@ class CurrentSweeps:
         For arrays of other shapes, no sweeps, values that are not finite, or spikes outside of a sweep.
     """
 
-    current: npt.ArrayLike
-    spikes_ms: Sequence[npt.ArrayLike]
+    current_pa: npt.ArrayLike
+    spikes_ms: Sequence[Any]
     dt_ms: float
     source: str = ""
 
     def __post_init__(self) -> None:
-        current = np.array(self.current, dtype=np.float64)
+        current = np.array(self.current_pa, dtype=np.float64)
         if current.ndim != 2 or not current.size:
-            raise DataError(f"CurrentSweeps.current: shape {current.shape}; give one row of samples for each sweep.")
+            raise DataError(f"CurrentSweeps.current_pa: shape {current.shape}; give one row of samples for each sweep.")
         if not (np.isfinite(self.dt_ms) and self.dt_ms > 0):
             raise DataError(f"CurrentSweeps.dt_ms: {self.dt_ms!r}; give the positive time between two samples in ms.")
         if not np.isfinite(current).all():
-            raise DataError(f"CurrentSweeps.current: {int(np.sum(~np.isfinite(current)))} samples are not finite; cut them off.")
+            raise DataError(f"CurrentSweeps.current_pa: {int(np.sum(~np.isfinite(current)))} samples are not finite; cut them.")
         if len(self.spikes_ms) != current.shape[0]:
             trains_given = f"{len(self.spikes_ms)} trains for {current.shape[0]} sweeps"
             raise DataError(f"CurrentSweeps.spikes_ms: {trains_given}; give one for each.")
-        trains = tuple(np.sort(np.asarray(train, dtype=np.float64).ravel()) for train in self.spikes_ms)
+        trains = tuple(
+            np.sort(np.asarray(plain_number(train, "ms", f"CurrentSweeps.spikes_ms[{k}]"), dtype=np.float64).ravel())
+            for k, train in enumerate(self.spikes_ms)
+        )
         for number, train in enumerate(trains):
             if train.size and not (np.isfinite(train).all() and train[0] >= 0 and train[-1] <= current.shape[1] * self.dt_ms):
                 end = current.shape[1] * self.dt_ms
                 raise DataError(f"CurrentSweeps.spikes_ms[{number}]: spikes outside of the sweep, 0 to {end:g} ms.")
         for array in (current, *trains):
             array.flags.writeable = False
-        object.__setattr__(self, "current", current)
+        object.__setattr__(self, "current_pa", current)
         object.__setattr__(self, "spikes_ms", trains)
 
     def __len__(self) -> int:
-        return int(np.shape(self.current)[0])
+        return int(np.shape(self.current_pa)[0])
 
     @property
     def duration_ms(self) -> float:
         """Length of a sweep in ms."""
-        return float(np.shape(self.current)[1] * self.dt_ms)
+        return float(np.shape(self.current_pa)[1] * self.dt_ms)
 
     @property
     def trains(self) -> tuple[Floats, ...]:
@@ -82,12 +85,12 @@ class CurrentSweeps:
     @takes_numbers()
     def select(self, sweeps: Sequence[int]) -> CurrentSweeps:
         """Return some of the sweeps."""
-        return CurrentSweeps(np.asarray(self.current)[list(sweeps)], [self.trains[i] for i in sweeps], self.dt_ms, self.source)
+        return CurrentSweeps(np.asarray(self.current_pa)[list(sweeps)], [self.trains[i] for i in sweeps], self.dt_ms, self.source)
 
     @takes_numbers()
     def sampled(self, dt_ms: float) -> CurrentSweeps:
         """Return the sweeps with the current at another time step: the mean of the samples within each, or the nearest one."""
-        current = np.asarray(self.current)
+        current = np.asarray(self.current_pa)
         n = int(np.floor(self.duration_ms / dt_ms + 1e-9))
         total = np.concatenate([np.zeros((len(self), 1)), np.cumsum(current, axis=1)], axis=1) * self.dt_ms
         at = np.arange(current.shape[1] + 1) * self.dt_ms
@@ -96,15 +99,15 @@ class CurrentSweeps:
         return CurrentSweeps(np.diff(until, axis=1) / dt_ms, [train[train <= end] for train in self.trains], dt_ms, self.source)
 
     @classmethod
-    @takes_numbers(current="pA")
+    @takes_numbers()
     def from_voltage(
-        cls, current: npt.ArrayLike, voltage_mv: npt.ArrayLike, dt_ms: float, *, above_mv: float = -10.0, source: str = ""
+        cls, current_pa: npt.ArrayLike, voltage_mv: npt.ArrayLike, dt_ms: float, *, above_mv: float = -10.0, source: str = ""
     ) -> CurrentSweeps:
         """Return sweeps whose spikes are read from the recorded potential: upward crossings of ``above_mv``.
 
         Parameters
         ----------
-        current, voltage_mv : array, shape (sweep, step)
+        current_pa, voltage_mv : array, shape (sweep, step)
             Injected current, and potential in mV.
         dt_ms : float
             Time between two samples.
@@ -114,11 +117,11 @@ class CurrentSweeps:
             What was recorded.
         """
         voltage = np.asarray(voltage_mv, dtype=np.float64)
-        if voltage.shape != np.shape(current) or voltage.ndim != 2:
-            shapes = f"potentials of shape {voltage.shape}, currents of {np.shape(current)}"
+        if voltage.shape != np.shape(current_pa) or voltage.ndim != 2:
+            shapes = f"potentials of shape {voltage.shape}, currents of {np.shape(current_pa)}"
             raise DataError(f"CurrentSweeps: {shapes}; give one row for each sweep of both.")
         crosses = (voltage[:, 1:] >= above_mv) & (voltage[:, :-1] < above_mv)
-        return cls(current, [(np.flatnonzero(row) + 1) * dt_ms for row in crosses], dt_ms, source)
+        return cls(current_pa, [(np.flatnonzero(row) + 1) * dt_ms for row in crosses], dt_ms, source)
 
     @classmethod
     @takes_numbers()

@@ -14,8 +14,9 @@ from ei_brian.core.engine import Engine, default_engine
 from ei_brian.core.models.cell_types import CellType, cell_type
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.noise.seed import checked_seed
-from ei_brian.core.plain_numbers import takes_numbers
+from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.core.population import Population
+from ei_brian.core.quantity import Parameter
 from ei_brian.core.transform.drive_map import mapped_cells
 from ei_brian.core.transform.replay import filtered
 from ei_brian.errors import DataError, SpecError, unknown_name
@@ -77,10 +78,10 @@ class CellFit:
         return f"CellFit {self.cell.name!r}, {self.cell.model}: {held}{ends}\n  {values}"
 
 
-@takes_numbers(ranges=None)
+@takes_numbers()
 def fit_cell(
     sweeps: CurrentSweeps, start: str | CellType | NeuronModel, *, name: str = "fitted",
-    ranges: Mapping[str, tuple[float, float]] | float = 0.5, held_out: Sequence[int] | None = None, dt_ms: float = 0.1,
+    ranges: Mapping[str, Any] | None = None, share: float = 0.5, held_out: Sequence[int] | None = None, dt_ms: float = 0.1,
     filter_ms: float = 10.0, within_ms: float = 4.0, generations: int = GENERATIONS, seed: int = 0, reference: str = "",
     progress: Callable[[str], None] | None = None, engine: Engine | None = None,
 ) -> CellFit:  # fmt: skip
@@ -101,9 +102,11 @@ def fit_cell(
         Where the search begins: a cell type by name, one of your own, or a model with its defaults.
     name : str
         Of the fitted cell, for mixtures and tables.
-    ranges : float, or mapping of parameter to (low, high)
-        What is fitted, and where it is sought: every parameter but those that only start or bound a cell, from 1 - x to 1 + x
-        times its value (0 to 1; potentials: 40 mV times x to either side), or those named.
+    ranges : mapping of parameter to (low, high), optional
+        What is fitted and where it is sought, in the unit of the parameter; every parameter but those that only start or bound a
+        cell unless given.
+    share : float
+        Where these are sought, from 0 to 1: from 1 - share to 1 + share times the value; potentials 40 mV times it either way.
     held_out : sequence of int, optional
         Sweeps that are only predicted; every fourth unless given, the last of two or three.
     dt_ms : float
@@ -138,7 +141,7 @@ def fit_cell(
     from scipy.optimize import differential_evolution
 
     kind = _kind(start)
-    bounds = _bounds(kind, ranges)
+    bounds = _bounds(kind, ranges, share)
     fitted = _fitted(sweeps, held_out)
     fine = sweeps.sampled(dt_ms)
     search = _Search(kind, tuple(bounds), fine.select(fitted), filter_ms, engine or default_engine())
@@ -173,18 +176,16 @@ def _value(kind: CellType, name: str) -> float:
     return float(kind.parameters.get(name, default))
 
 
-def _bounds(kind: CellType, ranges: Mapping[str, tuple[float, float]] | float) -> dict[str, tuple[float, float]]:
+def _bounds(kind: CellType, ranges: Mapping[str, Any] | None, share: float) -> dict[str, tuple[float, float]]:
     known = {p.name: p for p in kind.neuron().parameters if p.kind not in FIXED}
-    if isinstance(ranges, Mapping):
-        wanted = {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
-    elif 0 < ranges < 1:
-        wanted = {name: _around(_value(kind, name), p.kind == "potential", ranges) for name, p in known.items()}
+    if not 0 < share < 1:
+        raise SpecError(f"fit_cell.share: {share!r}; give a share between 0 and 1.")
+    if ranges is None:
+        wanted = {name: _around(_value(kind, name), p.kind == "potential", share) for name, p in known.items()}
     else:
-        raise SpecError(f"fit_cell.ranges: {ranges!r}; give a share between 0 and 1, or (low, high) for parameters by name.")
+        wanted = {name: _range(name, ends, known) for name, ends in ranges.items()}
     made = {}
     for name, (low, high) in wanted.items():
-        if name not in known:
-            raise SpecError(unknown_name("fit_cell.ranges", name, known))
         low, high = max(low, known[name].low), min(high, known[name].high)
         if not low <= _value(kind, name) <= high:
             raise SpecError(
@@ -196,6 +197,16 @@ def _bounds(kind: CellType, ranges: Mapping[str, tuple[float, float]] | float) -
     if not made:
         raise SpecError("fit_cell.ranges: no parameter is left to be fitted; give at least one a range.")
     return made
+
+
+def _range(name: str, ends: Any, known: Mapping[str, Parameter]) -> tuple[float, float]:
+    if name not in known:
+        raise SpecError(unknown_name("fit_cell.ranges", name, known))
+    where = f"fit_cell.ranges[{name!r}]"
+    if not isinstance(ends, Sequence) or isinstance(ends, str) or len(ends) != 2:
+        raise SpecError(f"{where}: {ends!r}; give (low, high) in {known[name].unit}.")
+    low, high = (float(np.asarray(plain_number(end, known[name].unit, where))) for end in ends)
+    return low, high
 
 
 def _around(value: float, potential: bool, share: float) -> tuple[float, float]:
@@ -246,7 +257,7 @@ def _cells(kind: CellType, parameters: Mapping[str, npt.ArrayLike], size: int) -
 
 
 def _predicted(kind: CellType, sweeps: CurrentSweeps, engine: Engine) -> list[Floats]:
-    jumps = _injected(np.asarray(sweeps.current), sweeps.dt_ms)
+    jumps = _injected(np.asarray(sweeps.current_pa), sweeps.dt_ms)
     spikes = engine.replay(_cells(kind, {}, 1), sweeps.dt_ms, {"g": jumps})[:, :, 0]
     return [(np.flatnonzero(row) + 1).astype(np.float64) * sweeps.dt_ms for row in spikes]
 
@@ -256,7 +267,7 @@ class _Search:
 
     def __init__(self, kind: CellType, names: tuple[str, ...], sweeps: CurrentSweeps, filter_ms: float, engine: Engine) -> None:
         self.kind, self.names, self.sweeps, self.filter_ms, self.engine = kind, names, sweeps, filter_ms, engine
-        current = np.asarray(sweeps.current)
+        current = np.asarray(sweeps.current_pa)
         self.jumps = _injected(current, sweeps.dt_ms)
         recorded = np.zeros((*current.shape, 1), dtype=bool)
         for row, train in enumerate(sweeps.trains):

@@ -81,7 +81,7 @@ def test_the_same_seed_gives_the_same_fit(sweeps: CurrentSweeps) -> None:
 
 def test_the_mean_current_is_kept_by_another_time_step(sweeps: CurrentSweeps) -> None:
     coarse = sweeps.sampled(0.1)
-    np.testing.assert_allclose(coarse.current, np.asarray(sweeps.current).reshape(8, -1, 5).mean(axis=2), rtol=1e-9)
+    np.testing.assert_allclose(coarse.current_pa, np.asarray(sweeps.current_pa).reshape(8, -1, 5).mean(axis=2), rtol=1e-9)
     assert coarse.duration_ms == pytest.approx(sweeps.duration_ms)
 
 
@@ -97,7 +97,7 @@ def test_sweeps_from_neo() -> None:
         segment.analogsignals.append(neo.AnalogSignal(voltage[row][:, None] * 1e-3, units="V", **rate))
         block.segments.append(segment)
     read, made = CurrentSweeps.from_neo(block), CurrentSweeps.from_voltage(current, voltage, DT_MS)
-    np.testing.assert_allclose(read.current, made.current)
+    np.testing.assert_allclose(read.current_pa, made.current_pa)
     assert [a.tolist() for a in read.trains] == [a.tolist() for a in made.trains]
     assert read.source == "cell 7"
     block.segments[1].analogsignals.pop()
@@ -121,7 +121,8 @@ def test_coincidences_by_hand() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ranges": 1.5}, "a share between 0 and 1"),
+        ({"share": 1.5}, "a share between 0 and 1"),
+        ({"ranges": {"k": 1.0}}, "give .low, high. in nS/mV"),
         ({"ranges": {"kk": (0.1, 1.0)}}, "'kk' is not known. Did you mean 'k'"),
         ({"ranges": {"k": (10.0, 20.0)}}, "the start, .* must lie within it"),
         ({"held_out": [9]}, "give some of the sweeps 0 to 7"),
