@@ -153,3 +153,21 @@ def test_the_gradient_is_cut_in_loops_alone(spec: NetworkSpec) -> None:
     assert torch.equal(full_scores, cut_scores)
     assert all(full.values())
     assert [name for name, has in cut.items() if not has] == ["input_I", "E_I"]  # I reaches the readout through the loop alone
+
+
+@pytest.mark.parametrize("kind", ["last v", "mean v", "max v"])
+def test_the_module_reads_the_output_as_the_spec_says(spec: NetworkSpec, kind: str) -> None:
+    read, stimulus = replace(spec, readout=Readout("out", kind)), some_input(4, 1)
+    _, scores = simulate_spec_torch(SpecNetwork(read), stimulus)
+    oracle = simulate(read, stimulus).scores
+    assert len({*np.ravel(oracle)}) > 1
+    assert np.allclose(scores, oracle, rtol=1e-12, atol=1e-14)
+
+
+def test_a_stimulus_of_another_size_or_step_is_refused(spec: NetworkSpec) -> None:
+    net, shown = SpecNetwork(spec), some_input(4, 1)
+    for other in (shown.refined(2), Stimulus(Spikes.from_dense(np.zeros((1, 5, 11)), 1.0))):
+        with pytest.raises(DataError, match="do not fit the network"):
+            simulate_spec_torch(net, other)
+        with pytest.raises(DataError, match=r"has no labels|units, dt"):
+            fine_tune(spec, other)

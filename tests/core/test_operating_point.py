@@ -22,6 +22,7 @@ from ei_brian.core.quantity import PARAMETER_KINDS, Coefficient, Parameter, Stat
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
+from ei_brian.core.steady_curves import _largest
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.diversify import diversify
@@ -276,3 +277,9 @@ def test_a_cell_that_fires_by_itself_stands_where_it_would_rest() -> None:
     assert not np.any(stands.rests)
     assert np.all(stands.current < 4.0)
     assert np.all(model.operating_point(types, stands.current).rests)
+
+
+def test_the_largest_value_of_a_curve_is_found_to_its_rounding() -> None:
+    peaks = np.linspace(-3.0, 5.0, 7)[:, None]
+    found = _largest(lambda x: -np.square(x - peaks), np.full((7, 1), -10.0), np.full((7, 1), 30.0))
+    assert np.abs(found - peaks).max() < 40 * 0.62**39  # golden sections of 40

@@ -20,7 +20,10 @@ from ei_brian.core.transform.trained import trained_network
 from ei_brian.core.transform.trained_drive import trained_drive
 from ei_brian.errors import ConfigError, EIBrianError
 from ei_brian.interop.cells_plain import described_cells
+from ei_brian.interop.cells_spikingjelly import SPIKINGJELLY_CELLS
 from ei_brian.interop.dale import split_by_sign
+from ei_brian.interop.graph import Node
+from ei_brian.interop.layout import read_layout
 from ei_brian.interop.state_dict import from_state_dict, read_architecture
 from ei_brian.storage import load_spec, save_spec
 
@@ -157,3 +160,15 @@ def test_the_filter_of_a_written_cell_is_that_of_its_twin_in_the_catalogue(tmp_p
     mine = lawful(tmp_path)["h_inh"]
     twin = Population("twin", 4, "inh", "snntorch_leaky_zero_at_once", parameters={"decay": 0.9, "v_threshold": 1.0})
     assert trained_drive(mine, 1.0, "test") == trained_drive(twin, 1.0, "test")
+
+
+def test_a_node_of_spikingjelly_that_says_no_time_constant_has_the_frameworks() -> None:
+    neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
+    assert SPIKINGJELLY_CELLS["LIFNode"]("layer", Node("LIFNode")).parameters["tau"] == neuron.LIFNode().tau == 2.0
+
+
+def test_a_layout_of_an_older_file_has_the_steps_first() -> None:
+    """Before 0.2 the line of provenance said only whether a call takes the whole sequence."""
+    whole, step = (read_layout({"whole_sequence": one, "input_shape": [3]}) for one in (True, False))
+    assert (whole.kind, whole.step_axis, whole.trial_axis) == ("all steps", 0, 1)
+    assert (step.kind, step.step_axis, step.trial_axis) == ("one step", None, 0)

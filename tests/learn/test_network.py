@@ -190,6 +190,12 @@ def test_other_networks_do_not_pass_for_an_export(spec: NetworkSpec) -> None:
             network_from_spec(wrong)
 
 
+def test_one_input_is_enough_and_none_is_not() -> None:
+    assert EINetwork(n_in=1, n_exc=3, n_inh=0, n_out=2, seed=0).n_in == 1
+    with pytest.raises(ConfigError, match="n_in and n_exc are at least 1"):
+        EINetwork(n_in=0, n_exc=3, n_inh=0, n_out=2, seed=0)
+
+
 @pytest.mark.parametrize(("first_peak", "gradient"), [(True, [0.0, 1.0, 0.0]), (False, [0.0, 0.5, 0.5])])
 def test_the_gradient_of_a_maximum_that_two_steps_share(first_peak: bool, gradient: list[float]) -> None:
     v = torch.tensor([[[1.0], [2.0], [2.0]]], requires_grad=True)

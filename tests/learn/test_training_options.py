@@ -17,7 +17,7 @@ from ei_brian.learn.export import export
 from ei_brian.learn.from_spec import network_from_spec
 from ei_brian.learn.initial_weights import set_initial_weights
 from ei_brian.learn.network import EINetwork
-from ei_brian.learn.passes import evaluate
+from ei_brian.learn.passes import evaluate, penalty_and_gradient
 from ei_brian.learn.train import TrainingConfig, train
 
 torch.set_num_threads(1)
@@ -206,3 +206,14 @@ def test_training_on_a_gpu_is_training_on_the_processor_up_to_rounding() -> None
         assert other.device.type == "cuda"
         assert torch.allclose(one, other.cpu(), atol=1e-3 * float(one.detach().abs().max()))
     assert export(there.cpu()).sha256 != ""
+
+
+def test_a_bound_of_0_is_no_bound() -> None:
+    counts = np.array([0.0, 3.0, 8.0])
+    off = TrainingConfig(rate_target_hz=0.0, rate_floor_hz=0.0, rate_penalty=2.0, floor_penalty=3.0)
+    cost, slope = penalty_and_gradient(counts, off, 0.1)
+    assert (cost, slope.tolist()) == (0.0, [0.0] * 3)
+    cost, slope = penalty_and_gradient(counts, replace(off, rate_target_hz=20.0, rate_floor_hz=10.0), 0.1)
+    over, under = np.array([0.0, 10 / 20, 60 / 20]), np.array([10 / 10, 0.0, 0.0])  # Hz beyond, over the bound
+    assert cost == pytest.approx(2 * np.mean(over**2) + 3 * np.mean(under**2))
+    assert slope == pytest.approx((2 * 2 * over / 20 - 3 * 2 * under / 10) / 3 / 0.1)

@@ -60,3 +60,9 @@ def test_levels_of_the_former_unit_are_refused_by_name_and_never_taken_for_new_o
         with pytest.raises(ConfigError, match=rf"noise\.{name}: .* {name}_sd is the standard deviation"):
             make()
     assert Noise(**{name: 0.0}) == Noise()  # off is off in every unit
+
+
+def test_what_is_done_to_input_weights_and_cells_before_a_run_is_no_part_of_the_run() -> None:
+    before = ("input_", "weight_", "threshold_", "tau_", "cell_", "exc_death", "inh_death", "delay_")
+    for kind, facts in NOISE_KINDS.items():
+        assert facts.dynamic != kind.startswith(before), kind

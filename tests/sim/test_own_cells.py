@@ -128,7 +128,8 @@ FUNCTIONS = {
     "exp": np.exp, "sin": np.sin, "cos": np.cos, "sqrt": np.sqrt, "abs": np.abs, "sign": np.sign, "exprel": special.exprel,
 }  # fmt: skip
 POWERS = {
-    "y**3": lambda y: y**3, "y**-2": lambda y: y**-2.0, "y**1.7": lambda y: y**1.7, "(y + 1)**0.5": lambda y: (y + 1) ** 0.5,
+    "y**3": lambda y: y**3, "y**5": lambda y: y**5, "y**-2": lambda y: y**-2.0,
+    "y**1.7": lambda y: y**1.7, "(y + 1)**0.5": lambda y: (y + 1) ** 0.5,
 }  # fmt: skip
 
 

@@ -101,6 +101,15 @@ def test_the_line_says_where_what_and_what_is_allowed() -> None:
         network()["Q"]
 
 
+def test_precisions_are_two() -> None:
+    torch = pytest.importorskip("torch")
+    for right in ("float32", np.float32, np.dtype("f4"), torch.float32):
+        assert ei.Backend("numpy", dtype=right).dtype == np.float32
+    for wrong in (torch.float16, torch.bfloat16, int, np.int64, "int8", None, "half", np.dtype(object)):
+        with pytest.raises(EIBrianError, match=r"Backend\.dtype: .*allowed are float32 and float64"):
+            ei.Backend("numpy", dtype=wrong)
+
+
 def test_what_fails_for_another_reason_fails_as_it_did() -> None:
     @takes_numbers()
     def broken(dt_ms: float, found: list[int], other: Any = None) -> float:
