@@ -32,7 +32,8 @@ def check_parents(folder: Path) -> None:
     """
     words = who_else_can_change(folder.resolve().parent)
     if words:
-        raise BackendError(f"cache {folder}: {words}. Run chmod go-w on it, or set EI_BRIAN_CACHE to a folder elsewhere.")
+        way = "Set" if "belongs to" in words else "Run chmod go-w on it, or set"
+        raise BackendError(f"cache {folder}: {words}. {way} EI_BRIAN_CACHE to a folder elsewhere.")
 
 
 def make_own_folder(folder: Path) -> None:

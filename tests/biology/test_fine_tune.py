@@ -20,8 +20,8 @@ from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.errors import CalibrationError, ConfigError, DataError
-from ei_brian.learn.fine_tune import FineTuning, fine_tune, refit_readout
-from ei_brian.learn.spec_network import SpecNetwork, simulate_spec_torch
+from ei_brian.learn.fine_tune import FineTuning, _Cost, _refuse_other_rates, fine_tune, refit_readout
+from ei_brian.learn.spec_network import SpecActivity, SpecNetwork, simulate_spec_torch
 from tests.biology.networks import trained_like
 
 
@@ -171,3 +171,29 @@ def test_a_stimulus_of_another_size_or_step_is_refused(spec: NetworkSpec) -> Non
             simulate_spec_torch(net, other)
         with pytest.raises(DataError, match=r"has no labels|units, dt"):
             fine_tune(spec, other)
+
+
+def test_rates_other_than_in_the_first_batch_cost_the_square_of_what_they_changed() -> None:
+    labels, scores = torch.tensor([0, 1]), torch.zeros((2, 3))
+
+    def activity(rate: float) -> SpecActivity:
+        return SpecActivity({"E": torch.full((2, 10, 4), rate), "I": torch.full((2, 10, 2), 0.1)}, scores)
+
+    config = FineTuning(rate_penalty=3.0)
+    alone = float(_Cost(config, None, False)(activity(0.2), scores, labels))
+    assert alone == pytest.approx(np.log(3))  # three classes, no preference
+    cost = _Cost(config, None, True)
+    assert [float(cost(activity(rate), scores, labels)) - alone for rate in (0.2, 0.3, 0.1)] == pytest.approx(
+        [0.0, 3 * 0.5**2, 3 * 0.5**2], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(("end", "refused"), [(0.2, False), (0.59, False), (0.61, True), (0.07, False), (0.06, True)])
+def test_three_times_as_much_or_as_little_is_another_network(end: float, refused: bool) -> None:
+    cost = _Cost(FineTuning(), None, True)
+    cost.goal, cost.rates = {"E": torch.tensor(0.2)}, {"E": end}
+    if not refused:
+        _refuse_other_rates(cost, 1.0)
+        return
+    with pytest.raises(CalibrationError, match="more than 3 times as much or as little"):
+        _refuse_other_rates(cost, 1.0)

@@ -87,6 +87,10 @@ def test_a_step_at_the_threshold_itself_has_the_value_that_is_given() -> None:
         assert bool(ei.Backend("reference").run(spec, once).counts[spec.cells[0].name].all()) == fires
 
 
+def both(spikes: torch.Tensor) -> torch.Tensor:
+    return spikes[:, :1] * spikes[:, 1:]
+
+
 class Between(nn.Module):
     """Layers joined by ``how``."""
 
@@ -112,6 +116,7 @@ JOINED: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "a sum with a factor": lambda net, x: functional.avg_pool2d(net.one(torch.add(net.conv(x), net.other(x), alpha=0.5)), 2),
     "a difference with a factor": lambda net, x: functional.avg_pool2d(net.one(torch.sub(net.conv(x), x, alpha=0.5)), 2),
     "a quotient": lambda net, x: functional.avg_pool2d(net.one(net.conv(x) / 0.5), 2),
+    "both of two spikes": lambda net, x: functional.avg_pool2d(both(net.one(net.conv(x))), (1, 2)),
     "a mean": lambda net, x: net.one(net.conv(x)).reshape(-1, 32, 4).mean(-1),
     "a sum over one axis": lambda net, x: net.one(net.conv(x)).reshape(-1, 32, 4).sum(-1) * 0.5,
 }

@@ -57,7 +57,14 @@ def test_a_cache_below_a_folder_that_others_can_change_is_left_for_a_private_one
     cache.parent.chmod(mode | stat.S_ISVTX)  # each may take away only what is his own
     assert root.cache_root() == cache
     cache.parent.chmod(mode)
-    with pytest.raises(BackendError, match="can write into"):
+    with pytest.raises(BackendError, match=r"can write into .* Run chmod go-w on it, or set EI_BRIAN_CACHE"):
+        BuildCache(cache / "builds")
+
+
+@as_root
+def test_below_a_folder_of_another_chmod_is_no_advice(cache: Path) -> None:
+    os.chown(cache.parent, NOBODY, NOBODY)
+    with pytest.raises(BackendError, match=r"belongs to user 65534\. Set EI_BRIAN_CACHE to a folder elsewhere\."):
         BuildCache(cache / "builds")
 
 
