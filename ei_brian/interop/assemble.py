@@ -274,6 +274,8 @@ def _projections(
     for (source, port), number, (matrix, delays) in (
         (key, number, path) for key, paths in incoming.paths.items() for number, path in enumerate(paths)
     ):
+        if matrix is not None and len(incoming.paths[source, port]) > 1 and not _any(matrix):
+            continue  # of a step that nothing is taken of
         where = f"projection {names[source]}→{names[item]}"
         one_to_one = sparse.eye_array(_numel(layer.shape), dtype=np.float32, format="csr")
         table = _stored(one_to_one if matrix is None else matrix, where)
@@ -282,6 +284,10 @@ def _projections(
         name = "_".join([ends, *([port] if port != "drive" else []), *([str(number + 1)] if number else [])])
         made.append(Projection(names[source], names[item], table, port, steps, name="" if name == ends else name))
     return made
+
+
+def _any(matrix: Any) -> bool:
+    return bool(np.any(matrix.data if sparse.issparse(matrix) else matrix))
 
 
 def _loop(name: str, layer: _Layer) -> list[Projection]:

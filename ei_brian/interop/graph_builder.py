@@ -38,10 +38,12 @@ class Builder:
     """Walks back from the input of every layer of neurons in one step to where it comes from."""
 
     def __init__(
-        self, recorder: Recorder, layout: Layout, sequences: set[str], n_steps: int, dt_ms: float, spikes: Callable[[str], bool]
-    ) -> None:
+        self, recorder: Recorder, layout: Layout, sequences: set[str], n_steps: int, dt_ms: float, spikes: Callable[[str], bool],
+        earlier: bool = False,
+    ) -> None:  # fmt: skip
         self.recorder, self.layout, self.sequences = recorder, layout, sequences
         self.step, self.n_steps, self.dt_ms = n_steps - 1, n_steps, dt_ms
+        self.back = self.step if earlier and layout.kind == "all steps" else 0  # steps of whole tensors, this one aside
         self.maps: dict[str, Node] = {}
         self.edges: list[tuple[str, str]] = []
         self.names: dict[int, str] = {}
@@ -75,12 +77,12 @@ class Builder:
         self.maps[name] = Node("Head", cell=Cell(WEIGHTED_SUM.name))
         self.edges += [(source, entry), (entry, name)]
 
-    def _step_of(self, shape: tuple[int, ...], where: str) -> Any:
+    def _step_of(self, shape: tuple[int, ...], where: str, step: int | None = None) -> Any:
         """Return the matrix that puts one step at its place in a tensor of all steps, shape (step, trial, …)."""
         if shape[0] != self.n_steps:
             raise DataError(f"layer {where}: its input has {shape[0]} steps of {self.n_steps}; steps come first there.")
         size = int(np.prod(shape[1:]))
-        rows = np.arange(size) + self.step * size
+        rows = np.arange(size) + (self.step if step is None else step) * size
         return sparse.csr_array((np.ones(size), (rows, np.arange(size))), shape=(self.n_steps * size, size))
 
     def visit(self, value: Value) -> str:
@@ -107,9 +109,7 @@ class Builder:
             )
         if source.layer in self.sequences and self.layout.kind != "one step":
             name = f"{source.layer}: all steps"
-            self.maps[name] = mapped(value.shape, self._step_of(value.shape, source.layer))
-            self.edges.append((source.layer, name))
-            return name
+            return self._whole(name, source.layer, value.shape, lambda at: self._step_of(value.shape, source.layer, at))
         return self._earlier(source.layer, self.step - source.call)
 
     def _earlier(self, name: str, steps: int) -> str:
@@ -126,15 +126,26 @@ class Builder:
             return self._earlier(INPUT, self.step - source.call)
         if self.layout.kind == "static":
             return INPUT
-        name = "input: all steps"
-        if name not in self.maps:
-            self.maps[name] = mapped(value.shape, self._input_matrix(value.shape))
-            self.edges.append((INPUT, name))
+        return self._whole("input: all steps", INPUT, value.shape, lambda at: self._input_matrix(value.shape, at))
+
+    def _whole(self, name: str, source: str, shape: tuple[int, ...], place: Callable[[int], Any]) -> str:
+        """Return the node of a tensor of all steps: what its source gives in this step and in those before."""
+        if name in self.maps:
+            return name
+        if not self.back:
+            self.maps[name] = mapped(shape, place(self.step))
+            self.edges.append((source, name))
+            return name
+        for ago in range(self.back + 1):
+            part = f"{name}, {ago} steps ago"
+            self.maps[part] = mapped(shape, place(self.step - ago))
+            self.edges += [(self._earlier(source, ago), part), (part, name)]
+        self.maps[name] = mapped(shape)
         return name
 
-    def _input_matrix(self, shape: tuple[int, ...]) -> Any:
+    def _input_matrix(self, shape: tuple[int, ...], step: int) -> Any:
         """Return the matrix that puts the input of one step at its place in the tensor that the module takes."""
-        place = np.arange(int(np.prod(shape))).reshape(shape).take(self.step, axis=self.layout.step_axis or 0).reshape(-1)
+        place = np.arange(int(np.prod(shape))).reshape(shape).take(step, axis=self.layout.step_axis or 0).reshape(-1)
         return sparse.csr_array((np.ones(place.size), (place, np.arange(place.size))), shape=(int(np.prod(shape)), place.size))
 
     def _operation(self, value: Value) -> str:

@@ -120,7 +120,7 @@ def network_of(
             subject = Subject(model, seen.layout, layers, seen.returned, called, words, seen.looked_at, depth)
             return prove(made, subject)
         except (ProofError, OutOfSightError) as error:
-            first = error if first is None or isinstance(error, OutOfSightError) else first
+            first = first if isinstance(first, ProofError) and isinstance(error, ProofError) else error
             if isinstance(error, ProofError) and (seen.layout.n_steps is not None or is_large(made)):
                 break
     raise first or ProofError("network: nothing was proven.")

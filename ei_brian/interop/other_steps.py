@@ -16,9 +16,9 @@ from ei_brian.interop.layout import Layout, Run, present
 from ei_brian.interop.module_run import with_tensors
 from ei_brian.interop.recorder import SamePrecision, tensors_of
 
-__all__ = ["check_other_steps"]
+__all__ = ["takes_earlier_steps"]
 
-STEPS, MIDDLE = 3, 1
+STEPS, MIDDLE = 4, 2
 Drives = dict[str, torch.Tensor]
 
 
@@ -33,34 +33,38 @@ class _Subject:
     run: Run | None
 
 
-def check_other_steps(
+def takes_earlier_steps(
     model: nn.Module, cells: Mapping[str, nn.Module], layout: Layout, sequences: set[str], run: Run | None
-) -> None:
-    """Refuse a module that hands a layer, in one step, something that tensors of all steps hold for another.
+) -> bool:
+    """Return whether a layer is handed, in one step, something that tensors of all steps hold for an earlier one.
 
-    Such tensors are its input, and what layers give that run all steps in one call. All layers give noise in place of spikes, the
-    same in every run, so that nothing but the way of these can change a drive.
+    Such tensors are the module's input, and what layers give that run all steps in one call. All layers give noise in place of
+    spikes, the same in every run, so that nothing but the way of these can change a drive.
 
     Raises
     ------
     DataError
-        With the layer.
+        If a layer is handed something of a later step.
     """
     if layout.kind != "all steps" or layout.n_steps is not None:
-        return
+        return False
     subject = _Subject(model, cells, layout, frozenset(sequences), run)
     plain = _drives(subject, slice(0))
-    for steps, words in ((slice(MIDDLE), "earlier"), (slice(MIDDLE + 1, None), "later")):
-        changed = _drives(subject, steps)
-        for name, drive in plain.items():
-            if name in changed and not _same(drive, changed[name]):
-                if not _same(drive, _drives(subject, slice(0))[name]):
-                    return  # it differs by itself: weights that change, random numbers; the proof finds out
-                raise DataError(
-                    f"layer {name}: what it is given in a step depends on {words} steps as well (a convolution, sum, difference "
-                    "or normalisation over time). Of the input it is part of the data: do it before the network is given "
-                    "them, and leave it out of the module. Between layers it is no set of synapses."
-                )
+    later = _differing(plain, _drives(subject, slice(MIDDLE + 1, None)))
+    earlier = _differing(plain, _drives(subject, slice(MIDDLE)))
+    if (later or earlier) and _differing(plain, _drives(subject, slice(0))):
+        return False  # it differs by itself: weights that change, random numbers; the proof finds out
+    if later:
+        raise DataError(
+            f"layer {later[0]}: what it is given in a step depends on later steps as well (a convolution, an average or a "
+            "normalisation over time that is not causal). Of the input it is part of the data: do it before the network is "
+            "given them, and leave it out of the module. Between layers it is no set of synapses."
+        )
+    return bool(earlier)
+
+
+def _differing(first: Drives, second: Drives) -> list[str]:
+    return [name for name, drive in first.items() if name in second and not _same(drive, second[name])]
 
 
 def _same(first: torch.Tensor, second: torch.Tensor) -> bool:

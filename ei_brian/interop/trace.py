@@ -16,7 +16,7 @@ from ei_brian.interop.graph_builder import Builder
 from ei_brian.interop.heads import find_heads, rule_of, runs_every_step
 from ei_brian.interop.layout import Layout, Run, find_layout, outputs_of, present
 from ei_brian.interop.operations import MOVING, operands_of, operation_name
-from ei_brian.interop.other_steps import check_other_steps
+from ei_brian.interop.other_steps import takes_earlier_steps
 from ei_brian.interop.recorder import Call, Recorder, Source, Value, tensors_of
 
 __all__ = ["DEPTHS", "Trace", "cells_of", "first_tensor", "trace"]
@@ -99,9 +99,8 @@ def trace(
         layout, small = find_layout(copied, cells, given, is_sequence, run)
         recorder, n_steps, results = _record(copied, cells, layout, small, run, depth)
         _check_calls(recorder, layout, sequences, n_steps)
-        if depth == DEPTHS[0]:
-            check_other_steps(copied, cells, layout, sequences, run)
-    builder = Builder(recorder, layout, sequences, n_steps, dt_ms, spikes)
+        earlier = takes_earlier_steps(copied, cells, layout, sequences, run)
+    builder = Builder(recorder, layout, sequences, n_steps, dt_ms, spikes, earlier or depth > DEPTHS[0])
     for name in recorder.order:
         builder.cell(name)
     last = outputs_of(copied, layout, results)[-1]

@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
 
+import ei_brian as ei
 from ei_brian.core.reference import simulate
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
@@ -92,3 +96,42 @@ def test_weights_before_weights_with_delays_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "net.npz", **given)
     with pytest.raises(DataError, match=r"delays of their own|stand between"):
         from_state_dict(tmp_path / "net.npz", {"framework": "torch", "input_shape": [SIZES[0]], "layers": layers})
+
+
+class Delayed(nn.Module):
+    """Weights with delays as DCLS has them: the places of a narrow kernel over time, here rounded or between two steps."""
+
+    def __init__(self, n_in: int, n_out: int, latest: int, rounded: bool) -> None:
+        super().__init__()
+        self.latest, self.rounded = latest, rounded
+        self.weight, self.place = nn.Parameter(torch.randn(n_out, n_in) + 0.3), nn.Parameter(latest * torch.rand(n_out, n_in))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        place = torch.round(self.place) if self.rounded else self.place
+        shares = (1 - (torch.arange(self.latest + 1) - place[..., None]).abs()).clamp(min=0)
+        kernel = (self.weight[..., None] * shares).flip(-1)
+        return F.conv1d(F.pad(x.permute(1, 2, 0), (self.latest, 0)), kernel).permute(2, 0, 1)
+
+
+@pytest.mark.parametrize(("latest", "rounded"), [(1, True), (5, True), (5, False), (20, True)])
+def test_modules_with_learnt_delays_come_in(latest: int, rounded: bool) -> None:
+    neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
+    torch.manual_seed(latest)
+    layers = [Delayed(10, 12, latest, rounded), Delayed(12, 4, latest, rounded)]
+    model = nn.Sequential(layers[0], neuron.LIFNode(step_mode="m"), layers[1], neuron.LIFNode(step_mode="m"))
+    spec = ei.from_spikingjelly(model, torch.zeros(3, 1, 10))
+    assert spec.proof is not None
+    assert min(spec.proof.spikes) > 20
+    for source, layer in zip(("input", "layer_1"), layers, strict=True):
+        parts = [part for part in spec.projections if part.source == source]
+        total = sum(np.asarray(part.weights.toarray() if part.sparse else part.weights, dtype=float) for part in parts)
+        assert np.allclose(total, layer.weight.detach().numpy(), atol=1e-6)
+        mean = sum(
+            int(part.delay_steps) * np.asarray(part.weights.toarray() if part.sparse else part.weights, dtype=float)
+            for part in parts
+        )  # fmt: skip
+        place = layer.place.detach().numpy()
+        wanted = np.rint(place) if rounded else place
+        assert np.allclose(mean / total, wanted, atol=1e-4)
+    x = (np.random.default_rng(3).random((4, 60, 10)) < 0.3).astype(np.uint8)
+    assert ei.check_import(spec, model, Stimulus(Spikes.from_dense(x, 1.0))).exact

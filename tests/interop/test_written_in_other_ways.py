@@ -287,7 +287,7 @@ def state_hook(model: Steps, seed: int) -> nn.Module:
 OTHER: dict[str, tuple[type[Steps], Change, str]] = {
     "plastic": (Plastic, lambda m, s: m, "changes its parameters|parameters"),
     "decided by values": (ByValue, lambda m, s: m, "takes numbers out of tensors|differ"),
-    "over time": (OverTime, lambda m, s: m, "depends on (earlier|later) steps"),
+    "over time": (OverTime, lambda m, s: m, "depends on later steps|something of every step before|spikes differ"),
     "filter": (Filtered, lambda m, s: m, "something of every step before"),
     "out of torch": (OutOfTorch, lambda m, s: m, "left torch"),
     "encoder": (OfTheInput, lambda m, s: m, "do it to the data"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import resource
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import process_time
@@ -27,6 +27,7 @@ from ei_brian.errors import EIBrianError
 from ei_brian.sim.inprocess.network import simulate as compiled
 from validation.interop.public_own_cells import OWN_CELLS, own_networks
 from validation.interop.public_shapes import Entry, networks
+from validation.interop.trained_shapes import SHAPES
 
 __all__ = ["Outcome", "outcome", "table"]
 
@@ -84,6 +85,21 @@ def outcome(entry: Entry) -> Outcome:
     return Outcome(entry, result, spec.proof.n_spikes, other, in_cpp, seconds, size, silent)
 
 
+def trained() -> list[Outcome]:
+    """Return rows of networks that were trained here by their framework, with their accuracy there and as read."""
+    rows = []
+    for make in SHAPES:
+        torch.manual_seed(0)
+        one = make()
+        if one.model is None:
+            continue  # a loop without a module; `taken_further` has it
+        model = one.model
+        row = outcome((one.framework, f"{one.network}, trained on digits", one.source, lambda model=model: model, (2, 1, 64)))
+        there, here = float(np.mean(one.theirs == one.test.labels)), simulate(one.spec, one.test).accuracy
+        rows.append(replace(row, words=f"accuracy {there:.3f} there, {here:.3f} here"))
+    return rows
+
+
 def _other_input(spec: NetworkSpec) -> Stimulus:
     layout = next(line for line in spec.provenance if line["action"] == "layout of the module")
     steps = layout["n_steps"] or STEPS
@@ -99,10 +115,10 @@ def table(rows: list[Outcome]) -> str:
         "# Public networks through the importers",
         "",
         "Made by `python -m validation.interop.public_networks` from re-implementations of our own: shapes and options",
-        "as the sources describe them, small sizes, random weights with a gain. Every import is proven: the module runs beside",
-        "the network, and spikes, membranes and returned values are compared. *On other input*: spikes of a second one, on",
-        "input that the proof did not see. *In C++*: spikes of the compiled loop in single precision on that input, all equal to",
-        "those of the reference. Time is processor time of the import with its proof.",
+        "as the sources describe them, small sizes, random weights with a gain, and four trained ones. Every import is proven:",
+        "the module runs beside the network, and spikes, membranes and returned values are compared. *On other input*: spikes",
+        "of a second one, on input that the proof did not see. *In C++*: spikes of the compiled loop in single precision on that",
+        "input, all equal to those of the reference. Time is processor time of the import with its proof.",
         "",
         f"{len(rows)} networks: " + ", ".join(f"**{n} {name}**" for name, n in count.items()) + f". Peak memory {peak} MB.",
         "",
@@ -124,7 +140,7 @@ def table(rows: list[Outcome]) -> str:
 def main() -> int:
     """Write the page; the exit code says whether any network was wrong or confusing."""
     warnings.filterwarnings("ignore")
-    rows = [outcome(entry) for entry in (*networks(), *own_networks())]
+    rows = [*(outcome(entry) for entry in (*networks(), *own_networks())), *trained()]
     FILE.write_text(table(rows), encoding="utf-8")
     bad = [row for row in rows if row.result in ("wrong", "confusing")]
     for row in bad:

@@ -108,19 +108,24 @@ def released(spikes: npt.NDArray[np.float32], plasticity: TsodyksMarkram, dt_ms:
 
 
 def _propagated(projection: Projection, sent: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return what arrives in each step; sparse weights stay sparse, as a dense table of large layers has gigabytes."""
     n_trials, n_steps, n_source = sent.shape
     flat = sparse.csr_array(sent.reshape(n_trials * n_steps, n_source))
-    weights: Any = projection.weights.toarray() if projection.sparse else np.asarray(projection.weights)
-    delays: Any = projection.delay_steps
-    if np.ndim(delays) == 1:
-        table: Any = projection.weights
-        dense = np.zeros(table.shape, dtype=np.int32)
-        dense[table.tocoo().coords] = delays
-        delays = dense
-    out = np.zeros((n_trials, n_steps, weights.shape[0]), dtype=np.float32)
-    for delay in np.unique(delays).tolist():
-        part = weights if np.ndim(delays) == 0 else np.where(delays == delay, weights, 0)
+    out = np.zeros((n_trials, n_steps, projection.weights.shape[0]), dtype=np.float32)
+    for delay in np.unique(projection.delay_steps).tolist():
         if delay < n_steps:
-            made = np.asarray(flat @ part.T.astype(np.float32)).reshape(n_trials, n_steps, -1)
-            out[:, delay:] += made[:, : n_steps - delay]
+            made: Any = flat @ _delayed(projection, delay).T.astype(np.float32)
+            made = made.toarray() if sparse.issparse(made) else np.asarray(made)
+            out[:, delay:] += made.reshape(n_trials, n_steps, -1)[:, : n_steps - delay]
     return out
+
+
+def _delayed(projection: Projection, delay: int) -> Any:
+    """Return the weights of the synapses that have a delay, with 0 for the others."""
+    weights: Any = projection.weights
+    if np.ndim(projection.delay_steps) == 0:
+        return weights
+    chosen = np.asarray(projection.delay_steps) == delay
+    if not projection.sparse:
+        return np.where(chosen, weights, 0)
+    return sparse.csr_array((np.where(chosen, weights.data, 0), weights.indices, weights.indptr), shape=weights.shape)
