@@ -34,3 +34,14 @@ def test_code_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     code = code_of(page)
     assert code
     exec(compile(code, page, "exec"), {"__name__": "page"})  # noqa: S102 - our own pages
+
+
+def test_the_gallery_shows_every_cell_type() -> None:
+    from ei_brian.models import CELL_TYPES
+
+    page = (ROOT / "docs" / "concepts" / "cell_types.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in page.splitlines() if line.startswith("| ")]
+    assert [name for name in rows if name not in ("type", "---")] == list(CELL_TYPES)
+    images = re.findall(r"{image} (\S+)", page)
+    assert len(images) == 8
+    assert all((ROOT / "docs" / "concepts" / image).is_file() for image in images)
