@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -85,9 +86,10 @@ def test_what_does_not_fit_is_refused(small: Stimulus) -> None:
 
 def test_graded_input_is_taken() -> None:
     graded = load_dataset("digits", n_steps=5, encoding=Current())[1].select(0, 32)
-    net = network(15, 5)
+    net, running = network(15, 5), set(threading.enumerate())
     history = train_ensemble([net], graded, [TrainingConfig(epochs=1, initial_rate_hz=0.0)], order_seed=0)
     assert np.isfinite(history.loss[0]).all()
+    assert [one.name for one in set(threading.enumerate()) - running if one.name.startswith("ThreadPool")] == []
 
 
 class StopError(Exception):
