@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = ["Tests", "symbol_at"]
 
 DIRECT, NAMED, PUBLIC, NEAR, PUBLISHED = 4, 6, 3, 1, 5
+RECORDED = ("tests/published/", "tests/interop/test_small_cases.py")  # figures of papers, and what frameworks gave
 FAR = 5  # files between a test and a place of the source
 
 
@@ -38,7 +39,8 @@ class Tests:
 
         Near is a test that names the function, class or constant in which the line stands (in its body, or in that of a helper
         that it names), another public name of that file, or whose file imports that file; less near is one that imports or names
-        what uses that file, the less the more files lie between. The published constants are near to all.
+        what uses that file, the less the more files lie between. The published constants are near to all, and the spikes that
+        frameworks gave to all of the core.
         """
         symbol, public = symbol_at(self.root / path, line)
         module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
@@ -47,7 +49,7 @@ class Tests:
         for test in self._tests:
             imports = self._imports[test.file]
             score = DIRECT * (module in imports) + NAMED * (symbol in test.names) + PUBLIC * bool(public & test.names)
-            score += PUBLISHED * test.file.startswith("tests/published/")
+            score += PUBLISHED * test.file.startswith(RECORDED if path.startswith("ei_brian/core/") else RECORDED[:1])
             score += next((near for near, modules, names in users if modules & imports or names & test.names), 0.0)
             if score:
                 scored.append((-score, test.node_id))
