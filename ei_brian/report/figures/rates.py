@@ -17,6 +17,7 @@ from ei_brian.report.style import Draw, Ink, tidy
 __all__ = ["rate_course", "rates"]
 
 BIN_MS = 4.0
+LINES = ("-", "--", ":", "-.")  # of populations of one sign
 
 
 @takes_numbers()
@@ -36,16 +37,20 @@ def rates(panels: Sequence[tuple[str, Recording]], inhibitory: Sequence[str]) ->
     def draw(figure: Figure, ink: Ink) -> None:
         axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
         for ax, (title, recording) in zip(axes, panels, strict=True):
+            drawn = {ink.exc: 0, ink.inh: 0}
             for name, spikes in recording.spikes.items():
                 left, rate = rate_course(spikes)
                 colour = ink.inh if name in inhibitory else ink.exc
-                ax.step(left, rate, where="post", color=colour, label=name, linestyle="-" if name[-1:] in "EI1" else "--")
+                ax.step(left, rate, where="post", color=colour, label=name, linestyle=LINES[drawn[colour] % len(LINES)])
+                drawn[colour] += 1
             ax.set_title(title)
             ax.set_xlabel("time (ms)")
             ax.set_xlim(0, max(active_ms(other) for _, other in panels))
             tidy(ax)
         axes[0].set_ylabel("rate (Hz)")
         axes[0].set_ylim(bottom=0)
-        axes[0].legend()
+        for ax, (_, recording) in zip(axes, panels, strict=True):
+            if ax is axes[0] or recording.spikes.keys() != panels[0][1].spikes.keys():
+                ax.legend()
 
     return draw
