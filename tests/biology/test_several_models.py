@@ -123,3 +123,12 @@ def test_it_is_calibrated_and_runs_the_same_as_compiled_code(mixed: NetworkSpec)
     assert sum(train.n_events for train in expected.spikes.values()) > 100
     for name, train in expected.spikes.items():
         assert found.spikes[name].equals(train)
+
+
+def test_the_ladder_measures_the_whole_population() -> None:
+    spec, stimulus = trained_like(0.4, 0.3, 0.3), some_input(6, 3)
+    made = ei.ladder(spec, stimulus, rungs=[("several models", ei.diversify(MIX, "inh", seed=2))])
+    trained, mixed = made.rungs
+    assert trained.distance["I"] == 0.0
+    assert mixed.distance.keys() == trained.distance.keys()
+    assert mixed.distance["I"] > 0.05

@@ -12,10 +12,12 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from ei_brian.core.noise.noise import Noise
+from ei_brian.core.parts import parts_in, whole_spikes
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.conductances import to_conductances
@@ -220,25 +222,24 @@ def _measured(
 ) -> Rung:
     agreement = float(np.mean(recording.decisions == trained.decisions))
     rates = {name: recording.rate_hz(name) for name in recording.counts if not spec[name].relay}
+    divided = parts_in(spec)
     distance = {
-        population: _distance(recording, trained, population, filter_ms)
-        for population in trained.spikes
-        if population in recording.spikes
+        population: _distance(whole_spikes(spec, recording.spikes, population), train, filter_ms)
+        for population, train in trained.spikes.items()
+        if population in recording.spikes or population in divided
     }
     retained = recording.accuracy / trained.accuracy if trained.accuracy else float("nan")
     return Rung(name, spec, recording.accuracy, retained, agreement, rates, distance, seconds)
 
 
-def _distance(recording: Recording, trained: Recording, population: str, filter_ms: float) -> float:
-    wanted, got = (_on_grid(r, population, trained) for r in (trained, recording))
-    wanted_trace, got_trace = (filtered(dense, filter_ms, trained.dt_ms) for dense in (wanted, got))
+def _distance(got: Spikes, wanted: Spikes, filter_ms: float) -> float:
+    wanted_trace, got_trace = (filtered(_on_grid(train, wanted), filter_ms, wanted.dt_ms) for train in (wanted, got))
     return float(np.square(got_trace - wanted_trace).sum() / max(float(np.square(wanted_trace).sum()), 1e-12))
 
 
-def _on_grid(recording: Recording, population: str, trained: Recording) -> npt.NDArray[np.float32]:
+def _on_grid(spikes: Spikes, grid: Spikes) -> npt.NDArray[np.float32]:
     """Return spike counts per step of the trained network's grid."""
-    spikes = recording.spikes[population]
-    step = np.minimum(spikes.step * (recording.dt_ms / trained.dt_ms) + 1e-6, trained.n_steps - 1).astype(np.int64)
-    dense = np.zeros((spikes.n_trials, trained.n_steps, spikes.n_units), dtype=np.float32)
+    step = np.minimum(spikes.step * (spikes.dt_ms / grid.dt_ms) + 1e-6, grid.n_steps - 1).astype(np.int64)
+    dense = np.zeros((spikes.n_trials, grid.n_steps, spikes.n_units), dtype=np.float32)
     np.add.at(dense, (spikes.trial, step, spikes.unit), 1.0)
     return dense
