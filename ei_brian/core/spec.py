@@ -27,6 +27,7 @@ from ei_brian.errors import SpecError, unknown_name
 __all__ = ["SCHEMA_VERSION", "NetworkSpec"]
 
 SCHEMA_VERSION = 1
+SHORTEST_STEP_MS = 1e-9  # a picosecond; far shorter ones are 0 in seconds, or have no whole number of steps in a trial
 
 
 @takes_numbers()
@@ -74,8 +75,10 @@ class NetworkSpec:
         for attribute in ("populations", "projections", "schedule", "provenance"):
             object.__setattr__(self, attribute, tuple(getattr(self, attribute)))
         check_name(self.name, f"network {one_line(self.name, 80)}")
-        if not (np.isfinite(self.dt_ms) and self.dt_ms > 0):
-            raise SpecError(f"network {self.name}.dt_ms: {self.dt_ms!r}; give a positive number of ms.")
+        if not (np.isfinite(self.dt_ms) and self.dt_ms >= SHORTEST_STEP_MS):
+            raise SpecError(
+                f"network {self.name}.dt_ms: {self.dt_ms!r}; give a positive number of ms, at least {SHORTEST_STEP_MS:g}."
+            )
         object.__setattr__(self, "dt_ms", float(self.dt_ms))
         _check_unique([population.name for population in self.populations], "population")
         _check_unique([projection.name for projection in self.projections], "projection")

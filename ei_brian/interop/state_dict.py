@@ -6,7 +6,7 @@ import io
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from struct import error as StructError
 from typing import Any
@@ -190,14 +190,31 @@ def _weights_of(file: Path, stored: Mapping[Any, Any]) -> Mapping[Any, Any]:
 
 
 def _unwrapped(arrays: dict[str, Array], described: Mapping[str, Any]) -> dict[str, Array]:
-    """Return arrays without the prefix that a wrapper of torch put before every name, unless the description has it as well."""
+    """Return arrays without what a wrapper put before every name, unless the description has it as well.
+
+    Wrappers of torch are known by name; others (``net.`` of a Lightning module) by that all arrays then are of described layers.
+    """
     layers = described.get("layers", [])
     names = [str(layer.get("name", "")) for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+    ignored = described.get("ignore", [])
+    names += map(str, ignored if isinstance(ignored, list) else [])
+    known = found = arrays
     while True:
-        prefix = next((one for one in WRAPPERS if arrays and all(name.startswith(one) for name in arrays)), None)
-        if prefix is None or any(f"{name}.".startswith(prefix) for name in names):
-            return arrays
-        arrays = {name.removeprefix(prefix): array for name, array in arrays.items()}
+        prefix = _common_prefix(found)
+        if not prefix or any(f"{name}.".startswith(prefix) for name in names):
+            return found if found and all(_is_of(one, names) for one in found) else known
+        found = {name.removeprefix(prefix): array for name, array in found.items()}
+        known = found if prefix in WRAPPERS else known
+
+
+def _common_prefix(names: Iterable[str]) -> str:
+    """Return the first part of names with its dot, where all have the same and more behind it."""
+    first = {name.partition(".")[0] if "." in name else "" for name in names}
+    return f"{first.pop()}." if len(first) == 1 and first != {""} else ""
+
+
+def _is_of(name: str, layers: Iterable[str]) -> bool:
+    return any(name == layer or name.startswith(f"{layer}.") for layer in layers)
 
 
 def graph_of(described: Mapping[str, Any], arrays: Mapping[str, Array], dt_ms: float | None = None) -> Graph:

@@ -231,3 +231,11 @@ def test_a_port_cannot_have_a_name_that_the_cell_uses(model: str, port: str) -> 
 def test_ports_cannot_share_names() -> None:
     with pytest.raises(SpecError, match="uses the name 'tau_slow'"):
         Population("A", 1, "mixed", "adex", (("slow", "AMPA"), ("tau_slow", "GABA_A")))
+
+
+@pytest.mark.parametrize("dt_ms", [5e-324, 1e-300, 1e-12, 0.0, -1.0, np.nan, np.inf])
+def test_a_time_step_is_no_shorter_than_a_picosecond(dt_ms: float) -> None:
+    cells = (Population("input", 1, "input"), Population("E", 1, "exc", "lif_exponential"))
+    assert NetworkSpec(cells, (), 1e-9).dt_ms == 1e-9
+    with pytest.raises(SpecError, match=r"dt_ms: .*give a positive number of ms, at least 1e-09"):
+        NetworkSpec(cells, (), dt_ms)

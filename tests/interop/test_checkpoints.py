@@ -45,6 +45,15 @@ def test_prefixes_of_wrappers(tmp_path: Path, prefix: str) -> None:
     assert saved(tmp_path / "c.pt", {"state_dict": wrapped}) == plain
 
 
+@pytest.mark.parametrize("prefix", ["net.", "model.", "encoder.net.", "module.net.", "net._orig_mod."])
+def test_the_place_of_the_network_in_a_larger_module_is_no_part_of_its_names(tmp_path: Path, prefix: str) -> None:
+    wrapped = {prefix + name: tensor for name, tensor in weights().items()}
+    plain = saved(tmp_path / "b.pt", weights())
+    assert saved(tmp_path / "a.pt", {"state_dict": wrapped, "pytorch-lightning_version": "2.0"}) == plain
+    with pytest.raises(DataError):  # of two networks nobody says which is meant
+        saved(tmp_path / "c.pt", {**wrapped, **{f"other.{name}": tensor for name, tensor in weights().items()}})
+
+
 def test_a_layer_that_is_called_module_keeps_its_name(tmp_path: Path) -> None:
     layers = [{**layer, "name": f"module.{layer['name']}"} for layer in ARCHITECTURE["layers"]]
     named = {f"module.{name}": tensor for name, tensor in weights().items()}
