@@ -17,15 +17,17 @@ from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.calibrate import CalibrationSettings, calibrate
+from ei_brian.core.transform.calibration_settings import SearchSettings
 from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.curves import calibration_curves
 from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
-from ei_brian.core.transform.knobs import scaled_projections, with_population, with_values
+from ei_brian.core.transform.knobs import knobs_of, scaled_projections, turned, with_population, with_values
 from ei_brian.core.transform.output_scale import arrived, output_factors
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
-from ei_brian.core.transform.targets import compare, dense_spikes, targets_of
+from ei_brian.core.transform.targets import compare, dense_spikes, driven_ports, targets_of
 from ei_brian.core.transform.trained import trained_network
+from ei_brian.core.transform.turning import PATTERN, better_cells, cell_errors
 from ei_brian.errors import CalibrationError, ConfigError, DataError, SpecError, StorageError
 from ei_brian.sim.inprocess.engine import CompiledEngine
 from tests.biology.networks import some_input, trained_like
@@ -185,6 +187,28 @@ def test_every_engine_gives_the_same_network(spec: NetworkSpec, swapped: Network
         engines = (NumpyEngine(), CompiledEngine())
         one, other = (calibrate(network, some_input(10, 1), settings_, trained=spec, engine=engine) for engine in engines)
         assert one.sha256 == other.sha256
+
+
+def test_neighbours_tried_side_by_side_are_chosen_as_one_by_one(spec: NetworkSpec, swapped: NetworkSpec) -> None:
+    """Each cell of two gains (AMPA, GABA_A) takes, to the bit, the neighbour that has the least error when run alone."""
+    shown, search, engine = some_input(6, 3), SearchSettings(), NumpyEngine()
+    targets, cells = targets_of(spec, shown, 1, 10.0), to_conductances(swapped, shown)["E"]
+    knobs = knobs_of(cells)
+    assert knobs is not None
+    assert len(knobs.gains) == 2
+    rng = np.random.default_rng(4)
+    jumps = {port: rng.uniform(0, 0.2, (6, 60, 16)).astype(np.float32) for port in driven_ports(cells)}
+    part = np.arange(6)
+    found = better_cells(cells, knobs, jumps, targets, part, 1.0, search, engine)
+    moves = [(dict.fromkeys(knobs.gains, search.gain_step * g), search.offset_step * o) for g, o in PATTERN]
+    moves += [({name: sign * search.gain_step}, 0.0) for name in knobs.gains for sign in (-1, 1)]
+    alone = [turned(cells, knobs, *move) for move in moves]
+    goal = targets.filtered["E"], targets.spikes["E"].sum(axis=(0, 1))
+    best = np.argmin([cell_errors(one, targets, jumps, *goal, search, engine) for one in alone], axis=0)
+    assert len(np.unique(best)) > 2  # else the test says nothing
+    for name in knobs.names:
+        values = [np.broadcast_to(np.asarray(one.parameters[name]), (16,)) for one in alone]
+        np.testing.assert_array_equal(found.parameters[name], [values[k][cell] for cell, k in enumerate(best)])
 
 
 def test_curves_before_and_after(spec: NetworkSpec, calibrated: NetworkSpec) -> None:

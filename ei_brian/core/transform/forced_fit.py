@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -16,8 +15,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import SearchSettings
 from ei_brian.core.transform.forced import forced_jumps
-from ei_brian.core.transform.holding import hold_limits
-from ei_brian.core.transform.knobs import knobs_of, turned, with_population
+from ei_brian.core.transform.knobs import copied, copies, knobs_of, turned, with_population
 from ei_brian.core.transform.targets import Targets
 from ei_brian.core.transform.turning import better_cells, cell_errors
 
@@ -92,29 +90,19 @@ def _best_common(
     how: tuple[SearchSettings, Engine], width: float,
 ) -> Axis:  # fmt: skip
     search, engine = how
-    some = _copies(cells, chosen, 1)
+    some = copies(cells, chosen, 1)
     knobs = knobs_of(some)
     if knobs is None:
         return {}, 0.0
     axis = (-1.0, -0.5, 0.0, 0.5, 1.0)
     moves = list(product(*([axis] * (len(knobs.gains) + bool(knobs.offset)))))
     table, n_trials = np.array(moves) * width, min(search.type_trials, next(iter(jumps.values())).shape[0])
-    many = _copies(cells, chosen, len(moves))
-    all_knobs = replace(knobs, scale=np.tile(knobs.scale, len(moves)), limits=hold_limits(many) if knobs.limits else None)
+    many = copies(cells, chosen, len(moves))
     gains = {gain: np.repeat(table[:, index], chosen.size) for index, gain in enumerate(knobs.gains)}
-    tried = turned(many, all_knobs, gains, np.repeat(table[:, -1], chosen.size) if knobs.offset else 0.0)
+    tried = turned(many, copied(knobs, many), gains, np.repeat(table[:, -1], chosen.size) if knobs.offset else 0.0)
     part = {port: values[:n_trials][:, :, chosen] for port, values in jumps.items()}
     wanted = targets.filtered[cells.name][:n_trials][:, :, chosen]
     counts = targets.spikes[cells.name][:n_trials][:, :, chosen].sum(axis=(0, 1))
     errors = cell_errors(tried, targets, part, wanted, counts, search, engine)
     best = table[int(np.argmin(errors.reshape(len(moves), chosen.size).sum(axis=1)))]
     return dict(zip(knobs.gains, best.tolist(), strict=False)), float(best[-1]) if knobs.offset else 0.0
-
-
-def _copies(cells: Population, chosen: npt.NDArray[np.integer], times: int) -> Population:
-    parameters = {
-        name: np.tile(np.broadcast_to(np.asarray(values), (cells.size,))[chosen], times)
-        for name, values in cells.parameters.items()
-    }
-    types = tuple(np.array(cells.cell_types)[chosen].tolist()) * times if cells.cell_types else ()
-    return replace(cells, size=chosen.size * times, parameters=parameters, cell_types=types)

@@ -15,7 +15,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import current_scale
 from ei_brian.core.transform.holding import HoldLimits, held, hold_limits, is_bounded, wanted_current
 
-__all__ = ["Knobs", "knobs_of", "scaled_projections", "turned", "with_population", "with_values"]
+__all__ = ["Knobs", "copied", "copies", "knobs_of", "scaled_projections", "turned", "with_population", "with_values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,22 @@ def knobs_of(population: Population) -> Knobs | None:
         return None
     limits = hold_limits(population) if offset and is_bounded(population) else None
     return Knobs(gains, offset, current_scale(population), limits)
+
+
+def copies(population: Population, chosen: npt.NDArray[np.integer], times: int) -> Population:
+    """Return chosen cells of a population, several times one after the other."""
+    parameters = {
+        name: np.tile(np.broadcast_to(np.asarray(values), (population.size,))[chosen], times)
+        for name, values in population.parameters.items()
+    }
+    types = tuple(np.array(population.cell_types)[chosen].tolist()) * times if population.cell_types else ()
+    return replace(population, size=chosen.size * times, parameters=parameters, cell_types=types)
+
+
+def copied(knobs: Knobs, many: Population) -> Knobs:
+    """Return the knobs of cells for copies of them."""
+    scale = np.tile(knobs.scale, many.size // np.size(knobs.scale))
+    return replace(knobs, scale=scale, limits=hold_limits(many) if knobs.limits is not None else None)
 
 
 def with_values(population: Population, changes: Mapping[str, npt.ArrayLike]) -> Population:

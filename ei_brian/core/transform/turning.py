@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ei_brian.core.engine import Engine
 from ei_brian.core.population import Population
 from ei_brian.core.transform.calibration_settings import SearchSettings
-from ei_brian.core.transform.knobs import Knobs, turned, with_values
+from ei_brian.core.transform.knobs import Knobs, copied, copies, turned, with_values
 from ei_brian.core.transform.targets import Targets
 
 __all__ = ["better_cells", "cell_errors"]
@@ -44,14 +44,15 @@ def better_cells(
         Who computes.
     """
     wanted, counts = targets.filtered[cells.name][trials], targets.spikes[cells.name][trials].sum(axis=(0, 1))
-    choices = [turned(cells, knobs, log_gains, offset) for log_gains, offset in _moves(knobs, shrink, search)]
-    errors = np.array([cell_errors(choice, targets, jumps, wanted, counts, search, engine) for choice in choices])
+    moves = _moves(knobs, shrink, search)
+    shape = (len(moves), cells.size)
+    log_gains = {name: np.repeat([gains.get(name, 0.0) for gains, _ in moves], cells.size) for name in knobs.gains}
+    many = copies(cells, np.arange(cells.size), len(moves))
+    choices = turned(many, copied(knobs, many), log_gains, np.repeat([offset for _, offset in moves], cells.size))
+    errors = cell_errors(choices, targets, jumps, wanted, counts, search, engine).reshape(shape)
     best = np.argmin(errors, axis=0)
-    changes = {}
-    for name in knobs.names:
-        table = np.array([np.broadcast_to(np.asarray(choice.parameters[name]), (cells.size,)) for choice in choices])
-        changes[name] = table[best, np.arange(cells.size)]
-    return with_values(cells, changes)
+    tables = {name: np.broadcast_to(np.asarray(choices.parameters[name]), (choices.size,)).reshape(shape) for name in knobs.names}
+    return with_values(cells, {name: table[best, np.arange(cells.size)] for name, table in tables.items()})
 
 
 def _moves(knobs: Knobs, shrink: float, search: SearchSettings) -> list[tuple[dict[str, float], float]]:
