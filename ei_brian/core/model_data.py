@@ -29,7 +29,7 @@ NUMBERS = ("max_dt_ms", "longest_step_ms")
 SHORT = {"name": 64, "title": 200, "method": 300, "reference": 500, "deviations": 1000}
 ENTRIES = {"parameters": 7, "states": 4, "coefficients": 5}
 MOST_ENTRIES, MOST_LINES, MOST_TEXT = 200, 600, 60_000
-TAKEN = frozenset({DUE, CROSSED, "dt", "exprel", "ei_turned", *ELEMENTARY})
+TAKEN = frozenset({DUE, CROSSED, "dt", "exprel", "ei_turned", "ei_clip", "ei_number", *ELEMENTARY})
 CPP_WORDS = frozenset(
     "alignas alignof asm bitand bitor compl catch concept constexpr const_cast decltype dynamic_cast explicit export extern "
     "friend "

@@ -15,6 +15,8 @@ __all__ = ["beside_others", "compile_program", "joined"]
 
 COLD = ("main.cpp", "objects.cpp", "run.cpp", "network.cpp", "synapses_classes.cpp")
 MOST_SOURCES = 24  # in one unit
+STEPS = "_stateupdater_codeobject"
+STEP = re.compile(r"^( *)(for\(int _idx=0; _idx<_N; _idx\+\+\))", flags=re.M)  # Brian2's loop over the neurons of a group
 
 
 def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) -> None:
@@ -55,9 +57,11 @@ def compile_program(folder: Path, sources: Sequence[str], flags: Sequence[str]) 
 def joined(sources: Sequence[Path]) -> str:
     """Return one text of several sources: nameless namespaces get names, and the headers of the system stand before all.
 
-    Brian2 writes what a function includes into a namespace, where a header that was not read before would end up.
+    Brian2 writes what a function includes into a namespace, where a header that was not read before would end up. The step of a
+    group takes each neuron by itself; the compiler is told so, since it cannot see it of that many arrays.
     """
-    text = "".join(beside_others(path) for path in sources)
+    parts = {path.stem: beside_others(path) for path in sources}
+    text = "".join(STEP.sub(r"\1#pragma GCC ivdep\n\1\2", part) if name.endswith(STEPS) else part for name, part in parts.items())
     headers = dict.fromkeys(re.findall(r"^[ \t]*#[ \t]*include[ \t]*(<[\w./]+>)", text, flags=re.M))
     return "".join(f"#include {header}\n" for header in headers) + text
 

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from scipy import sparse
 from ei_brian.core.exponential import CPP as EXPONENTIAL
 from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.sim.functions import in_vectors
 from ei_brian.sim.neuron_group import neuron_group
 from ei_brian.sim.preferences import preferences
 from ei_brian.sim.propagation.synapses import synapses
@@ -164,6 +165,8 @@ def network_of(
     network.schedule = list(slots.names)
     groups: dict[str, Any] = {}
     for group in structure.groups:
+        if request.target == "cpp_standalone":
+            group = replace(group, update=in_vectors(group.update))
         groups[group.name] = neuron_group(group, request.batch, slots, dt)
     network.add(*groups.values(), driver_of(plan, slots, dt))
     if request.layout == "synapses":
