@@ -10,17 +10,26 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from ei_brian.core.models import MODELS
 from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError
+from ei_brian.sim.cuda import project
 from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.propagation.expressible import check_expressible
+from ei_brian.sim.standalone.program import request_for
+from ei_brian.sim.standalone.project import Request, network_of, plan_for
 from ei_brian.sim.structure import structure_of
 from tests.cuda.processor import ROOT, cuda_python
+from tests.noise.noise_networks import lif_network
 from tests.sim.networks import biological_network
 
 GENERATED = [
@@ -113,3 +122,48 @@ def test_a_machine_without_brian2cuda_or_toolkit_says_what_to_install(monkeypatc
     find_toolkit.cache_clear()
 
 
+# -- what needs neither Brian2CUDA nor a GPU ----------------------------------------------------------------------------------
+
+
+def _request() -> Request:
+    spec = lif_network()
+    silence = Stimulus(Spikes([], [], [], 1, 2, spec.n_inputs, spec.dt_ms))
+    return request_for(spec, silence, np.dtype("float64"), "shared", 2, None, "cpp_standalone")
+
+
+def test_the_host_calls_the_plan_in_its_slots() -> None:
+    request = _request()
+    driver = network_of(request, plan_for(request, {}), {}, project._driver)["ei_driver"]
+    found = [(one.name, one.when) for one in driver.contained_objects if one.name.startswith("ei_") and "_step" in one.name]
+    assert found == [("ei_start_step", "start"), ("ei_propagate_0_step", "synapses"), ("ei_end_step", "end")]
+
+
+class ReachedError(Exception):
+    pass
+
+
+def test_the_plan_is_made_of_the_request_and_its_connectivity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    request, kept = _request(), {"E_I": object()}
+    names = ("brian2cuda", "brian2cuda.codeobject")
+    for name in names:
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(CUDAStandaloneCodeObject=None))
+    monkeypatch.setattr(project, "connectivity_of", lambda folder, given: kept)
+
+    def plan(given: object, connectivity: object) -> None:
+        assert given is request
+        assert connectivity is kept
+        raise ReachedError
+
+    monkeypatch.setattr(project, "plan_for", plan)
+    with pytest.raises(ReachedError):
+        project.write_project(tmp_path, request, SimpleNamespace())  # type: ignore[arg-type]
+
+
+def test_only_headers_of_curand_go_with_a_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+    for name in ("curand.h", "curand_kernel.h", "cuda_runtime.h"):
+        (tmp_path / "wheels" / name).write_text(name, encoding="utf-8")
+    monkeypatch.setattr(project, "write_project", lambda *arguments: ())
+    monkeypatch.setattr(project, "_write_as_one", lambda *arguments: None)
+    project.write_program(tmp_path, _request(), SimpleNamespace(curand_headers=tmp_path / "wheels"))  # type: ignore[arg-type]
+    assert sorted(path.name for path in (tmp_path / "curand").iterdir()) == ["curand.h", "curand_kernel.h"]
