@@ -175,7 +175,8 @@ def _check_sources(layers: Mapping[str, _Layer], item: str, incoming: _Incoming)
         if source != INPUT and not _cell(layers[source]).neuron().spiking:
             raise DataError(
                 f"layer {source}: what it gives is no spike (0 or 1), and layer {item} takes it; only spikes are passed between "
-                "populations. Read it as the last layer, or give it a threshold."
+                "populations. Read it as the last layer, or give it a threshold. Spikes of another size (0.5, or -1 and 1): "
+                "return 0 and 1, and scale them behind the layer."
             )
 
 

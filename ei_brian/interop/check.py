@@ -18,7 +18,7 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
 from ei_brian.interop.layout import Layout, read_layout
-from ei_brian.interop.module_run import run_module
+from ei_brian.interop.module_run import as_spikes, run_module
 
 __all__ = ["ImportReport", "LayerReport", "check_import", "module_activity"]
 
@@ -192,7 +192,8 @@ def _compare(spec: NetworkSpec, ours: Recording, theirs: Mapping[str, Array], st
     return tuple(reports)
 
 
-def _compare_spikes(name: str, ours: Spikes, theirs: Array) -> LayerReport:
+def _compare_spikes(name: str, ours: Spikes, given: Array) -> LayerReport:
+    theirs = as_spikes(given)
     if not np.isin(theirs, (0.0, 1.0)).all():
         raise DataError(f"check_import: layer {name} gives values other than 0 and 1; it does not spike.")
     mine, wanted = ours.dense(bool), theirs.astype(bool)

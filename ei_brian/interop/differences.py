@@ -30,7 +30,8 @@ def likely_kinds(subject: Subject, layer: str, step: int, given: Array, theirs: 
     if step == 0:
         return (
             f"in the first step already, so the numbers or the start of layer {layer} or of what leads to it are not what they "
-            "were read as (a parameter that is computed in forward, a start that is not the layer's own)."
+            "were read as (a parameter that is computed in forward, a number that counts steps, a start that is not the "
+            "layer's own)."
         )
     return (
         f"the first steps are equal, so layer {layer} or what leads to it changes from step to step (a state changed between "

@@ -18,9 +18,10 @@ from ei_brian.interop.layout import Layout, Run, outputs_of, present
 from ei_brian.interop.recorder import SamePrecision, tensors_of
 from ei_brian.interop.shared_functions import SharedFunctions
 
-__all__ = ["ModuleRun", "Replace", "run_module", "with_tensors"]
+__all__ = ["ModuleRun", "Replace", "as_spikes", "run_module", "with_tensors"]
 
 Array = npt.NDArray[np.floating]
+ROUNDED = 1e-6
 Replace = Callable[[str, int, int, torch.Tensor], "torch.Tensor | None"]
 
 
@@ -153,6 +154,12 @@ def _membrane(module: Any, output: Any) -> torch.Tensor | None:
         if isinstance(value, torch.Tensor) and value.dim():
             return value
     return None
+
+
+def as_spikes(given: Array) -> Array:
+    """Return 0 and 1 as they are, and as they are meant where a straight-through estimator (hard + soft - soft) rounded them."""
+    whole = np.rint(given)
+    return np.where(np.abs(given - whole) < ROUNDED, whole, given)
 
 
 def with_tensors(output: Any, parts: list[torch.Tensor]) -> Any:

@@ -91,6 +91,8 @@ def network_of(
         return isinstance(module, kinds) if package == "torch" else is_neuron(module, package, kinds)
 
     cells = cells_of(model, is_cell)
+    if not cells:
+        raise DataError(_no_cells(package, model))
     nodes = _nodes(package, model, cells, read_cell, lambda: drive_shapes(model, sample, cells, is_sequence, run))
     steps = {float(node.options["dt"]) * 1e3 for node in nodes.values() if "dt" in node.options}
     if len(steps) > 1:
@@ -124,6 +126,17 @@ def network_of(
             if isinstance(error, ProofError) and (seen.layout.n_steps is not None or is_large(made)):
                 break
     raise first or ProofError("network: nothing was proven.")
+
+
+def _no_cells(package: str, model: nn.Module) -> str:
+    """Return what to do with a module in which there is no layer of neurons of a framework."""
+    homes = {type(module).__module__.split(".")[0] for module in model.modules()}
+    others = [other for other in ("snntorch", "norse", "spikingjelly") if other in homes and other != package]
+    way = f"It holds modules of {others[0]}: use from_{others[0]}. " if others else ""
+    return (
+        f"network: {type(model).__name__} holds no layer of neurons that from_{package} knows. {way}Of classes of your own say "
+        "which are neurons: from_torch(model, sample, cells=[MyNeurons])."
+    )
 
 
 def _check_sight(made: NetworkSpec, seen: Trace) -> None:

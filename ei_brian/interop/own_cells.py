@@ -244,7 +244,8 @@ def _cell(
     potential = "v" if "v" in membranes else membranes[-1] if membranes else output
     declared.append(State(output, "1", "1 in the step of a spike, else 0" if spiking else "what the layer gives"))
     made = _model(module, text, tuple(declared), tuple(parameters), potential if spiking else output, step)
-    remarks = tuple(f"{type(module).__name__}: {item} differs from torch's in the last digit" for item in sorted(step.rounded))
+    rounded = sorted(step.rounded) if "exponential(" in text else []
+    remarks = tuple(f"{type(module).__name__}: {item} differs from torch's in the last digit" for item in rounded)
     return Cell(made, parameters, step.input_weights, step.recurrent_weights, remarks=remarks)
 
 

@@ -19,7 +19,7 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ProofError
 from ei_brian.interop.differences import likely_kinds
 from ei_brian.interop.layout import Layout, Run
-from ei_brian.interop.module_run import ModuleRun, run_module
+from ei_brian.interop.module_run import ModuleRun, as_spikes, run_module
 from ei_brian.interop.recorder import Source
 from ei_brian.interop.shared_functions import has_functions
 
@@ -162,7 +162,7 @@ def _differences(spec: NetworkSpec, subject: Subject, ours: Recording, theirs: M
     for layer, name in subject.layers.items():
         if not spec[name].spiking:
             continue
-        wanted, mine = theirs.given[layer, 0], ours.spikes[name].dense(np.float64)
+        wanted, mine = as_spikes(theirs.given[layer, 0]), ours.spikes[name].dense(np.float64)
         if wanted.shape != mine.shape:
             raise ProofError(f"layer {layer}: gives {wanted.shape[2]} values a step; {mine.shape[2]} neurons were read.")
         yield layer, wanted != mine

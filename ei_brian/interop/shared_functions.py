@@ -1,8 +1,8 @@
 """A module run with this package's exponential in its cells, so that nothing but the last digit of a function may be excused.
 
 torch's ``exp`` and this package's own (`ei_brian.core.exponential`) both err by about one unit in the last place, and not always
-by the same one. A comparison that let some spikes differ for that would also excuse a wrong weight. So the module is run
-a second time, with ``exp`` and ``sigmoid`` of what changes from step to step computed by the function that the network has; then
+by the same one. A comparison that let some spikes differ for that would also excuse a wrong weight. So the module is run a second
+time, with ``exp``, ``sigmoid`` and ``tanh`` of what changes from step to step computed by the function that the network has; then
 every spike, membrane and output must be equal, as for any other cell.
 """
 
@@ -33,7 +33,11 @@ def _sigmoid(x: torch.Tensor) -> torch.Tensor:
     return 1 / (1 + _exp(-x))
 
 
-FUNCTIONS = {"exp": _exp, "sigmoid": _sigmoid}
+def _tanh(x: torch.Tensor) -> torch.Tensor:
+    return 1 - 2 / (_exp(2 * x) + 1)
+
+
+FUNCTIONS = {"exp": _exp, "sigmoid": _sigmoid, "tanh": _tanh}
 
 
 class SharedFunctions(SamePrecision):

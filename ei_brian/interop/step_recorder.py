@@ -150,7 +150,7 @@ MIXES = (
     "weights into layers of their own (nn.Linear) before the cell, outside of its class."
 )
 LANGUAGE = (
-    "A cell's step holds + - * /, comparisons, where, clamp, relu, abs, squares, exp and sigmoid of each neuron's own "
+    "A cell's step holds + - * /, comparisons, where, clamp, relu, abs, squares, exp, sigmoid, tanh of each neuron's own "
     "numbers; of weights, one matrix of its input and one of its own spikes of the step before, which are a state; "
     "put others into layers of their own, outside of the cell's class."
 )
@@ -160,6 +160,9 @@ Writer = Callable[[StepRecorder, list[Any], dict[str, Any]], "str | None"]
 def _sum(sign: str, turned: bool = False) -> Writer:
     def write(step: StepRecorder, texts: list[Any], options: dict[str, Any]) -> str:
         first, second = (texts[1], texts[0]) if turned else (texts[0], texts[1])
+        hard = _straight_through(step, first, sign, second)
+        if hard:
+            return hard
         alpha = options.get("alpha", texts[2] if len(texts) > 2 else 1)
         if alpha not in (1, "1"):
             factor = alpha if isinstance(alpha, str) else step._text(alpha)
@@ -167,6 +170,17 @@ def _sum(sign: str, turned: bool = False) -> Writer:
         return step.line(f"{first} {sign} {second}", binary=sign == "-" and first == "1" and second in step.binary)
 
     return write
+
+
+def _straight_through(step: StepRecorder, first: str, sign: str, second: str) -> str:
+    """Return the hard step in ``hard + soft - soft.detach()`` or ``(hard - soft).detach() + soft``: it, but for rounding."""
+    other = {"-": "+", "+": "-"}[sign]
+    for sum_, soft in ((first, second), (second, first)):
+        line = next((line for line in step.lines if line.startswith(f"{sum_} = ")), "")
+        left, _, right = line.partition(" = ")[2].partition(f" {other} ")
+        if left in step.binary and right == soft and (sign == "+" or sum_ == first):
+            return left
+    return ""
 
 
 def _product(step: StepRecorder, texts: list[Any], options: dict[str, Any]) -> str:
@@ -234,6 +248,19 @@ def _sigmoid(step: StepRecorder, texts: list[Any], options: dict[str, Any]) -> s
     return step.line(f"1/(1 + {small})")
 
 
+def _tanh(step: StepRecorder, texts: list[Any], options: dict[str, Any]) -> str:
+    step.rounded.add("tanh")
+    large = step.line(f"exponential(2*{texts[0]})")
+    return step.line(f"1 - 2/({large} + 1)")
+
+
+def _put(step: StepRecorder, texts: list[Any], options: dict[str, Any]) -> str | None:
+    """Write ``v[spikes > 0] = value``."""
+    if texts[1] not in step.binary or len(texts) > 3 or options:
+        return None
+    return _chosen(step, texts[1], texts[2], texts[0])
+
+
 def _both(text: str) -> Writer:
     return lambda step, texts, options: (
         step.line(text.format(*texts), binary=True) if all(item in step.binary for item in texts) else None
@@ -255,7 +282,8 @@ WRITERS: dict[str, Writer] = {
     ),
     "sign": lambda step, texts, options: step.line(f"int({texts[0]} > 0) - int({texts[0]} < 0)"),
     "square": lambda step, texts, options: step.line(f"{texts[0]}*{texts[0]}"), "pow": _power, "heaviside": _heaviside,
-    "exp": _exponential, "sigmoid": _sigmoid, "logical_not": _both("1 - {0}"), "bitwise_not": _both("1 - {0}"),
+    "exp": _exponential, "sigmoid": _sigmoid, "tanh": _tanh, "index_put": _put,
+    "logical_not": _both("1 - {0}"), "bitwise_not": _both("1 - {0}"),
     "logical_and": _both("{0}*{1}"), "bitwise_and": _both("{0}*{1}"), "logical_or": _both("{0} + {1} - {0}*{1}"),
     "bitwise_or": _both("{0} + {1} - {0}*{1}"),
     "addcmul": lambda step, texts, options: (

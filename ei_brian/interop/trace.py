@@ -180,12 +180,19 @@ def _check_states(name: str, call: Call, number: int) -> None:
                 "start is. Let the layer make its own state (no state in the first call)."
             )
         return
-    if call.constants or (not call.states and not call.keeps):
+    if not call.constants and not call.states and not call.keeps:
+        raise DataError(f"layer {name}: {NO_STATE}")
+    if call.constants:
         raise DataError(f"layer {name}: {STATE_DROPPED}")
     if any(_through(value) is not wanted for value, wanted in zip(call.states, call.expected, strict=False)):
         raise DataError(f"layer {name}: {STATE_CHANGED}")
 
 
+NO_STATE = (
+    "it neither keeps a state nor is handed one, so that its memory is lost between steps. A layer of neurons is given the input "
+    "of one step, and keeps its states, or returns them and takes them back; a class that runs all steps itself must be written "
+    "as one step, and a function without memory is no layer of neurons."
+)
 STATE_DROPPED = (
     "the state that it is given in a step is a new one, not the one that it returned in the step before; its memory is lost "
     "between steps. Hand the returned state back."

@@ -74,6 +74,19 @@ def synaptic_zero(p: dict[str, Array], x: Array, s: dict[str, Array]) -> Array:
     return s["v"] > p["threshold"]
 
 
+def at_once(step: Callable[..., Array], zero: bool) -> Callable[..., Array]:
+    """Return snnTorch's ``reset_delay=False``: a spike resets in its own step what the step before did not reset already."""
+
+    def run(p: dict[str, Array], x: Array, s: dict[str, Array]) -> Array:
+        before = s["v"] > p["threshold"]
+        spikes = step(p, x, s)
+        again = spikes.astype(float) - before
+        s["v"] = s["v"] - again * (s["v"] if zero else p["threshold"])
+        return spikes
+
+    return run
+
+
 def draw_snntorch(g: np.random.Generator, n: int) -> dict[str, Array]:
     return {"beta": single(g.uniform(0.5, 0.97, n)), "alpha": single(g.uniform(0.2, 0.8, n)),
             "threshold": single(g.uniform(0.5, 1.5, n))}  # fmt: skip
@@ -252,6 +265,17 @@ PLATFORMS = {
         "CubaLIF", STEP | {"writer": "snntorch", "reset": "subtract"}, draw_snntorch, wrote_synaptic, synaptic),
     "snntorch Synaptic zero": Platform(
         "CubaLIF", STEP | {"writer": "snntorch", "reset": "zero"}, draw_snntorch, wrote_synaptic, synaptic_zero),
+    **{
+        f"{name} at once": Platform(
+            kind, STEP | {"writer": "snntorch", "reset": reset, "reset_delay": False}, draw_snntorch, wrote,
+            at_once(step, reset == "zero"))
+        for name, kind, reset, wrote, step in (
+            ("snntorch Leaky", "LIF", "subtract", wrote_leaky, leaky),
+            ("snntorch Leaky zero", "LIF", "zero", wrote_leaky, leaky_zero),
+            ("snntorch Synaptic", "CubaLIF", "subtract", wrote_synaptic, synaptic),
+            ("snntorch Synaptic zero", "CubaLIF", "zero", wrote_synaptic, synaptic_zero),
+        )
+    },
     "norse LIFBoxCell": Platform("LIF", STEP | {"writer": "norse"}, draw_norse, wrote_box, lif_box),
     "norse LIFCell": Platform("CubaLIF", STEP | {"writer": "norse"}, draw_norse, wrote_cell, lif_cell),
     "older norse LIFBoxCell": Platform(

@@ -14,11 +14,13 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 from ei_brian.errors import DataError
+from ei_brian.interop.check import check_import
+from ei_brian.interop.plain_torch import from_torch
 from ei_brian.interop.snntorch import from_snntorch
 
 pytest.importorskip("snntorch")
 from tests.interop.random_modules import Steps, random_steps
-from tests.interop.test_random_modules import FEW, MANY, _comes_in
+from tests.interop.test_random_modules import FEW, MANY, _comes_in, _other_input
 
 Change = Callable[[Steps, int], nn.Module]
 PLAIN = {"between": "plain", "arrangement": "steps first", "feedback": False, "head": ""}
@@ -315,3 +317,79 @@ def test_what_is_no_network_is_named(way: str) -> None:
 def test_many_that_are_no_network_are_named(way: str) -> None:
     for seed in MANY:
         named(way, seed)
+
+
+# -- cells of one's own --------------------------------------------------------------------------------------------------------
+
+
+class Own(nn.Module):
+    """Leaks, fires, and resets, in the words of ``way``; keeps its state."""
+
+    def __init__(self, n: int, way: str) -> None:
+        super().__init__()
+        self.way, self.v = way, None
+        self.leak, self.limit = nn.Parameter(0.7 + 0.25 * torch.rand(n)), nn.Parameter(0.3 + 0.5 * torch.rand(1, n))
+
+    def reset(self) -> None:
+        self.v: Any = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        before = torch.zeros_like(x) if self.v is None else self.v
+        v = self.leak * before + x
+        v = torch.tanh(v) if self.way == "tanh" else v
+        hard, soft = (v > self.limit).to(x), torch.sigmoid(10 * (v - self.limit))
+        if self.way == "straight through":
+            hard = hard + soft - soft.detach()
+        if self.way == "straight through, other order":
+            hard = (hard - soft).detach() + soft
+        if self.way == "places":
+            v = v.clone()
+            v[hard > 0] = 0.0
+            self.v = v
+            return hard
+        self.v = v * (1 - hard)
+        return hard
+
+
+class Pair(nn.Module):
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.a, self.one, self.b, self.two = nn.Linear(10, 12), Own(12, way), nn.Linear(12, 5), Own(5, way)
+        with torch.no_grad():
+            self.a.weight.mul_(4)
+            self.b.weight.mul_(4)
+
+    def forward(self, xs: torch.Tensor) -> torch.Tensor:
+        return torch.stack([self.two(self.b(self.one(self.a(x)))) for x in xs])
+
+
+@pytest.mark.parametrize("way", ["", "tanh", "straight through", "straight through, other order", "places"])
+def test_cells_of_ones_own_in_many_words(way: str) -> None:
+    for seed in FEW:
+        torch.manual_seed(seed)
+        model = Pair(way)
+        spec = from_torch(model, torch.zeros(3, 1, 10), cells=[Own])
+        assert spec.proof is not None
+        assert (spec.proof.unequal, spec.proof.not_compared) == (0, ())
+        assert spec.proof.n_spikes > 50
+        report = check_import(spec, model, _other_input(spec))
+        assert report.exact
+
+
+class AllSteps(nn.Module):
+    """A layer that runs all steps itself."""
+
+    def forward(self, xs: torch.Tensor) -> torch.Tensor:
+        v, kept = torch.zeros_like(xs[0]), []
+        for x in xs:
+            v = 0.9 * v + x
+            kept.append((v > 1).to(x))
+        return torch.stack(kept)
+
+
+def test_what_is_no_cell_is_told_what_is_one() -> None:
+    for kind in (AllSteps, nn.ReLU):
+        with pytest.raises(DataError, match=r"neither keeps a state nor is handed one.*as one step"):
+            from_torch(nn.Sequential(nn.Linear(5, 4), kind()), torch.zeros(3, 1, 5), cells=[kind])
+    with pytest.raises(DataError, match=r"holds no layer of neurons that from_snntorch knows.*cells=\["):
+        from_snntorch(Pair(""), torch.zeros(3, 1, 10))
