@@ -21,6 +21,7 @@ from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.core.plain_text import one_line
 from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
 from ei_brian.core.receptor import CONDUCTANCES, WITHOUT_PORT, Receptor, receptor
+from ei_brian.core.step_check import check_own_model
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["ROLES", "Population", "check_name"]
@@ -144,6 +145,8 @@ class Population:
             if given.name in MODELS and MODELS[given.name] != given:
                 raise SpecError(f"{where}.model: {given.name!r} is a model of the catalogue; give your own another name.")
             check_name(given.name, f"{where}.model")
+            if given.name not in MODELS:
+                check_own_model(given)
             object.__setattr__(self, "own", None if given.name in MODELS else given)
             object.__setattr__(self, "model", given.name)
         else:

@@ -19,7 +19,7 @@ from ei_brian.core.step_functions import program_functions
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError
 
-__all__ = ["check_step", "step_order"]
+__all__ = ["check_own_model", "check_step", "step_order"]
 
 POINTS = 200
 COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -64,6 +64,19 @@ def check_step(model: NeuronModel) -> None:
                 f"{where}.update: moves {name} by {found[worst]:.4g} per second where its equation says {wanted[worst]:.4g}: "
                 "the step is none of these equations. Correct one of the two, or let ei.cell write the step."
             )
+
+
+@functools.lru_cache(maxsize=256)
+def check_own_model(model: NeuronModel) -> None:
+    """Refuse a model of a user's own whose step is none of its equations; of one that has none there is nothing to compare.
+
+    Raises
+    ------
+    SpecError
+        As `check_step`.
+    """
+    if any(line.strip().startswith("d") and "/dt" in line.partition("=")[0] for line in model.equations.splitlines()):
+        check_step(model)
 
 
 @takes_numbers()

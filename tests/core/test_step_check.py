@@ -15,6 +15,7 @@ from ei_brian.core.equation_text import check_equations
 from ei_brian.core.formula import Formula
 from ei_brian.core.models import MODELS
 from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.population import Population
 from ei_brian.core.quantity import Coefficient, Parameter, State
 from ei_brian.core.step_check import _value, check_step, step_order
 from ei_brian.errors import SpecError
@@ -138,3 +139,12 @@ def test_what_must_be_positive_may_be_as_small_as_one_likes() -> None:
     positive = [(model.name, p.name, p.low) for model in MODELS.values() for p in model.parameters if p.open_low]
     assert len(positive) > 50
     assert [one for one in positive if one[2] != 0] == []
+
+
+def test_a_population_refuses_a_step_that_is_none_of_its_equations() -> None:
+    assert Population("cells", 2, "exc", BY_HAND).own == BY_HAND
+    wrong = replace(BY_HAND, equations=BY_HAND.equations.replace("dv/dt = ", "dv/dt = 1.1*(", 1).replace(" : ", ") : ", 1))
+    with pytest.raises(SpecError, match="the step is none of these equations"):
+        Population("cells", 2, "exc", wrong)
+    recurrence = replace(BY_HAND, equations="")
+    assert Population("cells", 2, "exc", recurrence).own == recurrence
