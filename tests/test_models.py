@@ -9,6 +9,7 @@ import pytest
 import ei_brian
 from ei_brian.config.data_settings import data_of
 from ei_brian.core.reference import simulate
+from ei_brian.core.transform.cell_stand import stand_table, where_cells_stand
 from ei_brian.errors import StorageError
 from ei_brian.report.facts import figures_of
 from ei_brian.report.words import percent
@@ -30,6 +31,8 @@ def test_card_and_table_belong_to_the_file(path: Path) -> None:
     card, table = path.with_suffix(".md").read_text(), (MODELS / "README.md").read_text()
     assert spec.name == path.stem
     assert spec.sha256 in card
+    stands = where_cells_stand(spec)
+    assert (stand_table(stands) in card) if stands else ("Where the cells stand" not in card)
     accuracy = percent(figures_of(spec)["test_accuracy"])
     assert any(line.startswith(f"| [{path.stem}]({path.stem}.md)") and accuracy in line for line in table.splitlines())
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ei_brian.core.plain_text import one_line
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.transform.cell_stand import stand_table, where_cells_stand
 from ei_brian.report.facts import network_facts
 from ei_brian.report.markdown import inert
 
@@ -46,9 +48,16 @@ def model_card(spec: NetworkSpec, command: str, seeds: str = "") -> str:
         "| --- | ---: | ---: | ---: | ---: |",
         *(_projection_row(projection) for projection in facts["projections"]),
         "",
+        *_stands(spec),
         *_history(facts["provenance"]),
     ]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _stands(spec: NetworkSpec) -> list[str]:
+    """Return where the cells with named types stand within the bounds of these; empty without such cells."""
+    stands = [replace(each, cell_type=inert(one_line(each.cell_type))) for each in where_cells_stand(spec)]
+    return ["## Where the cells stand", "", "Mean [least, largest].", "", stand_table(stands), ""] if stands else []
 
 
 def _figures(figures: Mapping[str, Any]) -> list[str]:

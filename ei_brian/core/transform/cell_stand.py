@@ -16,6 +16,7 @@ from ei_brian.core.transform.holding import hold_limits
 
 __all__ = ["CellStand", "stand_table", "where_cells_stand"]
 
+SMALLEST_TOLD = 1e-6  # in any of the units
 Range = tuple[float, float, float]  # mean, least, largest
 HEADS = (
     "population", "type", "cells", "constant current (bounds)", "rest, mV (bounds)", "time constant, ms (own)",
@@ -136,8 +137,14 @@ def stand_table(stands: Iterable[CellStand]) -> str:
 
 
 def _words(values: Range) -> str:
-    return f"{values[0]:.3g} [{values[1]:.3g}, {values[2]:.3g}]"
+    mean, least, largest = map(_figure, values)
+    return f"{mean} [{least}, {largest}]"
 
 
 def _span(values: tuple[float, float]) -> str:
-    return f"{values[0]:.3g} to {values[1]:.3g}"
+    return " to ".join(map(_figure, values))
+
+
+def _figure(value: float) -> str:
+    """Return three digits; what is left of rounding around zero is zero."""
+    return f"{0.0 if abs(value) < SMALLEST_TOLD else value:.3g}"
