@@ -150,7 +150,7 @@ def _check_calls(recorder: Recorder, layout: Layout, sequences: set[str], n_step
         if len(calls) != wanted and name not in sequences:
             raise DataError(_count_text(name, len(calls), wanted))
         for number, call in enumerate(calls):
-            _check_states(name, call, number)
+            _check_states(name, call, number, returns=len(recorder.returned.get(name, ())) > 1)
 
 
 def _count_text(name: str, calls: int, steps: int) -> str:
@@ -166,7 +166,7 @@ def _count_text(name: str, calls: int, steps: int) -> str:
     )
 
 
-def _check_states(name: str, call: Call, number: int) -> None:
+def _check_states(name: str, call: Call, number: int, returns: bool) -> None:
     if call.changed:
         raise DataError(
             f"layer {name}: the state that it keeps is changed between its calls (by the model's own code, or by a reset within "
@@ -180,9 +180,10 @@ def _check_states(name: str, call: Call, number: int) -> None:
                 "start is. Let the layer make its own state (no state in the first call)."
             )
         return
-    if not call.constants and not call.states and not call.keeps:
+    nothing = not call.constants and not call.states and not call.keeps
+    if nothing and not returns:
         raise DataError(f"layer {name}: {NO_STATE}")
-    if call.constants:
+    if call.constants or nothing:
         raise DataError(f"layer {name}: {STATE_DROPPED}")
     if any(_through(value) is not wanted for value, wanted in zip(call.states, call.expected, strict=False)):
         raise DataError(f"layer {name}: {STATE_CHANGED}")

@@ -461,7 +461,7 @@ def test_norse_without_state_and_with_state() -> None:
         def forward(self, x: torch.Tensor, state: Any = None) -> Any:  # type: ignore[override]
             return self.cell(self.fc(x), state)
 
-    with pytest.raises(DataError, match="lost between steps"):
+    with pytest.raises(DataError, match="Hand the returned state back"):
         from_norse(Stateless(), torch.zeros(1, N))
     proven(from_norse(Stateful(), torch.zeros(1, N)))
 
