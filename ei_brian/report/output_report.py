@@ -26,7 +26,7 @@ def output_report(found: OutputValidation) -> Report:
     cells = sum(population.size for population in first.specs[0].cells if population.spiking and not population.relay)
     facts = [
         (f"{exact.equal_trials} of {exact.n_trials}", f"test trials with the spikes of {exact.oracle} in all {cells} cells"),
-        (f"{first.mean('r_squared').mean:.3f}", "R² of the output, as trained"),
+        (f"{first.mean('r_squared').mean:.3f}", f"R² of the output, {first.name}"),
     ]
     if last is not first:
         facts.append((f"{last.mean('r_squared').mean:.3f}", f"R² with {last.name}, mean of {len(last.specs)} draws"))
@@ -58,7 +58,7 @@ def _verdict(found: OutputValidation) -> tuple[bool, str]:
     span = f"95 % interval {change.low:+.3f} to {change.high:+.3f} over draws"
     span = "one draw, no interval" if np.isnan(change.low) else span
     return True, (
-        f"{same}. With {found.last.name} {words}: R² of its output over time {trained} as trained, "
+        f"{same}. With {found.last.name} {words}: R² of its output over time {trained} {found.trained.name}, "
         f"{_span(found.last.mean('r_squared'))} with them, a change of {change.mean:+.3f} ({span}). Criterion: kept where the "
         f"whole interval of the change lies above −{loss:g}, lost where it lies below, else open."
     )
@@ -102,8 +102,8 @@ def _picture(found: OutputValidation) -> Picture:
     trial = int(np.argmax(found.targets.counted.sum(axis=1)))
     return picture(
         "output_over_time", "Output over time",
-        f"Test trial {trial}: the target (grey), and the output as trained and after the change of cells (first draw). Steps "
-        "that do not count are left out of the target. See whether the lines stay together.",
+        f"Test trial {trial}: the target (grey), and the output {found.trained.name} and after the change of cells (first draw). "
+        "Steps that do not count are left out of the target. See whether the lines stay together.",
         _draw(found, shown, trial), 1.0 + 1.6 * min(MOST_OUTPUTS, found.targets.values.shape[2]),
     )  # fmt: skip
 

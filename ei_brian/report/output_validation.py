@@ -21,6 +21,7 @@ from ei_brian.measure.output import LinearReadout, potential_readout
 from ei_brian.measure.over_time import Estimate, correlation, r_squared, rmse
 from ei_brian.report.biology import biological_rungs
 from ei_brian.report.comparison import Comparison, compare
+from ei_brian.report.rung import starting_name
 from ei_brian.report.settings import Settings
 from ei_brian.sim.backend import Backend
 from ei_brian.study.statistics import Interval, mean_interval
@@ -119,7 +120,7 @@ def validate_output(
     seen = readout or potential_readout(spec, range(targets.values.shape[2]))
     backend, notes = Backend(settings.backend, threads=settings.threads), list[str]()
     say(f"running {test_set.n_trials} test trials in Brian2 ({settings.backend}) …")
-    trained = _rung("as trained", [spec], test_set, targets, seen, backend)
+    trained = _rung(starting_name(spec), [spec], test_set, targets, seen, backend)
     oracle = "torch" if torch_spikes is not None else "the reference stepper"
     expected = simulate(spec, test_set).spikes if torch_spikes is None else torch_spikes
     exact = compare(oracle, expected, f"Brian2 ({settings.backend})", trained.recordings[0].spikes)

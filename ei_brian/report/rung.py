@@ -12,9 +12,14 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.report.figures.ladder import wilson
 from ei_brian.study.statistics import Interval, mean_interval
 
-__all__ = ["Rung", "right"]
+__all__ = ["Rung", "right", "starting_name"]
 
 FloatArray = npt.NDArray[np.float64]
+
+
+def starting_name(spec: NetworkSpec) -> str:
+    """Return what the network that a report begins with is called: not "as trained" where cells were swapped before."""
+    return "as given" if any(population.cell_types for population in spec.cells) else "as trained"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

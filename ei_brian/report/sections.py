@@ -36,7 +36,7 @@ def validation_report(validation: Validation) -> Report:
     cells = sum(population.size for population in first.spec.cells if population.spiking and not population.relay)
     facts = [
         (f"{exact.equal_trials} of {exact.n_trials}", f"test trials with the spikes of {exact.oracle} in all {cells} cells"),
-        (percent(first.accuracy), "of the test set decided right in Brian2, as trained"),
+        (percent(first.accuracy), f"of the test set decided right in Brian2, {first.name}"),
         (percent(last.accuracy), f"with {last.name}, mean of {len(last.specs)} draws") if last is not first else
         (f"{validation.single.equal_trials} of {exact.n_trials}", "trials with the same spikes in single precision"),
         (f"{first.recording.run_seconds:.2g} s", f"to simulate the test set in Brian2 ({validation.settings.backend})"),
@@ -60,9 +60,9 @@ def _equality(validation: Validation) -> Section:
     )
     columns = ("compared", "trials", "equal trials", "spikes", "differing spikes", "first difference")
     text = (
-        f"The trained network was run on every one of {exact.n_trials} test trials, and each spike of each hidden cell was "
-        f"compared in time and place, without tolerance. In double precision {exact.differing_spikes:,} of {exact.n_spikes:,} "
-        "spikes differ. "
+        f"The network {validation.trained.name} was run on every one of {exact.n_trials} test trials, and each spike of each "
+        f"hidden cell was compared in time and place, without tolerance. In double precision {exact.differing_spikes:,} of "
+        f"{exact.n_spikes:,} spikes differ. "
         f"Single precision rounds differently: {single.equal_trials} of {single.n_trials} trials keep every spike."
     )
     table = Table("equality", "Spikes compared one by one; n is the number of test trials.", columns, rows)
@@ -77,9 +77,9 @@ def _function(validation: Validation) -> Section:
     rungs = [(name, one.mean, one.low, one.high) for name, one in intervals]
     shown = picture(
         "ladder", "Accuracy along the ladder of realism",
-        f"Share of {n} test trials decided right by the network as trained and after each change of its cells (top to bottom); "
-        "lines are 95 % intervals: Wilson's over trials for the trained network, Student's t over draws of cell types "
-        f"(n = {len(validation.last.specs)}) for the others. Chance is {percent(1 / n_classes)}. See whether the points stay "
+        f"Share of {n} test trials decided right by the network {validation.trained.name} and after each change of its cells "
+        "(top to bottom); lines are 95 % intervals: Wilson's over trials for the first network, Student's t over draws of cell "
+        f"types (n = {len(validation.last.specs)}) for the others. Chance is {percent(1 / n_classes)}. See whether the points stay "
         "where they were.",
         ladder(rungs, 1 / n_classes), 1.1 + 0.62 * len(rungs),
     )  # fmt: skip
@@ -181,8 +181,9 @@ def _cell_pictures(validation: Validation) -> Iterator[Picture]:
         if parts:
             yield picture(
                 "currents", "Excitation and inhibition of one cell",
-                f"Synaptic current into cell {cell} of {name} (the most active of test trial {trial}), as trained, by source, in "
-                "units of the threshold; triangles mark its spikes. See which source drives the cell and which holds it back.",
+                f"Synaptic current into cell {cell} of {name} (the most active of test trial {trial}), "
+                f"{validation.trained.name}, by source, in units of the threshold; triangles mark its spikes. See which source "
+                "drives the cell and which holds it back.",
                 currents(parts, steps, spec.dt_ms),
             )  # fmt: skip
 

@@ -19,7 +19,7 @@ from ei_brian.report.biology import biological_rungs
 from ei_brian.report.comparison import Comparison, compare
 from ei_brian.report.controls import Control, run_controls
 from ei_brian.report.noisy import under_noise
-from ei_brian.report.rung import Rung
+from ei_brian.report.rung import Rung, starting_name
 from ei_brian.report.settings import Settings
 from ei_brian.report.words import percent
 from ei_brian.sim.backend import Backend
@@ -106,7 +106,7 @@ def validate(
     narrow = Backend(settings.backend, dtype="float32", threads=settings.threads).run(spec, test_set)
     single = compare("float64", recording.spikes, "float32", narrow.spikes)
     clock.lap("float32")
-    rungs = [Rung("as trained", (spec,), (recording,))]
+    rungs = [Rung(starting_name(spec), (spec,), (recording,))]
     if settings.mix is not None:
         run = partial(_run_draws, test_set=test_set, backend=backend, say=say)
         rungs += biological_rungs(spec, calibration_set, test_set, settings, run, say, notes)

@@ -130,14 +130,15 @@ def _noise_words(validation: Validation) -> str:
     if validation.last is validation.trained:
         return f"Under {name}, {lost} are {tolerated(validation, validation.trained.name)}."
     found = withstands(validation)
+    start = validation.trained.name
     told = {
-        LESS: "withstands less noise than as trained", MORE: "withstands more noise than as trained",
-        AS_MUCH: "withstands as much noise as trained",
-        OPEN: "may withstand less noise than as trained, or not: these draws do not tell",
+        LESS: f"withstands less noise than {start}", MORE: f"withstands more noise than {start}",
+        AS_MUCH: f"withstands as much noise {start}",
+        OPEN: f"may withstand less noise than {start}, or not: these draws do not tell",
     }[found.word]  # fmt: skip
     return (
-        f"Under {name}, {lost} are {tolerated(validation, validation.last.name)}; as trained, they are "
-        f"{tolerated(validation, validation.trained.name)}. The network with the new cells {told} ({_ratio(found.change)})."
+        f"Under {name}, {lost} are {tolerated(validation, validation.last.name)}; {start}, they are "
+        f"{tolerated(validation, start)}. The network with the new cells {told} ({_ratio(found.change)})."
     )
 
 

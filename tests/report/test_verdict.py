@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ei_brian
 from ei_brian.core.models.cell_types import CELL_TYPES
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
@@ -19,6 +20,7 @@ from ei_brian.report.document import Report
 from ei_brian.report.markdown import to_markdown
 from ei_brian.report.noisy import critical_levels
 from ei_brian.report.robustness_sections import physiological_words
+from ei_brian.report.rung import starting_name
 from ei_brian.report.settings import Settings
 from ei_brian.report.verdict import judge, verdict, withstands, words_of
 from ei_brian.study.statistics import Interval, mean_interval
@@ -183,3 +185,8 @@ def test_the_headline_is_two_sentences_and_the_reasons_are_the_others() -> None:
     assert report.reasons == ("Criterion: 5 points.", "Intervals: t.")
     assert " ".join((report.headline, *report.reasons)) == text
     assert to_markdown(report).splitlines()[2:6] == [f"**{report.headline}**", "", "- Criterion: 5 points.", "- Intervals: t."]
+
+
+def test_a_network_whose_cells_were_swapped_before_is_not_called_as_trained() -> None:
+    assert starting_name(ei_brian.load("digits_ei80")) == "as trained"
+    assert starting_name(ei_brian.load("digits_ei80_ca3")) == "as given"
