@@ -79,8 +79,8 @@ def _function(validation: Validation) -> Section:
         "ladder", "Accuracy along the ladder of realism",
         f"Share of {n} test trials decided right by the network {validation.trained.name} and after each change of its cells "
         "(top to bottom); lines are 95 % intervals: Wilson's over trials for the first network, Student's t over draws of cell "
-        f"types (n = {len(validation.last.specs)}) for the others. Chance is {percent(1 / n_classes)}. See whether the points stay "
-        "where they were.",
+        f"types (n = {len(validation.last.specs)}) for the others. Chance is {percent(1 / n_classes)}. See whether the points "
+        "stay where they were.",
         ladder(rungs, 1 / n_classes), 1.1 + 0.62 * len(rungs),
     )  # fmt: skip
     rows = tuple((name, one.n, n, one.mean, one.low, one.high) for name, one in intervals)
