@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 import ei_brian
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import ConfigError, StorageError, unknown_name
 from ei_brian.storage import load_spec
@@ -30,6 +31,7 @@ def shipped_file(name: str) -> Path:
     raise ConfigError(f"{name}: not found in {where}; run in a clone of the repository, or install it again.")
 
 
+@takes_numbers()
 def load(model: str | PathLike[str]) -> NetworkSpec:
     """Return the network of a model file, or of a model that comes with the package by its name.
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.static import apply_static
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.program import compose
 from ei_brian.core.projection import Projection
@@ -50,6 +51,7 @@ class InputCurrents:
     dt_ms: float
 
 
+@takes_numbers()
 def input_currents(spec: NetworkSpec, recording: Recording, stimulus: Stimulus, population: str) -> InputCurrents:
     """Return the currents of a recorded run; the stimulus is the clean one that was presented.
 

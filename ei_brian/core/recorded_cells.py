@@ -11,6 +11,7 @@ from os import PathLike
 from ei_brian.core.models import MODELS, neuron_model
 from ei_brian.core.models.cell_types import CELL_TYPES, CellType
 from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plain_text import one_line
 from ei_brian.errors import DataError
 
@@ -56,6 +57,7 @@ class RecordedCells:
         return RecordedCells(tuple(self.kinds[i] for i in chosen), tuple(self.columns[i] for i in chosen), self.source)
 
 
+@takes_numbers()
 def cells_from_csv(
     path: str | PathLike[str], model: str | NeuronModel, *, role: str = "inh", reference: str = ""
 ) -> RecordedCells:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.errors import SpecError, unknown_name
@@ -46,6 +47,7 @@ def brian2_schedule(populations: Iterable[Population], projections: Iterable[Pro
     )
 
 
+@takes_numbers()
 def layerwise_schedule(populations: Sequence[Population], projections: Sequence[Projection]) -> tuple[Phase, ...]:
     """Return the order of a torch loop over layers: layer l+1 sees the spikes of layer l within the same step.
 

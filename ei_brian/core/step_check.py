@@ -31,6 +31,7 @@ WITHIN = 1e-4  # of the rate of change: what is left of a first-order step after
 Values = dict[str, Any]
 
 
+@takes_numbers()
 def check_step(model: NeuronModel) -> None:
     """Refuse a model whose step is not one of its equations.
 

@@ -44,6 +44,7 @@ FETCHED = ("fashion-mnist", "mnist")
 INSTALLED = {"fashion-mnist": Path("/usr/share/datasets/fashion-mnist")}  # Debian's package dataset-fashion-mnist
 
 
+@takes_numbers()
 def load_images(name: str) -> Images:
     """Return an embedded data set, one of IDX files, or the arrays ``images`` and ``labels`` of an npz file.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import needed
@@ -13,6 +14,7 @@ from ei_brian.exchange.trains import check_has_spikes, duration_s, trains
 __all__ = ["to_neo"]
 
 
+@takes_numbers()
 def to_neo(recording: Recording, spec: NetworkSpec | None = None) -> Any:
     """Return a ``neo.Block``: one segment a trial, one spike train a neuron, one analog signal a trace.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError, needed
@@ -20,6 +21,7 @@ __all__ = ["to_nwb"]
 VOLTS = {"mV": 1e-3, "V": 1.0}
 
 
+@takes_numbers()
 def to_nwb(recording: Recording, path: str | PathLike[str], spec: NetworkSpec | None = None) -> Path:
     """Write an NWB file: trials end to end, a unit for each neuron, a time series for each trace.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.errors import needed
 from ei_brian.exchange.trains import check_has_spikes
@@ -35,6 +36,7 @@ def spikes_table(recording: Recording) -> Any:
     return pandas.DataFrame({"population": population, **column, "time_ms": column["step"] * recording.dt_ms})
 
 
+@takes_numbers()
 def trials_table(recording: Recording) -> Any:
     """Return a ``pandas.DataFrame`` with one row a trial: label, decision, correct, rate of each population in Hz.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plain_text import one_line, printable
 from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
@@ -26,6 +27,7 @@ __all__ = ["script"]
 RULE = "#" + "-" * 100
 
 
+@takes_numbers()
 def script(spec: NetworkSpec, path: str | Path, stimulus: Stimulus | None = None) -> tuple[Path, Path]:
     """Write a Python script that builds and runs the network with brian2 alone and gives the same spikes.
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
@@ -95,6 +96,7 @@ class ImportReport:
         return "\n".join(lines)
 
 
+@takes_numbers()
 def check_import(
     spec: NetworkSpec, model: nn.Module, stimulus: Stimulus, *, run: Simulate | None = None,
     forward: Callable[[nn.Module, torch.Tensor], Any] | None = None,

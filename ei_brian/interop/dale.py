@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from ei_brian.core.parts import Index, Mask, Part, divided, merged_spikes
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording
@@ -68,6 +69,7 @@ class DaleReport:
         return "\n".join(lines)
 
 
+@takes_numbers()
 def dale_report(spec: NetworkSpec) -> DaleReport:
     """Return how far the neurons of a network are from having outgoing weights of one sign each.
 
@@ -101,6 +103,7 @@ def _signs(population: Population, outgoing: Sequence[Projection]) -> Population
     )  # fmt: skip
 
 
+@takes_numbers()
 def split_by_sign(spec: NetworkSpec) -> NetworkSpec:
     """Return an equivalent network in which every neuron obeys Dale's law.
 

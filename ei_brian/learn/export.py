@@ -22,6 +22,7 @@ from ei_brian.learn.network import EINetwork
 __all__ = ["export", "simulate_torch"]
 
 
+@takes_numbers()
 def export(net: EINetwork, name: str = "network") -> NetworkSpec:
     """Return a trained network as arrays and model names: no torch in it, weights float32 exactly as trained.
 

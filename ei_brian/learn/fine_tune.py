@@ -86,6 +86,7 @@ class FineTuning:
         return self.input_deletion > 0 or self.input_jitter_ms > 0
 
 
+@takes_numbers()
 def fine_tune(
     spec: NetworkSpec, train_set: Stimulus, config: FineTuning | None = None, *, teacher: NetworkSpec | None = None,
     test_set: Stimulus | None = None, progress: bool = False,

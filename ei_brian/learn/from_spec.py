@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import SpecError
 from ei_brian.learn.export import export
@@ -13,6 +14,7 @@ from ei_brian.learn.network import EINetwork, Layer
 __all__ = ["network_from_spec"]
 
 
+@takes_numbers()
 def network_from_spec(spec: NetworkSpec) -> EINetwork:
     """Return the `EINetwork` whose export is this network, to go on training it or to ask torch for its spikes.
 

@@ -62,6 +62,7 @@ def accuracy(recording: Recording, confidence: float = 0.95) -> Proportion:
     return wilson(int(np.sum(recording.decisions == labels)), recording.n_trials, confidence)
 
 
+@takes_numbers()
 def confusion_matrix(recording: Recording) -> npt.NDArray[np.int64]:
     """Return the number of trials of class ``i`` that were decided as ``j``, shape (class, class), counts; by definition."""
     labels, decisions = _labels(recording), recording.decisions
@@ -70,6 +71,7 @@ def confusion_matrix(recording: Recording) -> npt.NDArray[np.int64]:
     return np.bincount(labels * n_classes + decisions, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
+@takes_numbers()
 def decision_latency_ms(spec: NetworkSpec, recording: Recording) -> npt.NDArray[np.float64]:
     """Return when the decision of each trial was last open, in ms from its start, shape (trial,).
 

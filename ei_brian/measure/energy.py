@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
@@ -13,6 +14,7 @@ from ei_brian.core.stimulus import Stimulus
 __all__ = ["fan_out", "spikes_per_decision", "synaptic_events_per_decision"]
 
 
+@takes_numbers()
 def spikes_per_decision(recording: Recording) -> npt.NDArray[np.int64]:
     """Return the number of spikes of all simulated neurons in each trial, shape (trial,), a count; by definition."""
     total = np.zeros(recording.n_trials, dtype=np.int64)
@@ -21,12 +23,14 @@ def spikes_per_decision(recording: Recording) -> npt.NDArray[np.int64]:
     return total
 
 
+@takes_numbers()
 def fan_out(projection: Projection) -> npt.NDArray[np.int64]:
     """Return how many synapses of weight not 0 each neuron of the source has, shape (n_source,), a count; by definition."""
     table = projection.weights != 0
     return np.asarray(table.sum(axis=0), dtype=np.int64).ravel()
 
 
+@takes_numbers()
 def synaptic_events_per_decision(
     spec: NetworkSpec, recording: Recording, stimulus: Stimulus | None = None
 ) -> npt.NDArray[np.int64]:

@@ -15,6 +15,7 @@ Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 
 
+@takes_numbers()
 def intervals_ms(spikes: Spikes) -> tuple[Floats, Index, Index]:
     """Return every interval between successive spikes of a neuron within a trial, by definition.
 
@@ -69,6 +70,7 @@ def local_variation(spikes: Spikes, least: int = 1) -> Floats:
         return np.where(n >= least, np.bincount(owner, term, spikes.n_units) / n, np.nan)
 
 
+@takes_numbers(groups=None)
 def fano_factor(spikes: Spikes, groups: npt.ArrayLike | None = None) -> Floats:
     """Return variance over mean of each neuron's spike count across trials, shape (neuron,).
 

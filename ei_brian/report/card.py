@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plain_text import one_line
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.cell_stand import stand_table, where_cells_stand
@@ -17,6 +18,7 @@ __all__ = ["model_card"]
 FENCE = "```"
 
 
+@takes_numbers()
 def model_card(spec: NetworkSpec, command: str, seeds: str = "") -> str:
     """Return the card as Markdown.
 

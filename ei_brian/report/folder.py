@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import ConfigError, unknown_name
 from ei_brian.report.document import Report
 from ei_brian.report.html import to_html
@@ -57,6 +58,7 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("png", *formats)))
 
 
+@takes_numbers()
 def write_report(report: Report, folder: Path, formats: Sequence[str] = ()) -> Path:
     """Write ``report.html``, ``report.md``, ``figures/*.png`` and ``numbers/*.csv``, and return the path of the page.
 

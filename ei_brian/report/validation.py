@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
@@ -70,6 +71,7 @@ class Validation:
         return self.rungs[-1]
 
 
+@takes_numbers()
 def validate(
     spec: NetworkSpec, test_set: Stimulus, calibration_set: Stimulus | None, settings: Settings,
     torch_spikes: Mapping[str, Spikes] | None = None, say: Say = print,

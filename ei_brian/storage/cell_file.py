@@ -6,6 +6,7 @@ from os import PathLike
 
 from ei_brian.core.model_data import model_data, model_from_data
 from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import SpecError, StorageError
 from ei_brian.storage.json_text import checked_json, json_text
 from ei_brian.storage.whole_file import read_bytes, write_bytes
@@ -15,6 +16,7 @@ __all__ = ["load_cell", "save_cell"]
 FORMAT, VERSION, LARGEST = "ei_brian cell", 1, 1 << 20
 
 
+@takes_numbers()
 def save_cell(model: NeuronModel, path: str | PathLike[str]) -> None:
     """Write a model, for example from `ei_brian.cell`, to a JSON file that configurations and the command line can name.
 
@@ -28,6 +30,7 @@ def save_cell(model: NeuronModel, path: str | PathLike[str]) -> None:
     write_bytes(path, json_text({"format": FORMAT, "version": VERSION, "model": model_data(model)}) + b"\n")
 
 
+@takes_numbers()
 def load_cell(path: str | PathLike[str]) -> NeuronModel:
     """Return the model of a file; its texts are parsed, never executed.
 

@@ -192,6 +192,7 @@ def run_long(
     return LongRecording(place, facts)
 
 
+@takes_numbers()
 def load_long(folder: str | PathLike[str]) -> LongRecording:
     """Return the long activity of a folder, as far as it was run.
 

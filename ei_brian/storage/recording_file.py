@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.recording import Recording
 from ei_brian.core.spikes import Spikes
 from ei_brian.errors import EIBrianError, StorageError
@@ -27,6 +28,7 @@ PLAIN = {
 HEADER = {"kind", "schema", "noise", "seed", "spikes", "counts", "traces", *PLAIN}
 
 
+@takes_numbers()
 def save_recording(recording: Recording, path: str | PathLike[str]) -> None:
     """Write a recording to a file, whole or not at all.
 
@@ -72,6 +74,7 @@ def _noise_header(noise: Any, path: str | PathLike[str]) -> dict[str, Any] | Non
     return asdict(noise)
 
 
+@takes_numbers()
 def load_recording(path: str | PathLike[str]) -> Recording:
     """Return the recording of a file.
 

@@ -14,6 +14,7 @@ from scipy import sparse
 from ei_brian.core.intervention import Intervention
 from ei_brian.core.model_data import model_data, model_from_data
 from ei_brian.core.neuron_model import NeuronModel
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection, Weights
@@ -33,6 +34,7 @@ HEADER = {"kind", "schema", "sha256", "name", "dt_ms", "populations", "projectio
           "models"}  # fmt: skip
 
 
+@takes_numbers()
 def save_spec(spec: NetworkSpec, path: str | PathLike[str]) -> None:
     """Write a network to a model file, whole or not at all.
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plain_text import cell_text, one_line, text_of_cell
 from ei_brian.errors import DataError, StorageError
 from ei_brian.study.condition import Condition
@@ -53,6 +54,7 @@ def write_table(folder: Path, rows: Sequence[Mapping[str, Value]]) -> tuple[Path
     return folder / "table.csv", folder / "table.sqlite"
 
 
+@takes_numbers()
 def read_table(path: Path) -> list[Row]:
     """Return the rows of a table that `write_table` wrote.
 

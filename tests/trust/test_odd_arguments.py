@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.pipe import pipeable
 from ei_brian.errors import ArgumentError, EIBrianError, SpecError
 from ei_brian.measure.rates import rates_hz
 from ei_brian.transforms import with_delays
@@ -65,6 +68,10 @@ def calls() -> Iterator[tuple[str, Callable[..., Any], dict[str, Any]]]:
     yield "with_delays", with_delays, {"spec": spec, "low_ms": 1.0, "high_ms": 2.0, "seed": 0, "projections": "all"}
     kinds = {"mix": "FS", "population": "inh", "seed": 1}
     yield "diversify", lambda spec, **more: spec | ei.diversify(**more), {"spec": spec, **kinds}
+    yield "load", ei.load, {"model": "digits_ei80"}
+    yield "fan_out", ei.measures.fan_out, {"projection": spec.projections[0]}
+    yield "synaptic_events", ei.measures.synaptic_events_per_decision, {"spec": spec, "recording": simulate(spec, shown)}
+    yield "confusion_matrix", ei.measures.confusion_matrix, {"recording": simulate(spec, shown)}
     yield "load_dataset", ei.load_dataset, {"name": "digits"}
 
 
@@ -86,6 +93,22 @@ def test_odd_arguments_work_or_are_refused_in_one_line(function: Callable[..., A
             except Exception as error:
                 raise AssertionError(f"{argument} = {odd}: {type(error).__name__} without a sentence: {error}") from error
     assert {case: text for case, text in said.items() if "\n" in text or len(text) < 20} == {}
+
+
+INNER = {"normals", "uniforms", "neuron_model"}  # called a million times, with what the package made
+CLUSTER = {"connect", "start_jobs"}  # take what Dask takes
+
+
+def test_every_public_function_is_such_a_door() -> None:
+    found = {name: getattr(import_module(f"ei_brian.{facade}"), name) for facade in ei.FACADES for name in facade_names(facade)}
+    functions = {name: one.function if isinstance(one, pipeable) else one for name, one in found.items()}
+    plain = {name for name, one in functions.items() if inspect.isfunction(one) and not hasattr(one, "takes_numbers")}
+    assert plain == INNER | CLUSTER
+
+
+def facade_names(facade: str) -> list[str]:
+    names: list[str] = import_module(f"ei_brian.{facade}").__all__
+    return names
 
 
 def test_the_line_says_where_what_and_what_is_allowed() -> None:

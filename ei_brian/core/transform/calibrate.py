@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ei_brian.core.engine import Engine, default_engine
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import CalibrationSettings
@@ -33,6 +34,7 @@ __all__ = ["CalibrationSettings", "calibrate"]
 
 
 @pipeable
+@takes_numbers()
 def calibrate(
     spec: NetworkSpec, /, calibration_set: Stimulus, settings: CalibrationSettings | None = None, *,
     trained: NetworkSpec | None = None, test_set: Stimulus | None = None, checkpoint: str | PathLike[str] | None = None,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.receptor import BACKGROUND, CONDUCTANCE_UNIT
 from ei_brian.core.spec import NetworkSpec
@@ -75,6 +76,7 @@ class CellStand:
         return asdict(self)
 
 
+@takes_numbers()
 def where_cells_stand(spec: NetworkSpec) -> tuple[CellStand, ...]:
     """Return, for each population of cells that take a current and each of their types, where these stand."""
     made: list[CellStand] = []
@@ -113,6 +115,7 @@ def _ends(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> tuple[
     return float(low.min()), float(high.max())
 
 
+@takes_numbers()
 def stand_table(stands: Iterable[CellStand]) -> str:
     """Return where cells stand as a table in Markdown, and a sentence for each type that does not fit."""
     lines = [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]

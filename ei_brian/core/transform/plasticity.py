@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ei_brian.core.models.plasticity_pairs import pair_plasticity
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.spec import NetworkSpec
@@ -18,6 +19,7 @@ __all__ = ["with_short_term_plasticity"]
 
 
 @pipeable
+@takes_numbers()
 def with_short_term_plasticity(
     spec: NetworkSpec, projections: str = "inh", *, plasticity: TsodyksMarkram | None = None
 ) -> NetworkSpec:
