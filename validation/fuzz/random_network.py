@@ -27,6 +27,7 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.targets import Targets
 from ei_brian.core.transform import perturbation
+from ei_brian.core.transform.pipe import Transform
 from ei_brian.sim.own_cells.cell import cell
 
 __all__ = ["Case", "random_case"]
@@ -137,11 +138,12 @@ def _perturbed(rng: Generator, spec: NetworkSpec) -> NetworkSpec:
         some = {"share": float(rng.choice([1.0, 0.5])), "seed": int(rng.integers(100))}
         when = {"from_ms": float(rng.integers(0, 20)), "to_ms": float(rng.integers(21, 60))} if rng.random() < 0.7 else {}
         size = GAINS.get(spec[cells].neuron().input_unit, 1.0) * float(rng.uniform(-0.5, 2))
-        made = [
-            perturbation.Silence(cells, **when, **some), perturbation.Clamp(cells, potential=0.1, **when, **some),
-            perturbation.Inject(cells, current=size, **when, **some),
-            perturbation.Evoke(cells, every_ms=float(rng.integers(2, 9)), **when, **some),
+        made: list[Transform] = [
+            perturbation.Clamp(cells, potential=0.1, **when, **some), perturbation.Inject(cells, current=size, **when, **some),
         ]  # fmt: skip
+        if spec[cells].spiking:
+            every = float(rng.integers(2, 9))
+            made += [perturbation.Silence(cells, **when, **some), perturbation.Evoke(cells, every_ms=every, **when, **some)]
         if synapses:
             made += [
                 perturbation.Scale(synapses, float(rng.uniform(0, 2)), **some), perturbation.Lesion(synapses, **some),
