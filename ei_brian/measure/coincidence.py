@@ -29,7 +29,8 @@ def coincidence(
     Returns
     -------
     float
-        (Kistler, Gerstner and van Hemmen 1997, Neural Comput. 9:1015); 1 where both are silent, 0 where only one is.
+        Dimensionless (Kistler, Gerstner & van Hemmen 1997, Neural Comput. 9:1015, doi 10.1162/neco.1997.9.5.1015); 1 where both
+        are silent, 0 where only one is.
 
     Raises
     ------
