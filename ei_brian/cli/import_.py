@@ -19,7 +19,7 @@ __all__ = ["command"]
 FROM = (
     "Who wrote it. State dicts: snntorch, norse, spikingjelly (weights as (out, in), layers in the order of the description, "
     "each seeing the spikes of the one before in the same step), torch (own loop; says its axes). NIR: these, or norse-1.0 "
-    "(before 1.1), sinabs, rockpool, lava, nengo, nir (constants as they stand)."
+    "(before 1.1), sinabs, rockpool, lava, nengo, spyx, spyx-haiku, nir (constants as they stand)."
 )
 
 

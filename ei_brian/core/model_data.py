@@ -25,8 +25,9 @@ __all__ = ["model_data", "model_from_data"]
 
 TEXTS = ("name", "title", "equations", "update", "method", "threshold", "reset", "reference", "input_current", "input_unit",
          "deviations", "voltage", "threshold_parameter", "noise_where", "update_end")  # fmt: skip
+OPTIONAL = ("tested",)  # names, left out where they are empty: older files have none
 NUMBERS = ("max_dt_ms", "longest_step_ms")
-SHORT = {"name": 64, "title": 200, "method": 300, "reference": 500, "deviations": 1000}
+SHORT = {"name": 64, "tested": 64, "title": 200, "method": 300, "reference": 500, "deviations": 1000}
 ENTRIES = {"parameters": 7, "states": 4, "coefficients": 5}
 MOST_ENTRIES, MOST_LINES, MOST_TEXT = 200, 600, 60_000
 TAKEN = frozenset({DUE, CROSSED, "dt", "exprel", "ei_turned", "ei_clip", "ei_number", *ELEMENTARY})
@@ -48,10 +49,8 @@ def model_data(model: NeuronModel) -> dict[str, Any]:
         For a model that holds functions of Python, which no file carries: a coefficient that is not a `Formula`.
     """
     where = f"neuron model {model.name}"
-    if model.rest_formula is not None or model.margin or model.update_conductance or model.tested or model.noise_before:
-        raise SpecError(
-            f"{where}: has a rest_formula, margin, update_conductance, tested or noise_before, which no model file carries."
-        )
+    if model.rest_formula is not None or model.margin or model.update_conductance or model.noise_before:
+        raise SpecError(f"{where}: has a rest_formula, margin, update_conductance or noise_before, which no model file carries.")
     coefficients = []
     for each in model.coefficients:
         if not isinstance(each.value, Formula):
@@ -69,6 +68,7 @@ def model_data(model: NeuronModel) -> dict[str, Any]:
         "states": [[s.name, s.unit, s.meaning, s.initial] for s in model.states],
         "coefficients": coefficients,
         "ports": list(model.ports),
+        **{name: getattr(model, name) for name in OPTIONAL if getattr(model, name)},
     }
 
 
@@ -94,9 +94,9 @@ def model_from_data(data: Mapping[str, Any]) -> NeuronModel:
 
 def _model(data: Mapping[str, Any]) -> NeuronModel:
     wanted = {*TEXTS, *NUMBERS, *ENTRIES, "ports"}
-    if set(data) != wanted:
+    if set(data) - {*OPTIONAL} != wanted:
         raise SpecError(f"neuron model: has the fields {sorted(map(str, data))!r:.200}; they are {', '.join(sorted(wanted))}.")
-    for name in TEXTS:
+    for name in (*TEXTS, *(name for name in OPTIONAL if name in data)):
         text = data[name]
         if type(text) is not str or len(text) > SHORT.get(name, MOST_TEXT) or text.count("\n") > MOST_LINES:
             raise SpecError(f"neuron model.{name}: {one_line(text, 60)}; it is a text of at most {SHORT.get(name, MOST_TEXT)}.")
@@ -124,9 +124,9 @@ def _model(data: Mapping[str, Any]) -> NeuronModel:
     if min(numbers.values()) <= 0:
         raise SpecError(f"{where}: max_dt_ms and longest_step_ms are positive.")
     return NeuronModel(
-        **{name: data[name] for name in TEXTS}, max_dt_ms=numbers["max_dt_ms"], longest_step_ms=numbers["longest_step_ms"],
-        parameters=parameters, states=states, coefficients=coefficients,
-        ports=tuple(data["ports"]),
+        **{name: data[name] for name in (*TEXTS, *OPTIONAL) if name in data},
+        max_dt_ms=numbers["max_dt_ms"], longest_step_ms=numbers["longest_step_ms"],
+        parameters=parameters, states=states, coefficients=coefficients, ports=tuple(data["ports"]),
     )  # fmt: skip
 
 

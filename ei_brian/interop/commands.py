@@ -9,7 +9,7 @@ from ei_brian.errors import ConfigError, unknown_name
 
 __all__ = ["SOURCES", "import_file"]
 
-NIR_WRITERS = ("norse-1.0", "sinabs", "rockpool", "lava", "nengo", "spyx")
+NIR_WRITERS = ("norse-1.0", "sinabs", "rockpool", "lava", "nengo", "spyx", "spyx-haiku")
 SOURCES = ("snntorch", "norse", "spikingjelly", "torch", "nir", *NIR_WRITERS)
 
 

@@ -4,7 +4,7 @@ A file holds time constants without a time step, and neither the kind of reset n
 constant as if a step were 0.1 ms; SpikingJelly as multiples of the step given to its export; Norse 1.1 multiplies by the step
 twice, and before it wrote seconds. sinabs counts in steps, and adds the input of a step as it is; rockpool writes seconds, and a
 resistance that makes the input decay with the membrane once; lava's decays are those of forward Euler; nengo's neurons are solved
-exactly.
+exactly; Spyx writes beta as the resistance (`ei_brian.interop.nir_spyx`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import numpy as np
 from ei_brian.errors import DataError, unknown_name
 from ei_brian.interop.graph import Cell
 from ei_brian.interop.nir_file import RawNode
+from ei_brian.interop.nir_spyx import SPYX_WRITERS, spyx_cell
 
 __all__ = ["NIR_CELLS", "WRITERS", "Convention", "nir_cell"]
 
 SNNTORCH_STEP = 1e-4
 SLOWEST = 1e-4  # share of the way to rest per step: a membrane of 10,000 steps is no trained cell
-WRITERS = ("snntorch", "norse", "norse-1.0", "spikingjelly", "sinabs", "rockpool", "lava", "nengo", "spyx")
+WRITERS = ("snntorch", "norse", "norse-1.0", "spikingjelly", "sinabs", "rockpool", "lava", "nengo", *SPYX_WRITERS)
 DEFAULT_RESET = {"sinabs": "subtract", "rockpool": "subtract", "lava": "zero", "nengo": "zero"}
 RESETS = ("zero", "subtract")
 METHODS = ("euler", "exact")
@@ -74,12 +75,8 @@ def nir_cell(name: str, node: RawNode, convention: Convention) -> Cell:
     for key in ("tau", "tau_mem", "tau_syn"):
         if key in p and np.any(p[key] <= 0):
             raise DataError(f"{where}.{key}: down to {p[key].min():g} s; time constants are above 0.")
-    if convention.writer == "spyx":
-        raise DataError(
-            f"{where}: spyx writes its weights as (in, out) and unscaled, and lets a spike follow the membrane of the step "
-            "before; none of it stands in the file. Save its parameters as .npz and describe them (from_state_dict, framework = "
-            "'torch', axes = 'in, out')."
-        )
+    if convention.writer in SPYX_WRITERS:
+        return spyx_cell(where, node.kind, p)
     if convention.reset is None and convention.writer in DEFAULT_RESET:
         convention = replace(convention, reset=DEFAULT_RESET[convention.writer])
     if "v_threshold" in p and convention.reset is None and convention.writer in (None, "snntorch"):

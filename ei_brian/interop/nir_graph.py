@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import DataError, StorageError, unknown_name
@@ -45,7 +46,9 @@ def from_nir(
         Time step in ms; for a file of SpikingJelly or Norse the step that its export was given.
     reset : {"zero", "subtract"}
         What a spike does to the membrane.
-    writer : {"snntorch", "norse", "norse-1.0", "spikingjelly", "sinabs", "rockpool", "lava", "nengo"}, optional
+    writer : str, optional
+        ``"snntorch"``, ``"norse"``, ``"norse-1.0"`` (before 1.1), ``"spikingjelly"``, ``"sinabs"``, ``"rockpool"``, ``"lava"``,
+        ``"nengo"``, ``"spyx"`` or ``"spyx-haiku"`` (its versions before Flax).
         The framework that wrote the file, whose convention for time constants and whose order within a step are then used.
         Without it, constants are what they say, in seconds, and spikes reach the next layer within the step.
     reset_delay : bool
@@ -136,6 +139,8 @@ def _node(key: str, raw: RawNode, convention: Convention) -> Node:
     missing = {"Delay": "delay", "Scale": "scale", "Linear": "weight", "Affine": "weight"}.get(raw.kind)
     if missing and missing not in arrays:
         raise DataError(f"{where}.{missing}: missing; the file is not whole.")
+    if convention.writer == "spyx-haiku" and raw.kind in ("Linear", "Affine"):
+        arrays["weight"] = np.asarray(arrays["weight"]).T
     return Node(raw.kind, options, arrays)
 
 
@@ -157,6 +162,11 @@ def _with_own_loops(nodes: dict[str, Node], edges: list[tuple[str, str]]) -> tup
             continue
         if cell.recurrent_weights is not None:
             raise DataError(f"node {owner}: two loops onto itself; add their weights.")
+        if isinstance(cell.model, NeuronModel):
+            raise DataError(
+                f"node {owner}: recurrent layers of Spyx are not read, since its export leads their input through the recurrent "
+                "weights. Save its arrays as .npz and describe the layer ([cells.NAME], from_state_dict)."
+            )
         del kept[key]
         edges = [edge for edge in edges if key not in edge]
         model = cell.neuron().name

@@ -228,8 +228,6 @@ def test_lava_is_forward_euler_and_nengo_exact(tmp_path: Path) -> None:
     loop(tmp_path, lambda v, i, d: _zero(v + 0.1 * ((0 - v) + 10 * d), 4), 1.0, {"writer": "lava"})
     share = -np.expm1(-0.1)
     loop(tmp_path, lambda v, i, d: _zero(v + share * ((0 - v) + 10 * d), 4), 1.0, {"writer": "nengo"})
-    with pytest.raises(DataError, match="spyx writes its weights"):
-        from_nir(tmp_path / "net.nir", dt_ms=1.0, writer="spyx")
 
 
 def test_a_network_that_cannot_fire_is_named(tmp_path: Path) -> None:

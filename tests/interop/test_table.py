@@ -104,8 +104,8 @@ def table() -> str:
         "", f"## NIR {SUPPORTED['nir']}", "",
         f"Read: Input, Output, {', '.join(NIR_CELLS)}, Linear, Affine, Scale, Conv1d, Conv2d, Flatten, SumPool2d, AvgPool2d, "
         "Delay, graphs within graphs, loops of a layer onto itself. Exact with the convention of a writer (snnTorch, "
-        "Norse, SpikingJelly, sinabs, rockpool, lava, nengo) and for our own files; without one, constants are what they say, "
-        "and the step is forward Euler or exact for constant input. Loops over several layers are read where a Delay of at "
+        "Norse, SpikingJelly, sinabs, rockpool, lava, nengo, Spyx) and for our own files; without one, constants are what they "
+        "say, and the step is forward Euler or exact for constant input. Loops over several layers are read where a Delay of at "
         "least one step closes them; refused without.",
         "", f"Written: {', '.join(f'`{name}`' for name in sorted(NIR_MODELS))}.", "",
     ]  # fmt: skip
@@ -140,10 +140,10 @@ def summary() -> str:
         near = ", ".join(kind for kind in (*cell_kinds(framework), *OWN_CODE[framework]) if kind in approximate) or "none"
         lines.append(f"| {title} {SUPPORTED[framework]} | {exact} | {near} | {REFUSED_IN_SHORT[framework]} | {PROVEN} |")
     lines.append(
-        f"| NIR {SUPPORTED['nir']} | files of `to_nir`; files of snnTorch, Norse, SpikingJelly, rockpool, lava and sinabs by "
-        "their convention; of others, what the constants say, by forward Euler or exact steps | several spikes in "
+        f"| NIR {SUPPORTED['nir']} | files of `to_nir`; files of snnTorch, Norse, SpikingJelly, rockpool, lava, Spyx and sinabs "
+        "by their convention; of others, what the constants say, by forward Euler or exact steps | several spikes in "
         "a step (sinabs, rockpool): one is fired, and the import says so | loops over "
-        "several layers without a delay, unknown nodes, spyx | saved spikes (`check-import --expect`) |"
+        "several layers without a delay, unknown nodes, recurrent layers of Spyx | saved spikes (`check-import --expect`) |"
     )
     return "\n".join([*lines, "", END])
 
