@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import snntorch as snn
 import torch
 from torch import nn
 from torch.nn import functional
@@ -18,6 +17,8 @@ from torch.nn import functional
 import ei_brian as ei
 from ei_brian.core.spec import NetworkSpec
 from tests.interop.test_proof import proven, wide
+
+snn = pytest.importorskip("snntorch")
 
 N = 12
 
