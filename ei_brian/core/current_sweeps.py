@@ -26,7 +26,7 @@ class CurrentSweeps:
     Parameters
     ----------
     current_pa : array, shape (sweep, step)
-        Injected current in pA (for a model whose current has another unit, in that one).
+        Injected current in pA.
     spikes_ms : sequence of array
         Spike times of each sweep in ms from its start.
     dt_ms : float

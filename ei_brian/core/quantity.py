@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.errors import SpecError, unknown_name
 
-__all__ = ["PARAMETER_KINDS", "Coefficient", "FloatArray", "Parameter", "Quantity", "State"]
+__all__ = ["FIXED_KINDS", "PARAMETER_KINDS", "Coefficient", "FloatArray", "Parameter", "Quantity", "State"]
 
 FloatArray = npt.NDArray[np.float64]
 PARAMETER_KINDS: Mapping[str, str] = {
@@ -27,6 +27,7 @@ PARAMETER_KINDS: Mapping[str, str] = {
     "form": "coefficient of the form of the equations, the same in every cell",
     "retired": "of earlier files; nothing uses it",
 }
+FIXED_KINDS = frozenset({"initial", "limit", "form", "retired"})  # no property in which cells differ: neither spread nor fitted
 
 
 @takes_numbers(default=None, low=None, high=None)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ei_brian.core.models.discrete import BIAS, DRIVE, V_THRESHOLD, V
+from ei_brian.core.models.snntorch_leaky import DECAY
+from ei_brian.core.models.snntorch_synaptic import DECAY_SYN
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Parameter, State
 from ei_brian.errors import DataError
@@ -18,8 +20,6 @@ __all__ = ["SPYX_WRITERS", "spyx_cell"]
 SPYX_WRITERS = ("spyx", "spyx-haiku")  # the older one, on Haiku, writes weights as (in, out)
 REFERENCE = "Spyx, spyx/nn.py and spyx/nir.py; Heckel & Nowotny 2024, arXiv:2402.18994"
 SAME_STEP = 1e-3  # relative; time constants are written in single precision
-DECAY = Parameter("decay", "1", 0.9, "factor of the membrane potential per step, beta", low=0.0, high=1.0, kind="decay")
-DECAY_SYN = Parameter("decay_syn", "1", 0.8, "factor of the synaptic current per step, alpha", low=0.0, high=1.0, kind="decay")
 BEFORE = State("v_before", "1", "membrane potential of the step before")
 CURRENT = State("current", "1", "synaptic current")
 FIRES = "v_before = v\nfired = int(v_before > v_threshold)"

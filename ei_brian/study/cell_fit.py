@@ -16,24 +16,30 @@ from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.noise.seed import checked_seed
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.core.population import Population
-from ei_brian.core.quantity import Parameter
+from ei_brian.core.quantity import FIXED_KINDS, Parameter
 from ei_brian.core.transform.drive_map import mapped_cells
 from ei_brian.core.transform.replay import filtered
+from ei_brian.core.units import dimension, unit_scale
 from ei_brian.errors import DataError, SpecError, unknown_name
 from ei_brian.measure.coincidence import coincidence
 
 __all__ = ["CellFit", "SweepFit", "fit_cell"]
 
 Floats = npt.NDArray[np.float64]
-FIXED = frozenset({"initial", "limit", "form", "retired"})  # kinds of parameters that are not fitted
 HOLD_MS = 1e6  # decay of the injected current between two steps: none
 COUNT_WEIGHT = 1.0  # of the squared relative error of the number of spikes beside the distance of its spike times
+POTENTIAL_RANGE_MV = 40.0  # about from rest to threshold and as far below: a share of 1 moves a potential by that
+MOST_BY_CHANCE = 0.5  # of the spikes of a train may coincide by chance; more, and the precision is narrowed
 GENERATIONS, CANDIDATES = 100, 12  # per parameter
 
 
 @dataclass(frozen=True, slots=True)
 class SweepFit:
-    """One sweep: its number, whether it was fitted, spikes recorded and predicted, and their coincidence factor."""
+    """One sweep: its number, whether it was fitted, spikes recorded and predicted, and their coincidence factor.
+
+    ``coincidence_before`` is that of the cell that the search began from, within the same ``within_ms``: less than what was asked
+    where one of the two predicts so many spikes that all would coincide by chance.
+    """
 
     sweep: int
     fitted: bool
@@ -41,6 +47,7 @@ class SweepFit:
     predicted: int
     coincidence: float
     coincidence_before: float
+    within_ms: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +104,7 @@ def fit_cell(
     Parameters
     ----------
     sweeps : CurrentSweeps
-        At least two; currents in the unit of the model (pA for most).
+        At least two, in pA.
     start : str, CellType or NeuronModel
         Where the search begins: a cell type by name, one of your own, or a model with its defaults.
     name : str
@@ -129,7 +136,7 @@ def fit_cell(
     Raises
     ------
     SpecError
-        For models that take no current or never fire, and ranges that are none or of parameters that it has not.
+        For models that take no current in amperes or never fire, and ranges that are none or of parameters that it has not.
     DataError
         For fewer than two sweeps, none of them with a spike, or sweeps to hold out that are not there.
 
@@ -162,12 +169,17 @@ def _kind(start: str | CellType | NeuronModel) -> CellType:
     if isinstance(start, str):
         kind = cell_type(start, "fit_cell.start")
     elif isinstance(start, NeuronModel):
-        kind = CellType(start.name, "inh", start.name, {}, start.reference, start)
+        kind = CellType.of_model(start)
     else:
         kind = start
     model = kind.neuron()
     if not model.input_current or not model.spiking:
         raise SpecError(f"fit_cell.start: {model.name} takes no current, or never fires; give a model that does both.")
+    if dimension(model.input_unit) != dimension("pA"):
+        raise SpecError(
+            f"fit_cell.start: {model.name} takes a current in {model.input_unit}, in which sweeps in pA mean nothing; take "
+            "a model with a capacitance, such as RS2007 or AdEx tonic."
+        )
     return kind
 
 
@@ -177,7 +189,7 @@ def _value(kind: CellType, name: str) -> float:
 
 
 def _bounds(kind: CellType, ranges: Mapping[str, Any] | None, share: float) -> dict[str, tuple[float, float]]:
-    known = {p.name: p for p in kind.neuron().parameters if p.kind not in FIXED}
+    known = {p.name: p for p in kind.neuron().parameters if p.kind not in FIXED_KINDS}
     if not 0 < share < 1:
         raise SpecError(f"fit_cell.share: {share!r}; give a share between 0 and 1.")
     if ranges is None:
@@ -210,7 +222,7 @@ def _range(name: str, ends: Any, known: Mapping[str, Parameter]) -> tuple[float,
 
 
 def _around(value: float, potential: bool, share: float) -> tuple[float, float]:
-    width = 40.0 * share if potential else abs(value) * share
+    width = POTENTIAL_RANGE_MV * share if potential else abs(value) * share
     return value - width, value + width
 
 
@@ -238,10 +250,11 @@ def _told(progress: Callable[[str], None]) -> Callable[..., None]:
 
 
 def _row(number: int, fitted: bool, sweeps: CurrentSweeps, models: list[Floats], within_ms: float) -> SweepFit:
-    """Return a sweep with the coincidences of the fitted cell and of the start; narrower ones where a train is very dense."""
+    """Return a sweep with the coincidences of the fitted cell and of the start, both with one precision."""
     recorded, duration = sweeps.trains[number], sweeps.duration_ms
-    factors = [coincidence(recorded, t, duration, min(within_ms, 0.25 * duration / max(t.size, 1))) for t in models]
-    return SweepFit(number, fitted, recorded.size, models[0].size, *factors)
+    within = min(within_ms, MOST_BY_CHANCE * duration / (2 * max(1, *(train.size for train in models))))
+    after, before = (coincidence(recorded, train, duration, within) for train in models)
+    return SweepFit(number, fitted, recorded.size, models[0].size, after, before, within)
 
 
 def _injected(current: Floats, dt_ms: float) -> Floats:
@@ -252,8 +265,9 @@ def _injected(current: Floats, dt_ms: float) -> Floats:
 
 
 def _cells(kind: CellType, parameters: Mapping[str, npt.ArrayLike], size: int) -> Population:
-    drive = {"gain_g": 1.0, "offset_g": 0.0, "tau_g": HOLD_MS}
-    return mapped_cells(kind.neuron(), size, "mixed", {**kind.parameters, **parameters, **drive})
+    model = kind.neuron()
+    drive = {"gain_g": unit_scale("pA") / unit_scale(model.input_unit), "offset_g": 0.0, "tau_g": HOLD_MS}
+    return mapped_cells(model, size, "mixed", {**kind.parameters, **parameters, **drive})
 
 
 def _predicted(kind: CellType, sweeps: CurrentSweeps, engine: Engine) -> list[Floats]:

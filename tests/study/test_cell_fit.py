@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from brian2 import mV, nS, pF
 
 import ei_brian as ei
 from ei_brian.core.models.cell_types import CELL_TYPES
@@ -69,6 +70,33 @@ def test_a_known_cell_is_predicted_on_sweeps_that_it_was_not_fitted_on(sweeps: C
     assert "coincidence" in repr(fit)
 
 
+def test_one_precision_for_both_cells_of_a_sweep(sweeps: CurrentSweeps) -> None:
+    dense = CurrentSweeps(np.asarray(sweeps.current_pa) * 20, sweeps.trains, sweeps.dt_ms)  # the start fires without pause
+    fit = fit_cell(dense.select([5, 7]), "RS2007", ranges={"C": (90, 110)}, generations=1, dt_ms=0.2)
+    assert 0 < fit.sweeps[1].within_ms < 4.0
+    assert fit.sweeps[1].within_ms <= 0.25 * dense.duration_ms / fit.sweeps[1].predicted
+
+
+def test_a_cell_in_amperes_of_another_size_is_fitted_alike(sweeps: CurrentSweeps) -> None:
+    """The current of a cell of one's own is in the unit that its parameters have."""
+    cell = ei.cell(
+        "dv/dt = (g_l*(E_l - v) + I)/C : volt", threshold="v > v_t", reset="v = v_r", method="exact", input_current="I",
+        name="leaky_in_amperes", reference="made here",
+        parameters={"g_l": 10 * nS, "E_l": -70 * mV, "C": 200 * pF, "v_t": -50 * mV, "v_r": -65 * mV},
+    )  # fmt: skip
+    fit = fit_cell(sweeps.select([5, 7]), cell, ranges={"C": (150 * pF, 250 * pF)}, generations=1, dt_ms=0.2)
+    current, v, spikes = np.asarray(sweeps.sampled(0.2).current_pa)[7], -70.0, 0
+    c, decay = fit.cell.parameters["C"], np.exp(-0.2 * 10 / fit.cell.parameters["C"])
+    assert 150 <= c <= 250
+    for step in current:
+        rest = -70.0 + step / 10  # pA/nS: mV
+        v = rest + (v - rest) * decay
+        if v > -50.0:
+            v, spikes = -65.0, spikes + 1
+    assert abs(fit.sweeps[1].predicted - spikes) <= 1
+    assert spikes > 10
+
+
 def test_the_same_seed_gives_the_same_fit(sweeps: CurrentSweeps) -> None:
     few = sweeps.select([0, 2, 4])
     wanted = {"k": (0.4, 1.4), "a": (0.01, 0.1)}
@@ -128,6 +156,7 @@ def test_coincidences_by_hand() -> None:
         ({"held_out": [9]}, "give some of the sweeps 0 to 7"),
         ({"held_out": [1, 2, 3, 4, 5, 6, 7]}, "no spike in the sweeps"),
         ({"start": "lif"}, "is not known"),
+        ({"start": "FS"}, "takes a current in mV/ms, in which sweeps in pA mean nothing"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(sweeps: CurrentSweeps, changes: dict, message: str) -> None:

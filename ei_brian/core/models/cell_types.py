@@ -50,6 +50,11 @@ class CellType:
     def __hash__(self) -> int:
         return hash((self.name, self.model))
 
+    @classmethod
+    def of_model(cls, model: NeuronModel, role: str = "inh") -> CellType:
+        """Return the cell type that a model of one's own stands for: its default parameters, its name and its source."""
+        return cls(model.name, role, model.name, {}, model.reference, model)
+
     def neuron(self) -> NeuronModel:
         """Return the neuron model."""
         return self.own if self.own is not None else neuron_model(self.model, f"cell type {self.name}")

@@ -7,7 +7,7 @@ from ei_brian.core.models.snntorch_leaky import COPY, DECAY, REFERENCE, RESETS
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.quantity import Parameter, State
 
-__all__ = ["SNNTORCH_SYNAPTIC"]
+__all__ = ["DECAY_SYN", "SNNTORCH_SYNAPTIC"]
 
 DECAY_SYN = Parameter("decay_syn", "1", 0.9, "factor of the synaptic current per step, alpha", low=0.0, high=1.0, kind="decay")
 G = State("g", "1", "synaptic current")

@@ -16,7 +16,7 @@ from ei_brian.core.noise.seed import checked_seed
 from ei_brian.core.parts import DIVIDED, Part, divided
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
-from ei_brian.core.quantity import FloatArray
+from ei_brian.core.quantity import FIXED_KINDS, FloatArray
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, first_map, mapped_cells
 from ei_brian.core.transform.mixtures import assign_types, mixture
@@ -29,7 +29,6 @@ from ei_brian.errors import SpecError, unknown_name
 __all__ = ["diversify", "populations_of"]
 
 LARGEST_JITTER = 0.3
-NOT_JITTERED = frozenset({"initial", "limit", "form", "retired"})  # kinds of parameters
 VOLT_SPREAD_MV = 20.0  # a jitter of 1 moves a potential by this much
 
 
@@ -197,7 +196,7 @@ def type_parameters(
         if parameter.kind == "initial":
             continue
         values = np.array([kind.parameters.get(parameter.name, parameter.default) for kind in kinds])
-        if jitter and parameter.kind not in NOT_JITTERED:
+        if jitter and parameter.kind not in FIXED_KINDS:
             spread = np.clip(rng.standard_normal(values.size), -2.0, 2.0) * jitter
             values = values + spread * (VOLT_SPREAD_MV if (parameter.kind, parameter.unit) == ("potential", "mV") else values)
         made[parameter.name] = values

@@ -55,7 +55,7 @@ def _kinds(given: object, role: str, where: str) -> tuple[CellType, ...]:
     if isinstance(given, CellType):
         return (given,)
     if isinstance(given, NeuronModel):
-        return (CellType(given.name, role, given.name, {}, given.reference, given),)
+        return (CellType.of_model(given, role),)
     raise SpecError(f"{where}.mix: {type(given).__name__} given; give names, models, cell types or recorded cells.")
 
 
