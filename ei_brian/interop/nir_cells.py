@@ -76,6 +76,8 @@ def nir_cell(name: str, node: RawNode, convention: Convention) -> Cell:
         if key in p and np.any(p[key] <= 0):
             raise DataError(f"{where}.{key}: down to {p[key].min():g} s; time constants are above 0.")
     if convention.writer in SPYX_WRITERS:
+        if convention.reset == "zero":
+            raise DataError(f"{where}: a spike of Spyx takes the threshold off the membrane; leave reset out.")
         return spyx_cell(where, node.kind, p)
     if convention.reset is None and convention.writer in DEFAULT_RESET:
         convention = replace(convention, reset=DEFAULT_RESET[convention.writer])

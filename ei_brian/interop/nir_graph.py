@@ -164,8 +164,8 @@ def _with_own_loops(nodes: dict[str, Node], edges: list[tuple[str, str]]) -> tup
             raise DataError(f"node {owner}: two loops onto itself; add their weights.")
         if isinstance(cell.model, NeuronModel):
             raise DataError(
-                f"node {owner}: recurrent layers of Spyx are not read, since its export leads their input through the recurrent "
-                "weights. Save its arrays as .npz and describe the layer ([cells.NAME], from_state_dict)."
+                f"node {owner}: recurrent layers of Spyx are not read. Save their arrays as .npz and describe the layer "
+                "([cells.NAME], from_state_dict)."
             )
         del kept[key]
         edges = [edge for edge in edges if key not in edge]

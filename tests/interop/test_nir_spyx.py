@@ -122,3 +122,22 @@ def test_constants_of_another_writer_are_refused(tmp_path: Path, values: dict, m
     nir.write(tmp_path / "net.nir", nir.NIRGraph(nodes=nodes, edges=[("input", "w"), ("w", "c"), ("c", "output")]))
     with pytest.raises(DataError, match=message):
         from_nir(tmp_path / "net.nir", dt_ms=1.0, writer="spyx")
+
+
+def test_another_reset_and_recurrent_layers_are_refused(tmp_path: Path) -> None:
+    nir = pytest.importorskip("nir")
+    p = constants(np.random.default_rng(4), 4)
+    nodes = {
+        "input": nir.Input(np.array([8])), "w": nir.Linear(np.ones((4, 8))), "c": node(nir, "LIF", p, 1.0, 1.0),
+        "r": nir.Linear(np.ones((4, 4))), "output": nir.Output(np.array([4])),
+    }  # fmt: skip
+    forward = [("input", "w"), ("w", "c"), ("c", "output")]
+    plain = nir.NIRGraph(nodes={name: each for name, each in nodes.items() if name != "r"}, edges=forward)
+    nir.write(tmp_path / "plain.nir", plain)
+    with pytest.raises(DataError, match="takes the threshold off the membrane"):
+        from_nir(tmp_path / "plain.nir", dt_ms=1.0, writer="spyx", reset="zero")
+    loops = [*forward, ("c", "r"), ("r", "c")], [("input", "r"), ("r", "c"), ("c", "r"), ("c", "output")]
+    for edges, message in zip(loops, ("recurrent layers of Spyx are not read", "they form a loop"), strict=True):
+        nir.write(tmp_path / "loop.nir", nir.NIRGraph(nodes=nodes, edges=edges, type_check=False))
+        with pytest.raises(DataError, match=message):
+            from_nir(tmp_path / "loop.nir", dt_ms=1.0, writer="spyx")
