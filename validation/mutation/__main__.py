@@ -1,10 +1,10 @@
 """Do the fast tests notice a fault? ``python -m validation.mutation --named`` and ``--faults 60 --seed 1``.
 
-Each fault is planted in a copy of the repository, and the tests nearest to it (by what they import and name, see
-`chosen_tests`) are run there, the published constants and the nearest first, until one fails or 45 s of processor time
-are out, twice. A fault whose time is out counts
-as a survivor, although tests that were not reached might notice it: the share is a lower bound. A fault by which a test does
-not end counts as noticed. In the end every test that noticed a fault must pass without any.
+First the fast tests run once, to see which blocks of the source each of them reaches (`reached`; kept in the output folder, a
+quarter of an hour on two cores). Then each fault is planted in a copy of the repository, and the tests that reach it (see
+`chosen_tests`) are run there, quick ones first, until one fails or 45 s of processor time are out, twice. A fault whose time is
+out counts as a survivor, although tests that were not run might notice it: the share is a lower bound. A fault by which a test
+does not end counts as noticed. In the end every test that noticed a fault must pass without any.
 
 Random faults are drawn from all places of the source where one can be planted (a seed says which). ``--named`` are the faults of
 `named_faults`, kinds that once survived. Survivors are listed whole; some change nothing that could be seen (the tolerance of an
@@ -19,6 +19,7 @@ import compileall
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,12 +32,12 @@ from typing import Any
 from validation.mutation.chosen_tests import Tests
 from validation.mutation.faults import Fault, draw
 from validation.mutation.named_faults import named
-from validation.mutation.trial import load_libraries, run_tests
+from validation.mutation.reached import Reached
+from validation.mutation.trial import UNLOADED, load_libraries, run_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", "results", "measured", "*.h5.tmp")
 NOTICED = ("failed", "hangs")
-NEAREST = 8
 
 
 def main() -> int:
@@ -56,7 +57,7 @@ def main() -> int:
     load_libraries()
     with tempfile.TemporaryDirectory() as scratch:
         copy = _copied(Path(scratch))
-        tests = Tests(copy)
+        tests = Tests(copy, _reached(options.output / "reached"))
         for number, fault in enumerate(faults, 1):
             key = json.dumps(_as_row(fault))
             if key not in rows and time.monotonic() < end:
@@ -70,6 +71,17 @@ def main() -> int:
     (options.output / f"{name}.md").write_text(report, encoding="utf-8")
     print(report)
     return int(bool(broken))
+
+
+def _reached(folder: Path) -> Reached:
+    """Return which blocks each fast test reaches, from a run of all of them that is made where there is none."""
+    if not (folder / "done").is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        plugin = ["-p", "validation.mutation.reached", "--reached", str(folder), "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-q", *plugin, "-n", "auto", "--dist", "worksteal", "-m", "not slow"]
+        subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}, check=False)
+        (folder / "done").touch()
+    return Reached(folder)
 
 
 def _copied(scratch: Path) -> Path:
@@ -86,17 +98,19 @@ def _try(fault: Fault, copy: Path, tests: Tests) -> dict[str, object]:
     """Plant a fault, run its tests, take it out again."""
     path = copy / fault.path
     original, stat = path.read_bytes(), path.stat()
-    chosen = tests.nearest(fault.path, fault.line)
+    chosen = tests.chosen(fault.path, fault.line)
     path.write_bytes(fault.planted(original))
     end, by = "passed", ""
     try:
-        for part in (["tests/published", *chosen[:NEAREST]], chosen[NEAREST:]):  # to load all files takes longer than most tests
+        for part in chosen:  # to load all files takes longer than most tests
             if part and end == "passed":
                 end, by = run_tests(copy, part)
     finally:
         path.write_bytes(original)
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    return {"end": end, "by": by[:200], "tests": len(chosen)}
+    if by == UNLOADED and run_tests(copy, part)[1] == UNLOADED:
+        raise SystemExit(f"tests chosen for {fault.path}:{fault.line} cannot be loaded without a fault either: {part[:3]}")
+    return {"end": end, "by": by[:200], "tests": sum(map(len, chosen))}
 
 
 def _broken(copy: Path, noticing: Iterable[str]) -> list[str]:

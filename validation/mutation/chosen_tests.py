@@ -1,4 +1,4 @@
-"""Which tests are nearest to a place of the source, by what they import and name: no test runs for it."""
+"""Which tests are nearest to a place of the source: those that reach it, or, for what runs on import, by what they name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from validation.mutation.reached import ON_IMPORT, Reached, block_at
+
 __all__ = ["Tests", "symbol_at"]
 
 DIRECT, NAMED, PUBLIC, NEAR, PUBLISHED = 4, 6, 3, 1, 5
 RECORDED = ("tests/published/", "tests/interop/test_small_cases.py")  # figures of papers, and what frameworks gave
 FAR = 5  # files between a test and a place of the source
+MOST, NEAREST = 400, 8
+QUICK_S, QUICK_FILES = 10.0, 4  # of the tests that are run first
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,39 @@ class Tests:
     ----------
     root : Path
         Of the repository.
+    reached : Reached
+        The blocks that each test reaches.
     """
 
     root: Path
+    reached: Reached
+
+    def chosen(self, path: str, line: int) -> tuple[list[str], list[str]]:
+        """Return the tests to run first and those to run then, by node id.
+
+        In a function: those that reach the block of the line, from the files that import its file and of which many quick tests
+        reach it, first a few files. Outside functions, in what runs on import, and where no test of this process gets: by names.
+        """
+        block = block_at((self.root / path).read_bytes(), line)
+        found = self.reached.tests(path, block) if block is not None else []
+        if not found or ON_IMPORT in dict(found):
+            near = self.nearest(path, line)
+            return ["tests/published", *near[:NEAREST]], near[NEAREST:]
+        return self._quick_first(path, found)
+
+    def _quick_first(self, path: str, found: list[tuple[str, float]]) -> tuple[list[str], list[str]]:
+        module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        by_file: dict[str, list[tuple[float, str]]] = {}
+        for test, seconds in found:
+            by_file.setdefault(test.partition("::")[0], []).append((seconds, test))
+        ranked = sorted(by_file, key=lambda file: (module not in self._imports.get(file, ()), sorted(by_file[file])[0], file))
+        first, then = [], []
+        for rank, file in enumerate(ranked):
+            spent = 0.0
+            for seconds, test in sorted(by_file[file]):
+                spent += seconds
+                (first if rank < QUICK_FILES and spent < QUICK_S / QUICK_FILES else then).append(test)
+        return first, then[:MOST]
 
     def nearest(self, path: str, line: int, most: int = 150) -> list[str]:
         """Return the node ids of the tests nearest to a line of a file, nearest first; of those equally near, in order of files.

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["load_libraries", "run_tests"]
+__all__ = ["UNLOADED", "load_libraries", "run_tests"]
 
 BUDGET_S, HANGS_S = 45.0, 25.0  # processor time of all tests of a fault, and of one that does not end
 WALL_S = 900.0
+UNLOADED = "the tests cannot be loaded, or the process ended"
 LIBRARIES = (
     "numpy", "scipy.sparse", "scipy.stats", "scipy.optimize", "matplotlib.figure", "h5py", "torch", "brian2", "hypothesis",
 )  # fmt: skip
@@ -59,7 +60,7 @@ def run_tests(copy: Path, tests: Sequence[str], most_s: float = BUDGET_S) -> tup
         time.sleep(0.1)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) in (0, 5):
         return "passed", ""
-    return "failed", str(_told(told).get("failed") or "the tests cannot be loaded, or the process ended")
+    return "failed", str(_told(told).get("failed") or UNLOADED)
 
 
 class _Telling:
