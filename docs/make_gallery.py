@@ -24,7 +24,7 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.step_error import resting_cells
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.report.style import INKS, Draw, Ink, png
-from ei_brian.storage.whole_file import write_bytes
+from ei_brian.storage.atomic_file import write_bytes
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "concepts" / "cell_types.md"

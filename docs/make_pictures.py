@@ -11,7 +11,7 @@ from ei_brian.config.shipped import shipped_file
 from ei_brian.report.model_check import check_model
 from ei_brian.report.settings import Settings
 from ei_brian.storage import load_spec
-from ei_brian.storage.whole_file import write_bytes
+from ei_brian.storage.atomic_file import write_bytes
 
 IMAGES = Path(__file__).resolve().parent / "images"
 SHOWN = ("raster", "noise", "ladder", "traces")

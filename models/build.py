@@ -19,7 +19,7 @@ from ei_brian.report.card import model_card
 from ei_brian.report.facts import figures_of
 from ei_brian.report.words import percent
 from ei_brian.storage import load_spec, save_spec
-from ei_brian.storage.whole_file import write_bytes
+from ei_brian.storage.atomic_file import write_bytes
 
 HERE = Path(__file__).resolve().parent
 HELPERS = ("build", "recipe")

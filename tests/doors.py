@@ -36,7 +36,7 @@ INNER = set(
     core/recording.py core/weight_rows.py core/transform/calibration_state.py core/transform/cell_stand.py
     core/transform/holding.py core/models/physiology.py core/transform/output_scale.py
     core/transform/targets.py core/transform/turning.py core/transform/closed_loop.py core/transform/curves.py
-    core/transform/drive_map.py core/transform/forced.py core/transform/knobs.py core/transform/ladder.py:Rung
+    core/transform/drive_map.py core/transform/forced.py core/transform/fit_parameters.py core/transform/ladder.py:Rung
     core/transform/mixtures.py:Mixture core/transform/mixtures.py:assign_types core/transform/replay.py
     core/transform/trained_drive.py core/units.py interop/check.py interop/commands.py interop/dale.py interop/delays.py
     core/proof.py interop/differences.py interop/layout.py interop/module_run.py interop/operations.py interop/prove.py

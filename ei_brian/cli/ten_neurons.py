@@ -91,14 +91,14 @@ def _compare(name: str, spec: NetworkSpec, shown: Stimulus) -> str:
 
 def _compile(spec: NetworkSpec, shown: Stimulus) -> str:
     from ei_brian.sim.cuda.toolkit import CAPABILITY
-    from ei_brian.sim.standalone.case import Case, Use
     from ei_brian.sim.standalone.compiled_run import request_of
+    from ei_brian.sim.standalone.condition import RunCondition, RunSettings
     from ei_brian.sim.standalone.program import compiled
 
     os.environ.setdefault(CAPABILITY, COMPUTE_CAPABILITY)
     started = perf_counter()
-    case, use = Case(spec, shown, 40), Use(np.dtype("float64"), "shared", 4, target="cuda_standalone")
-    with compiled(case.spec, request_of(case, use)):
+    condition, settings = RunCondition(spec, shown, 40), RunSettings(np.dtype("float64"), "shared", 4, target="cuda_standalone")
+    with compiled(condition.spec, request_of(condition, settings)):
         seconds = perf_counter() - started
     return f"compiled for compute capability {os.environ[CAPABILITY]} in {seconds:.0f} s; not run, there is no GPU"
 

@@ -29,7 +29,7 @@ def command(
     from ei_brian.config.training_run import read_training_run
     from ei_brian.report.card import model_card
     from ei_brian.storage import save_spec
-    from ei_brian.storage.whole_file import write_bytes
+    from ei_brian.storage.atomic_file import write_bytes
 
     run = read_training_run(config)
     path = output or Path(f"{run.name}.h5")

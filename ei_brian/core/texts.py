@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["untouched"]
+__all__ = ["split_self_assignments"]
 
 _ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*(.*)")
 
 
-def untouched(text: str) -> str:
+def split_self_assignments(text: str) -> str:
     """Return the same assignments such that no variable is set from itself in one line.
 
     Brian2 turns ``x = x + …`` and ``x = x*…`` into ``x += …`` and ``x *= …`` by algebra, which changes the order of operations

@@ -21,7 +21,7 @@ from ei_brian.errors import DataError, unknown_name
 from ei_brian.report.figures.raster import kinds_of
 from ei_brian.report.figures.rates import rate_course
 from ei_brian.report.style import LIGHT, WRITERS, Draw, Ink, kind_colours, tidy
-from ei_brian.storage.whole_file import write_bytes
+from ei_brian.storage.atomic_file import write_bytes
 
 __all__ = ["Plot", "plot_recording", "plot_stimulus"]
 

@@ -16,7 +16,7 @@ from ei_brian.core.program import Program, Quantity, release_name
 from ei_brian.core.projection import Projection
 from ei_brian.core.schedule import PHASE_KINDS, Phase
 from ei_brian.core.spec import NetworkSpec
-from ei_brian.core.texts import untouched
+from ei_brian.core.texts import split_self_assignments
 from ei_brian.core.units import ATOMIC, base_unit, unit_scale
 from ei_brian.errors import DataError
 
@@ -93,7 +93,7 @@ def group_text(spec: NetworkSpec, population: Population, program: Program, plac
         lines.append(_comment(f"Deviation: {model.deviations}"))
     lines += [
         f'equations_{name} = """\n{_equations(population, program)}\n"""',
-        f'step_{name} = """\n{untouched(program.update)}\n"""',
+        f'step_{name} = """\n{split_self_assignments(program.update)}\n"""',
     ]
     spiking = bool(program.threshold)
     arguments = [f"{population.size}", f"equations_{name}", f'name="{name}"', "dt=dt", "namespace=functions"]
@@ -102,7 +102,7 @@ def group_text(spec: NetworkSpec, population: Population, program: Program, plac
         arguments.append(f"method=stepped(step_{name})")
     if spiking:
         arguments += [f"threshold={program.threshold!r}"]
-        arguments += [f"reset={untouched(program.reset)!r}"]
+        arguments += [f"reset={split_self_assignments(program.reset)!r}"]
         arguments += [f'events={{"release": {program.threshold!r}}}'] if program.at_spike else []
     lines.append(f"{name} = NeuronGroup(\n    " + ", ".join(arguments[:5]) + ",")
     lines += [f"    {argument}," for argument in arguments[5:]] + [")"]
@@ -148,7 +148,7 @@ def _timing(name: str, program: Program, places: Places, differential: bool) -> 
         if program.at_spike:  # presynaptic plasticity, between the spike and its propagation
             slot = places.place[Phase("threshold", name)][0]
             lines.append(f'{name}.set_event_schedule("release", when="{slot}", order=1)')
-            lines.append(f'{name}.run_on_event("release", {untouched(program.at_spike)!r}, when="after_{slot}")')
+            lines.append(f'{name}.run_on_event("release", {split_self_assignments(program.at_spike)!r}, when="after_{slot}")')
     return lines
 
 

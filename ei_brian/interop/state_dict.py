@@ -22,8 +22,8 @@ from ei_brian.interop.frameworks import CELLS, cell_kinds, cell_of
 from ei_brian.interop.graph import Array, Graph, Node, chain, check_finite
 from ei_brian.interop.known_fields import check_arrays, check_options, oriented
 from ei_brian.interop.linear import LINEAR_KINDS, REFUSED
-from ei_brian.interop.pickle_words import check_words
-from ei_brian.storage.whole_file import read_bytes
+from ei_brian.interop.pickle_opcodes import check_opcodes
+from ei_brian.storage.atomic_file import read_bytes
 
 __all__ = ["MAX_BYTES", "from_state_dict", "graph_of", "read_architecture", "read_state_dict"]
 
@@ -148,7 +148,7 @@ def _read_torch(file: Path, data: bytes) -> dict[str, Array]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for part in archive.namelist():
             if part.endswith("data.pkl"):
-                check_words(file.name, archive.read(part))
+                check_opcodes(file.name, archive.read(part))
     unpickling: type[Exception] = torch.serialization.pickle.UnpicklingError  # type: ignore[attr-defined]
     try:
         stored = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

@@ -12,7 +12,7 @@ from ei_brian.report.document import Report
 from ei_brian.report.html import to_html
 from ei_brian.report.markdown import to_markdown
 from ei_brian.report.style import WRITERS
-from ei_brian.storage.whole_file import write_bytes
+from ei_brian.storage.atomic_file import write_bytes
 
 __all__ = ["check_folder", "check_formats", "write_report"]
 

@@ -29,7 +29,7 @@ CHANGES = (
 
 
 def methods(validation: Validation) -> str:
-    """Return the paragraph."""
+    """Return the methods section of a report: what was simulated, how, and with which statistics; one paragraph of plain text."""
     spec, settings, stimulus = validation.trained.spec, validation.settings, validation.stimulus
     cells = ", ".join(f"{p.size} {p.name} ({p.role})" for p in spec.cells)
     used = ("brian2", *(("torch",) if validation.exact.oracle == "torch" else ()), "numpy")

@@ -30,8 +30,8 @@ from ei_brian.sim.cuda.toolkit import check_gpu, gpu_facts
 from ei_brian.sim.preferences import active_device, preferences
 from ei_brian.sim.propagation.expressible import check_expressible
 from ei_brian.sim.runtime import run_part
-from ei_brian.sim.standalone.case import Case, Use
 from ei_brian.sim.standalone.compiled_run import request_of, run_compiled
+from ei_brian.sim.standalone.condition import RunCondition, RunSettings
 from ei_brian.sim.standalone.program import batch_size, check_batch, gpu_batch_size, program_key
 from ei_brian.sim.standalone.project import spec_connectivity
 from ei_brian.sim.structure import structure_of
@@ -151,60 +151,70 @@ class Backend:
         >>> [recording.accuracy for recording in backend.run_many(devices)]  # doctest: +SKIP
         """
         chosen = _pairs(traces)
-        cases = [self._case(*condition, chosen, n_steps) for condition in conditions]
+        given = [self._condition(*condition, chosen, n_steps) for condition in conditions]
         found: dict[int, Recording] = {}
-        for together in self._together(cases):
-            recordings = self._run([case for _, case in together], chosen)
+        for together in self._together(given):
+            recordings = self._run([condition for _, condition in together], chosen)
             for (index, _), recording in zip(together, recordings, strict=True):
-                found[index] = replace(recording, spec_sha256=cases[index].spec.sha256)
-        return [found[index] for index in range(len(cases))]
+                found[index] = replace(recording, spec_sha256=given[index].spec.sha256)
+        return [found[index] for index in range(len(given))]
 
-    def _case(
+    def _condition(
         self, spec: NetworkSpec, stimulus: Stimulus, noise: Noise | None, seed: int | None,
         traces: tuple[tuple[str, str], ...], n_steps: int | None,
-    ) -> Case:  # fmt: skip
+    ) -> RunCondition:  # fmt: skip
         check_stimulus(spec, stimulus)
         check_arithmetic()
         steps = stimulus.n_steps if n_steps is None else _whole(n_steps, "n_steps", MOST_STEPS)
         _check_traces(spec, traces, noise)
-        return Case(spec, stimulus, steps, noise, seed if self.name == "reference" else seed_for(noise, seed))
+        return RunCondition(spec, stimulus, steps, noise, seed if self.name == "reference" else seed_for(noise, seed))
 
-    def _together(self, cases: Sequence[Case]) -> Iterator[list[tuple[int, Case]]]:
+    def _together(self, conditions: Sequence[RunCondition]) -> Iterator[list[tuple[int, RunCondition]]]:
         """Give the conditions, static noise on them, in groups that one program runs, of bounded size."""
-        waiting: dict[str, list[tuple[int, Case]]] = {}
-        for index, case in enumerate(cases):
-            if self.name == "reference" or not case.stimulus.n_trials:
-                yield [(index, case)]
+        waiting: dict[str, list[tuple[int, RunCondition]]] = {}
+        for index, condition in enumerate(conditions):
+            if self.name == "reference" or not condition.stimulus.n_trials:
+                yield [(index, condition)]
                 continue
-            spec, stimulus = apply_static(case.noise, case.seed, case.spec, case.stimulus)
-            noisy = replace(case, spec=spec, stimulus=stimulus)
-            if self.name != "cpp_standalone" or len(cases) == 1:
+            spec, stimulus = apply_static(condition.noise, condition.seed, condition.spec, condition.stimulus)
+            noisy = replace(condition, spec=spec, stimulus=stimulus)
+            if self.name != "cpp_standalone" or len(conditions) == 1:
                 yield [(index, noisy)]
                 continue
-            use = self._use(spec, ())
-            key = program_key(request_of(noisy, use), spec_connectivity(spec) if use.layout == "synapses" else {})
+            settings = self._settings(spec, ())
+            key = program_key(request_of(noisy, settings), spec_connectivity(spec) if settings.layout == "synapses" else {})
             waiting.setdefault(key, []).append((index, noisy))
             if sum(_n_bytes(one) for _, one in waiting[key]) > TOGETHER_BYTES:
                 yield waiting.pop(key)
         yield from waiting.values()
 
-    def _run(self, cases: Sequence[Case], traces: tuple[tuple[str, str], ...]) -> list[Recording]:
+    def _run(self, conditions: Sequence[RunCondition], traces: tuple[tuple[str, str], ...]) -> list[Recording]:
         """Run conditions of one program, static noise on them."""
-        case = cases[0]
-        spec, stimulus = case.spec, case.stimulus
+        condition = conditions[0]
+        spec, stimulus = condition.spec, condition.stimulus
         if self.name == "reference" or not stimulus.n_trials:
-            plain = reference.simulate(spec, stimulus, self.dtype, traces, case.n_steps, case.noise, case.seed)
+            plain = reference.simulate(spec, stimulus, self.dtype, traces, condition.n_steps, condition.noise, condition.seed)
             return [plain if self.name == "reference" else replace(plain, backend={**plain.backend, **self._facts()})]
         if self.name in ("numpy", "cython"):
             recordings = [
-                run_part(spec, stimulus, self.name, self._layout, self.dtype, traces, case.n_steps, case.noise, case.seed)
+                run_part(
+                    spec,
+                    stimulus,
+                    self.name,
+                    self._layout,
+                    self.dtype,
+                    traces,
+                    condition.n_steps,
+                    condition.noise,
+                    condition.seed,
+                )
             ]
             facts = self._facts()
         else:
-            for each in cases:
+            for each in conditions:
                 self.check(each.spec, each.stimulus, each.noise)
             facts = self._facts() | (gpu_facts(check_gpu()) if self.name == "cuda_standalone" else {})
-            recordings = run_compiled(cases, self._use(spec, traces))
+            recordings = run_compiled(conditions, self._settings(spec, traces))
         return [replace(recording, backend={**facts, **recording.backend}) for recording in recordings]
 
     def check(self, spec: NetworkSpec, stimulus: Stimulus, noise: Noise | None = None) -> None:
@@ -226,13 +236,13 @@ class Backend:
         if self.name != "reference" and self.layout == "synapses":
             check_expressible(structure_of(spec, noise), stimulus.values is not None, in_process=in_process)
 
-    def _use(self, spec: NetworkSpec, traces: tuple[tuple[str, str], ...]) -> Use:
+    def _settings(self, spec: NetworkSpec, traces: tuple[tuple[str, str], ...]) -> RunSettings:
         gpu = self.name == "cuda_standalone"
         layout = self._layout
         batch = gpu_batch_size(spec, layout) if gpu else batch_size(spec, layout, self.dtype.itemsize)
         if self.batch is not None:
             check_batch(spec, self.batch, self.dtype.itemsize)
-        return Use(
+        return RunSettings(
             self.dtype, layout, self.batch or batch, 1 if gpu else self.threads, self.record, traces, self.progress, self.name,
             self.summation == "ordered",
         )  # fmt: skip
@@ -278,10 +288,10 @@ def _pairs(traces: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys((population, state) for population, state in pairs))
 
 
-def _n_bytes(case: Case) -> int:
+def _n_bytes(condition: RunCondition) -> int:
     """Return about how large the numbers of a condition are."""
-    weights = sum(12 * p.n_synapses if p.sparse else 8 * p.weights.size for p in case.spec.projections)
-    return int(weights) + 12 * case.stimulus.events.n_events
+    weights = sum(12 * p.n_synapses if p.sparse else 8 * p.weights.size for p in condition.spec.projections)
+    return int(weights) + 12 * condition.stimulus.events.n_events
 
 
 def _refuse_on_gpu(spec: NetworkSpec, name: str) -> None:

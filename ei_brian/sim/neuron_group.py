@@ -15,7 +15,7 @@ from brian2.equations import Equations
 from brian2.groups.group import CodeRunner
 from brian2.stateupdaters.base import StateUpdateMethod
 
-from ei_brian.core.texts import untouched
+from ei_brian.core.texts import split_self_assignments
 from ei_brian.core.units import base_unit
 from ei_brian.sim.functions import FUNCTIONS
 from ei_brian.sim.slots import Slots
@@ -39,7 +39,7 @@ class _Step(StateUpdateMethod):
         self.update = update
 
     def __call__(self, equations: Equations, variables: Any = None, method_options: Any = None) -> str:
-        return untouched(self.update)
+        return split_self_assignments(self.update)
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def neuron_group(group: GroupStructure, n_copies: int, slots: Slots, dt: Quantit
     """
     equations = Equations(group.equations + "\n" + _declarations(group))
     order = slots.of("update", group.name)
-    threshold = {"threshold": group.threshold, "reset": untouched(group.reset) or None} if group.threshold else {}
+    threshold = {"threshold": group.threshold, "reset": split_self_assignments(group.reset) or None} if group.threshold else {}
     with _cells_that_reset_in_their_step():
         made = NeuronGroup(
             group.size * n_copies, equations, method=_Step(group.update), name=group.name, dt=dt,
@@ -69,7 +69,7 @@ def neuron_group(group: GroupStructure, n_copies: int, slots: Slots, dt: Quantit
         )  # fmt: skip
     made.state_updater.when, made.state_updater.order = order  # it runs nothing where there is no differential equation
     if not equations.diff_eq_names:
-        made.run_regularly(untouched(group.update), when=order[0], order=order[1], name=f"{group.name}_step")
+        made.run_regularly(split_self_assignments(group.update), when=order[0], order=order[1], name=f"{group.name}_step")
     if group.threshold:
         made.thresholder["spike"].when, made.thresholder["spike"].order = slots.of("threshold", group.name)
         if group.reset:
@@ -77,14 +77,15 @@ def neuron_group(group: GroupStructure, n_copies: int, slots: Slots, dt: Quantit
         if group.at_spike:
             made.contained_objects.append(_at_spike(made, group, f"after_{slots.of('threshold', group.name)[0]}"))
     if group.score_update:
-        made.run_regularly(untouched(group.score_update), when="end", name=f"{group.name}_score")
+        made.run_regularly(split_self_assignments(group.score_update), when="end", name=f"{group.name}_score")
     return made
 
 
 def _at_spike(made: NeuronGroup, group: GroupStructure, slot: str) -> CodeRunner:
     """Return what runs on the neurons that spiked beside their reset; `NeuronGroup.run_on_event` allows only one of the two."""
     return CodeRunner(
-        made, "reset", code=untouched(group.at_spike), clock=made.clock, when=slot, order=0, name=f"{group.name}_at_spike",
+        made, "reset", code=split_self_assignments(group.at_spike), clock=made.clock, when=slot, order=0,
+        name=f"{group.name}_at_spike",
         needed_variables=["_spikespace"], template_kwds={"eventspace_variable": made.variables["_spikespace"]},
     )  # fmt: skip
 

@@ -8,8 +8,8 @@ from ei_brian.core.model_data import model_data, model_from_data
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.errors import SpecError, StorageError
+from ei_brian.storage.atomic_file import read_bytes, write_bytes
 from ei_brian.storage.json_text import checked_json, json_text
-from ei_brian.storage.whole_file import read_bytes, write_bytes
 
 __all__ = ["load_cell", "save_cell"]
 

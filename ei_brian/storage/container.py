@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.errors import StorageError
+from ei_brian.storage.atomic_file import read_bytes, write_bytes
 from ei_brian.storage.hdf5_guard import guarded_bytes
 from ei_brian.storage.hdf5_limits import Limits
 from ei_brian.storage.json_text import checked_json, json_text
-from ei_brian.storage.whole_file import read_bytes, write_bytes
 
 __all__ = ["Content", "read_content", "write_content"]
 

@@ -20,10 +20,10 @@ import h5py
 from h5py import h5a, h5d, h5g, h5l, h5o
 
 from ei_brian.errors import StorageError
+from ei_brian.storage.atomic_file import read_bytes
 from ei_brian.storage.hdf5_extent import attribute_bytes, dataset_bytes
 from ei_brian.storage.hdf5_heap import Heaps
 from ei_brian.storage.hdf5_limits import Limits, RefusedError
-from ei_brian.storage.whole_file import read_bytes
 
 __all__ = ["GuardedFile", "Limits", "guarded_bytes", "open_guarded"]
 

@@ -26,7 +26,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import ConfigError, StorageError, unknown_name
-from ei_brian.storage.whole_file import read_bytes, write_bytes
+from ei_brian.storage.atomic_file import read_bytes, write_bytes
 
 __all__ = ["LongRecording", "PoissonInput", "load_long", "run_long"]
 

@@ -22,7 +22,13 @@ from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.curves import calibration_curves
 from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
-from ei_brian.core.transform.knobs import knobs_of, scaled_projections, turned, with_population, with_values
+from ei_brian.core.transform.fit_parameters import (
+    fit_parameters_of,
+    scaled_projections,
+    with_population,
+    with_scaled_gains,
+    with_values,
+)
 from ei_brian.core.transform.output_scale import arrived, output_factors
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.core.transform.targets import compare, dense_spikes, driven_ports, targets_of
@@ -193,20 +199,20 @@ def test_neighbours_tried_side_by_side_are_chosen_as_one_by_one(spec: NetworkSpe
     """Each cell of two gains (AMPA, GABA_A) takes, to the bit, the neighbour that has the least error when run alone."""
     shown, search, engine = some_input(6, 3), SearchSettings(), NumpyEngine()
     targets, cells = targets_of(spec, shown, 1, 10.0), to_conductances(swapped, shown)["E"]
-    knobs = knobs_of(cells)
-    assert knobs is not None
-    assert len(knobs.gains) == 2
+    free = fit_parameters_of(cells)
+    assert free is not None
+    assert len(free.gains) == 2
     rng = np.random.default_rng(4)
     jumps = {port: rng.uniform(0, 0.2, (6, 60, 16)).astype(np.float32) for port in driven_ports(cells)}
     part = np.arange(6)
-    found = better_cells(cells, knobs, jumps, targets, part, 1.0, search, engine)
-    moves = [(dict.fromkeys(knobs.gains, search.gain_step * g), search.offset_step * o) for g, o in PATTERN]
-    moves += [({name: sign * search.gain_step}, 0.0) for name in knobs.gains for sign in (-1, 1)]
-    alone = [turned(cells, knobs, *move) for move in moves]
+    found = better_cells(cells, free, jumps, targets, part, 1.0, search, engine)
+    moves = [(dict.fromkeys(free.gains, search.gain_step * g), search.offset_step * o) for g, o in PATTERN]
+    moves += [({name: sign * search.gain_step}, 0.0) for name in free.gains for sign in (-1, 1)]
+    alone = [with_scaled_gains(cells, free, *move) for move in moves]
     goal = targets.filtered["E"], targets.spikes["E"].sum(axis=(0, 1))
     best = np.argmin([cell_errors(one, targets, jumps, *goal, search, engine) for one in alone], axis=0)
     assert len(np.unique(best)) > 2  # else the test says nothing
-    for name in knobs.names:
+    for name in free.names:
         values = [np.broadcast_to(np.asarray(one.parameters[name]), (16,)) for one in alone]
         np.testing.assert_array_equal(found.parameters[name], [values[k][cell] for cell, k in enumerate(best)])
 

@@ -23,7 +23,7 @@ from ei_brian.core.transform.forced import forced_jumps, released
 from ei_brian.core.transform.ladder import ladder, standard_rungs
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.core.transform.refine import refine_dt
-from ei_brian.core.transform.replay import jumps_of
+from ei_brian.core.transform.replay import synaptic_increments
 from ei_brian.errors import BackendError, DataError, SpecError
 from ei_brian.sim.backend import Backend
 from tests.biology.networks import some_input, trained_like
@@ -210,7 +210,7 @@ def test_forced_drive_is_what_the_network_receives(swapped: NetworkSpec) -> None
     forced = forced_jumps(made, stimulus, spikes, "E")
     for port in ("g_exc", "g_inh"):
         decay = np.exp(-0.5 / np.asarray(made["E"].parameters[f"tau_{port}"]))
-        received = jumps_of(recording.traces[("E", port)], decay)
+        received = synaptic_increments(recording.traces[("E", port)], decay)
         scale = np.abs(received).max()
         assert np.allclose(forced[port], received, rtol=0, atol=1e-5 * scale)  # float32 sums
 

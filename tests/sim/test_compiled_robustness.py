@@ -19,7 +19,7 @@ from ei_brian.errors import BackendError
 from ei_brian.sim.backend import Backend
 from ei_brian.sim.standalone import compilation, compiled_run, program
 from ei_brian.sim.standalone.data_file import HEADER, SECTION, write_data
-from ei_brian.sim.standalone.launch import Share, _believe, launch, shares
+from ei_brian.sim.standalone.launch import TrialRange, _verify_completed, launch, shares
 from ei_brian.sim.standalone.outputs import Span, read_counts, read_events, read_scores, read_traces
 from ei_brian.toolchain import compiler
 from tests.conftest import random_spec, random_stimulus
@@ -200,14 +200,14 @@ def test_shares_hold_every_trial_once_in_whole_batches() -> None:
 
 
 @pytest.fixture
-def share(tmp_path: Path) -> Share:
+def share(tmp_path: Path) -> TrialRange:
     (tmp_path / "stderr").write_text("ei_brian: last words\n")
     (tmp_path / "echo").write_text("a.v 5\nb.v 7\nseconds 0.25\ndone 3 4\n")
-    return Share(3, 4, tmp_path)
+    return TrialRange(3, 4, tmp_path)
 
 
-def test_an_honest_run_is_believed(share: Share) -> None:
-    assert _believe(0, share, {"a.v": 5, "b.v": 7}) == 0.25
+def test_an_honest_run_is_believed(share: TrialRange) -> None:
+    assert _verify_completed(0, share, {"a.v": 5, "b.v": 7}) == 0.25
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_an_honest_run_is_believed(share: Share) -> None:
         (5, "left the finite numbers"), (77, "exit code 77"), (130, "exit code 130"),
     ],
 )  # fmt: skip
-def test_a_program_that_failed_is_not_believed(share: Share, code: int, words: str) -> None:
+def test_a_program_that_failed_is_not_believed(share: TrialRange, code: int, words: str) -> None:
     with pytest.raises(BackendError, match=rf"{words}.*last words.*Nothing of this run was kept"):
-        _believe(code, share, {"a.v": 5, "b.v": 7})
+        _verify_completed(code, share, {"a.v": 5, "b.v": 7})
 
 
 @pytest.mark.parametrize(
@@ -228,18 +228,18 @@ def test_a_program_that_failed_is_not_believed(share: Share, code: int, words: s
      "a.v 5\nb.v 7\nseconds 0.25\n", "a.v 5\nb.v 7\nseconds 0.25\ndone 3 3\n",
      "a.v 5\nb.v 7\nc.v 1\nseconds 0.25\ndone 3 4\n", None],
 )  # fmt: skip
-def test_a_wrong_echo_is_not_believed(share: Share, echo: str | None) -> None:
+def test_a_wrong_echo_is_not_believed(share: TrialRange, echo: str | None) -> None:
     path = share.folder / "echo"
     if echo is None:
         path.unlink()
     else:
         path.write_text(echo)
     with pytest.raises(BackendError):
-        _believe(0, share, {"a.v": 5, "b.v": 7})
+        _verify_completed(0, share, {"a.v": 5, "b.v": 7})
 
 
 @pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b"\0", lambda data: b"", None])
-def test_results_of_a_wrong_size_are_refused(share: Share, change: Callable[[bytes], bytes] | None) -> None:
+def test_results_of_a_wrong_size_are_refused(share: TrialRange, change: Callable[[bytes], bytes] | None) -> None:
     spec = biological_network()
     size, steps = spec["out"].size, 6
     results = {"out.counts": 4 * 4 * size, "scores": 8 * 4 * size, "trace.out.v": 8 * 4 * steps * size, "F.events": 12}

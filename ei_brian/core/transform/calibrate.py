@@ -17,9 +17,9 @@ from ei_brian.core.transform.calibration_state import CalibrationState
 from ei_brian.core.transform.cell_stand import stand_table, where_cells_stand
 from ei_brian.core.transform.charges import match_charges
 from ei_brian.core.transform.closed_loop import close_loop
+from ei_brian.core.transform.fit_parameters import fit_parameters_of
 from ei_brian.core.transform.forced_fit import fit_forced
 from ei_brian.core.transform.holding import bounded
-from ei_brian.core.transform.knobs import knobs_of
 from ei_brian.core.transform.nearest import Nearest, shortfalls
 from ei_brian.core.transform.open_loop import fit_open_loop
 from ei_brian.core.transform.perturbed import refuse_perturbed
@@ -118,7 +118,7 @@ def calibrate(
 
 
 def _within_physiology(spec: NetworkSpec) -> NetworkSpec:
-    return replace(spec, populations=tuple(bounded(p) if knobs_of(p) is not None else p for p in spec.populations))
+    return replace(spec, populations=tuple(bounded(p) if fit_parameters_of(p) is not None else p for p in spec.populations))
 
 
 def _charged(

@@ -14,7 +14,7 @@ import numpy as np
 
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.core.transform.knobs import with_population
+from ei_brian.core.transform.fit_parameters import with_population
 from ei_brian.errors import StorageError
 
 __all__ = ["CalibrationState"]

@@ -14,8 +14,8 @@ from ei_brian.core.receptor import CONDUCTANCES
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.transform.fit_parameters import fit_parameters_of, scaled_projections
 from ei_brian.core.transform.forced import jumps_by_projection
-from ei_brian.core.transform.knobs import knobs_of, scaled_projections
 
 __all__ = ["charges_of", "match_charges"]
 
@@ -42,7 +42,7 @@ def match_charges(
     """
     factors: dict[str, float] = {}
     for cells in spec.cells:
-        if knobs_of(cells) is None:
+        if fit_parameters_of(cells) is None:
             continue
         now = charges_of(spec, stimuli[0], spikes[0], cells)
         before = charges_of(trained, stimuli[1], spikes[1], trained[cells.name])

@@ -18,10 +18,16 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import CalibrationSettings, SearchSettings
 from ei_brian.core.transform.calibration_state import CalibrationState
+from ei_brian.core.transform.fit_parameters import (
+    FitParameters,
+    fit_parameters_of,
+    scaled_projections,
+    with_population,
+    with_scaled_gains,
+)
 from ei_brian.core.transform.forced import acts_in_its_step, late_jumps
-from ei_brian.core.transform.knobs import Knobs, knobs_of, scaled_projections, turned, with_population
 from ei_brian.core.transform.output_scale import output_factors
-from ei_brian.core.transform.replay import jumps_of
+from ei_brian.core.transform.replay import synaptic_increments
 from ei_brian.core.transform.targets import Comparison, Targets, compare, dense_spikes, driven_ports
 from ei_brian.core.transform.turning import better_cells
 
@@ -94,15 +100,15 @@ def improved(
     recording = seen.recording
     if recording is None:
         return spec
-    swapped = {p.name: knobs for p in spec.cells if (knobs := knobs_of(p)) is not None}
+    swapped = {p.name: free for p in spec.cells if (free := fit_parameters_of(p)) is not None}
     start = iteration * search.round_trials
     part = (start + np.arange(min(recording.n_trials, search.round_trials))) % recording.n_trials
     made = spec
-    for name, knobs in swapped.items():
+    for name, free in swapped.items():
         cells = spec[name]
         jumps = {port: arrivals(spec, recording, cells, port, part) for port in driven_ports(cells)}
-        better = better_cells(cells, knobs, jumps, targets, part, search.shrink**iteration, search, engine)
-        made = with_population(made, _pushed(better, knobs, seen.rates_hz[name], targets.rates_hz[name], search))
+        better = better_cells(cells, free, jumps, targets, part, search.shrink**iteration, search, engine)
+        made = with_population(made, _pushed(better, free, seen.rates_hz[name], targets.rates_hz[name], search))
     factors = _rate_factors(spec, swapped, seen, targets, search)
     spikes = {name: dense_spikes(recording, name) for name in recording.spikes}
     factors |= output_factors(spec, set(swapped), spikes, targets.arrived, search.projection_range)
@@ -114,7 +120,7 @@ def arrivals(
 ) -> Array:
     """Return what arrived at a port as `Engine.replay` takes it: at the end of a step, also where it came before the update."""
     decay = np.exp(-spec.dt_ms / np.asarray(cells.parameters[f"tau_{port}"]))
-    jumps = jumps_of(recording.traces[(cells.name, port)][trials], decay)
+    jumps = synaptic_increments(recording.traces[(cells.name, port)][trials], decay)
     mine = [p for p in spec.projections if p.target == cells.name and p.port == port]
     if not any(acts_in_its_step(spec, projection) for projection in mine):
         return jumps
@@ -128,17 +134,17 @@ def arrivals(
     return made + late  # type: ignore[no-any-return]
 
 
-def _pushed(cells: Population, knobs: Knobs, rate_hz: float, goal_hz: float, search: SearchSettings) -> Population:
+def _pushed(cells: Population, free: FitParameters, rate_hz: float, goal_hz: float, search: SearchSettings) -> Population:
     """Return the cells with their current, and the gain of excitation over inhibition, moved towards the wanted rate."""
     wrong = np.log(max(goal_hz, 0.5) / max(rate_hz, 0.1))
     push = float(np.clip(search.rate_push * wrong, -search.most_push, search.most_push))
-    if len(knobs.gains) == 1:
-        return turned(cells, knobs, {knobs.gains[0]: 0.5 * push}, push)
-    return turned(cells, knobs, {knobs.gains[0]: 0.5 * push, knobs.gains[1]: -0.5 * push}, push)
+    if len(free.gains) == 1:
+        return with_scaled_gains(cells, free, {free.gains[0]: 0.5 * push}, push)
+    return with_scaled_gains(cells, free, {free.gains[0]: 0.5 * push, free.gains[1]: -0.5 * push}, push)
 
 
 def _rate_factors(
-    spec: NetworkSpec, swapped: Mapping[str, Knobs], seen: Comparison, targets: Targets, search: SearchSettings
+    spec: NetworkSpec, swapped: Mapping[str, FitParameters], seen: Comparison, targets: Targets, search: SearchSettings
 ) -> dict[str, float]:
     factors = {}
     for projection in spec.projections:

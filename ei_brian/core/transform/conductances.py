@@ -17,8 +17,8 @@ from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.diversify import populations_of
+from ei_brian.core.transform.fit_parameters import with_values
 from ei_brian.core.transform.holding import synaptic_receptors
-from ei_brian.core.transform.knobs import with_values
 from ei_brian.core.transform.perturbed import refuse_perturbed
 from ei_brian.core.transform.pipe import pipeable
 from ei_brian.errors import SpecError, unknown_name

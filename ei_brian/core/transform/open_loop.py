@@ -15,10 +15,10 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import CalibrationSettings
 from ei_brian.core.transform.drive_map import RECEPTORS, DriveMap, fit_map
+from ei_brian.core.transform.fit_parameters import with_population, with_values
 from ei_brian.core.transform.holding import bounded, held, hold_limits, is_bounded, synaptic_receptors
-from ei_brian.core.transform.knobs import with_population, with_values
 from ei_brian.core.transform.own_types import type_in
-from ei_brian.core.transform.replay import jumps_of
+from ei_brian.core.transform.replay import synaptic_increments
 
 __all__ = ["fit_open_loop"]
 
@@ -53,7 +53,7 @@ def fit_open_loop(
         mine = np.flatnonzero(np.array(cells.cell_types) == name)
         chosen = mine[np.linspace(0, mine.size - 1, min(mine.size, search.map_cells)).astype(int)]
         tau_syn = np.broadcast_to(np.asarray(old.parameters["tau_syn"]), (old.size,))
-        jumps = jumps_of(recording.traces[(cells.name, "g")], np.exp(-spec.dt_ms / tau_syn))[:, :, chosen]
+        jumps = synaptic_increments(recording.traces[(cells.name, "g")], np.exp(-spec.dt_ms / tau_syn))[:, :, chosen]
         target = np.asarray(recording.spikes[cells.name].dense(), dtype=bool)[:, :, chosen]
         tau = float(tau_syn[mine].mean())
         taus = tuple(tau * factor for factor in search.synaptic_decays) if settings.kinetics else (tau,)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["filtered", "jumps_of"]
+__all__ = ["filtered", "synaptic_increments"]
 
 Array = npt.NDArray[np.floating]
 
 
-def jumps_of(trace: Array, decay: npt.ArrayLike) -> Array:
+def synaptic_increments(trace: Array, decay: npt.ArrayLike) -> Array:
     """Return what arrived at an exponential state in each step, from its values at the ends of the steps.
 
     Parameters

@@ -14,7 +14,7 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.calibration_settings import SearchSettings
-from ei_brian.core.transform.knobs import knobs_of
+from ei_brian.core.transform.fit_parameters import fit_parameters_of
 from ei_brian.core.transform.output_scale import arrived
 from ei_brian.core.transform.replay import filtered
 
@@ -141,7 +141,7 @@ def _arrived(spec: NetworkSpec, recording: Recording) -> dict[str, npt.NDArray[n
 def compare(spec: NetworkSpec, stimulus: Stimulus, targets: Targets, engine: Engine | None = None) -> Comparison:
     """Run a network on the calibration set and compare it with the trained one."""
     engine = engine or default_engine()
-    traces = [(p.name, port) for p in spec.cells if knobs_of(p) for port in driven_ports(p)]
+    traces = [(p.name, port) for p in spec.cells if fit_parameters_of(p) for port in driven_ports(p)]
     recording = engine.simulate(spec, stimulus, [*traces, *_silent_outputs(spec)])
     distance = {}
     for name, wanted in targets.filtered.items():

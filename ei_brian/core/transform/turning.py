@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ei_brian.core.engine import Engine
 from ei_brian.core.population import Population
 from ei_brian.core.transform.calibration_settings import SearchSettings
-from ei_brian.core.transform.knobs import Knobs, copied, copies, turned, with_values
+from ei_brian.core.transform.fit_parameters import FitParameters, copied, copies, with_scaled_gains, with_values
 from ei_brian.core.transform.targets import Targets
 
 __all__ = ["better_cells", "cell_errors"]
@@ -21,15 +21,16 @@ FEW_SPIKES = 5.0  # added to a count that an error is divided by, so that a cell
 
 
 def better_cells(
-    cells: Population, knobs: Knobs, jumps: Mapping[str, Array], targets: Targets, trials: npt.NDArray[np.integer], shrink: float,
+    cells: Population, free: FitParameters, jumps: Mapping[str, Array], targets: Targets,
+    trials: npt.NDArray[np.integer], shrink: float,
     search: SearchSettings, engine: Engine,
 ) -> Population:  # fmt: skip
     """Return the population in which each cell took the best of its neighbours in gain and constant current.
 
     Parameters
     ----------
-    cells, knobs : Population, Knobs
-        The cells and what can be turned.
+    cells, free : Population, FitParameters
+        The cells, and what is fitted of them.
     jumps : mapping of port to array, shape (trial, step, neuron)
         The drive, of the chosen trials.
     targets : Targets
@@ -44,22 +45,22 @@ def better_cells(
         Who computes.
     """
     wanted, counts = targets.filtered[cells.name][trials], targets.spikes[cells.name][trials].sum(axis=(0, 1))
-    moves = _moves(knobs, shrink, search)
+    moves = _moves(free, shrink, search)
     shape = (len(moves), cells.size)
-    log_gains = {name: np.repeat([gains.get(name, 0.0) for gains, _ in moves], cells.size) for name in knobs.gains}
+    log_gains = {name: np.repeat([gains.get(name, 0.0) for gains, _ in moves], cells.size) for name in free.gains}
     many = copies(cells, np.arange(cells.size), len(moves))
-    choices = turned(many, copied(knobs, many), log_gains, np.repeat([offset for _, offset in moves], cells.size))
+    choices = with_scaled_gains(many, copied(free, many), log_gains, np.repeat([offset for _, offset in moves], cells.size))
     errors = cell_errors(choices, targets, jumps, wanted, counts, search, engine).reshape(shape)
     best = np.argmin(errors, axis=0)
-    tables = {name: np.broadcast_to(np.asarray(choices.parameters[name]), (choices.size,)).reshape(shape) for name in knobs.names}
+    tables = {name: np.broadcast_to(np.asarray(choices.parameters[name]), (choices.size,)).reshape(shape) for name in free.names}
     return with_values(cells, {name: table[best, np.arange(cells.size)] for name, table in tables.items()})
 
 
-def _moves(knobs: Knobs, shrink: float, search: SearchSettings) -> list[tuple[dict[str, float], float]]:
+def _moves(free: FitParameters, shrink: float, search: SearchSettings) -> list[tuple[dict[str, float], float]]:
     gain_step, offset_step = search.gain_step * shrink, search.offset_step * shrink
-    moves = [(dict.fromkeys(knobs.gains, gain_step * gain), offset_step * offset) for gain, offset in PATTERN]
-    if len(knobs.gains) > 1:
-        moves += [({name: sign * gain_step}, 0.0) for name in knobs.gains for sign in (-1, 1)]
+    moves = [(dict.fromkeys(free.gains, gain_step * gain), offset_step * offset) for gain, offset in PATTERN]
+    if len(free.gains) > 1:
+        moves += [({name: sign * gain_step}, 0.0) for name in free.gains for sign in (-1, 1)]
     return moves
 
 

@@ -12,7 +12,7 @@ import re
 from brian2 import NeuronGroup, Quantity, Synapses
 
 from ei_brian.core.projection import Projection
-from ei_brian.core.texts import untouched
+from ei_brian.core.texts import split_self_assignments
 from ei_brian.core.units import base_unit
 from ei_brian.sim.structure import GroupStructure
 
@@ -45,13 +45,13 @@ def delayed_plastic_synapses(
         Time step.
     """
     number = release.removeprefix("release_")
-    at_spike = _own(texts.at_spike, number)
+    at_spike, update = (split_self_assignments(_own(text, number)) for text in (texts.at_spike, texts.update))
     made = Synapses(
         source, target, f"weight : {base_unit(unit)} (constant)\n" + "\n".join(f"{name}_own : 1" for name in STATES),
-        on_pre=f"{untouched(at_spike)}\n{projection.port}_post += weight*release_own", name=projection.name, dt=dt, namespace={},
+        on_pre=f"{at_spike}\n{projection.port}_post += weight*release_own", name=projection.name, dt=dt, namespace={},
     )  # fmt: skip
     made.pre.when, made.pre.order = place
-    made.run_regularly(untouched(_own(texts.update, number)), when="start", name=f"{projection.name}_plasticity", dt=dt)
+    made.run_regularly(update, when="start", name=f"{projection.name}_plasticity", dt=dt)
     return made
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from tqdm import tqdm
 
 from ei_brian.core.recording import Recording
-from ei_brian.sim.standalone.case import Case, Use
+from ei_brian.sim.standalone.condition import RunCondition, RunSettings
 from ei_brian.sim.standalone.data_file import write_data
-from ei_brian.sim.standalone.launch import Share, launch, shares
+from ei_brian.sim.standalone.launch import TrialRange, launch, shares
 from ei_brian.sim.standalone.numbers import joined_numbers, numbers_of
 from ei_brian.sim.standalone.program import compiled, request_for
 from ei_brian.sim.standalone.project import Request
@@ -23,47 +23,71 @@ from ei_brian.sim.standalone.results import kept_spikes, recordings_of
 __all__ = ["request_of", "run_compiled"]
 
 
-def run_compiled(cases: Sequence[Case], use: Use) -> list[Recording]:
+def run_compiled(conditions: Sequence[RunCondition], settings: RunSettings) -> list[Recording]:
     """Run conditions of equal structure one after the other in one program, and return what happened in each.
 
     Parameters
     ----------
-    cases : sequence of Case
+    conditions : sequence of RunCondition
         At least one; all must ask for the same program. On a GPU, one.
-    use : Use
+    settings : RunSettings
         The program and its use.
     """
     started = perf_counter()
-    spec, keep = cases[0].spec, kept_spikes(cases, use.record)
-    request = request_of(cases[0], use)
+    spec, keep = conditions[0].spec, kept_spikes(conditions, settings.record)
+    request = request_of(conditions[0], settings)
     with compiled(spec, request) as program, tempfile.TemporaryDirectory(prefix="ei_brian_run_") as name:
         built, folder = perf_counter(), Path(name)
         numbers = [
-            numbers_of(case.spec, case.stimulus, use.dtype, use.layout, case.n_steps, case.noise, case.seed, use.traces, keep)
-            for case in cases
+            numbers_of(
+                condition.spec,
+                condition.stimulus,
+                settings.dtype,
+                settings.layout,
+                condition.n_steps,
+                condition.noise,
+                condition.seed,
+                settings.traces,
+                keep,
+            )
+            for condition in conditions
         ]
         checks = write_data(folder / "data", joined_numbers(numbers))
         begun = perf_counter()
-        parts, looped = _loop(program, folder, request, cases, use, checks)
+        parts, looped = _loop(program, folder, request, conditions, settings, checks)
         processes = perf_counter() - begun
-        recordings = recordings_of(cases, use, parts, keep)
+        recordings = recordings_of(conditions, settings, parts, keep)
     return _timed(recordings, looped, processes, built - started, perf_counter() - built)
 
 
-def request_of(case: Case, use: Use) -> Request:
+def request_of(condition: RunCondition, settings: RunSettings) -> Request:
     """Return what a program for a condition must be able to do."""
-    return request_for(case.spec, case.stimulus, use.dtype, use.layout, use.batch, case.noise, use.target, use.in_order)
+    return request_for(
+        condition.spec,
+        condition.stimulus,
+        settings.dtype,
+        settings.layout,
+        settings.batch,
+        condition.noise,
+        settings.target,
+        settings.in_order,
+    )
 
 
 def _loop(
-    program: Path, folder: Path, request: Request, cases: Sequence[Case], use: Use, checks: dict[str, int]
-) -> tuple[tuple[Share, ...], float]:
+    program: Path,
+    folder: Path,
+    request: Request,
+    conditions: Sequence[RunCondition],
+    settings: RunSettings,
+    checks: dict[str, int],
+) -> tuple[tuple[TrialRange, ...], float]:
     """Run the processes; return their shares, and the seconds of their loops."""
-    trials = [case.stimulus.n_trials for case in cases]
-    alone = use.target == "cuda_standalone" and _one_batch_each(request)
-    parts = shares(trials, use.batch, sum(trials) if alone else use.threads, folder)
+    trials = [condition.stimulus.n_trials for condition in conditions]
+    alone = settings.target == "cuda_standalone" and _one_batch_each(request)
+    parts = shares(trials, settings.batch, sum(trials) if alone else settings.threads, folder)
     looped = 0.0
-    with tqdm(total=sum(trials), desc=cases[0].spec.name, unit="trial", disable=not use.progress) as bar:
+    with tqdm(total=sum(trials), desc=conditions[0].spec.name, unit="trial", disable=not settings.progress) as bar:
         for together in [(part,) for part in parts] if alone else [parts]:
             looped += launch(program / "main", folder / "data", together, checks, _progress(bar, together[0].first))
     return parts, looped

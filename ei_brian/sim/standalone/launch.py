@@ -16,7 +16,7 @@ from types import FrameType
 
 from ei_brian.errors import BackendError
 
-__all__ = ["Share", "launch", "shares"]
+__all__ = ["TrialRange", "launch", "shares"]
 
 EXIT_WORDS = {
     3: "its data were not what it expects", 4: "its results could not be written", 5: "a state left the finite numbers",
@@ -25,7 +25,7 @@ EXIT_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class TrialRange:
     """Trials ``first`` to ``first + count - 1``, run by one process that writes into ``folder``."""
 
     first: int
@@ -33,7 +33,7 @@ class Share:
     folder: Path
 
 
-def shares(trials: Sequence[int], batch: int, threads: int, folder: Path) -> tuple[Share, ...]:
+def shares(trials: Sequence[int], batch: int, threads: int, folder: Path) -> tuple[TrialRange, ...]:
     """Return an even split of the trials of all conditions in whole batches; never more shares than batches.
 
     ``trials`` are the numbers of trials by condition. A batch holds trials of one condition only.
@@ -42,13 +42,12 @@ def shares(trials: Sequence[int], batch: int, threads: int, folder: Path) -> tup
     batches = [first for start, stop in pairwise(starts) for first in range(start, stop, batch)]
     parts = min(threads, len(batches))
     edges = [*(batches[len(batches) * k // parts] for k in range(parts)), starts[-1]]
-    return tuple(
-        Share(start, stop - start, folder / f"part_{k}")
-        for k, (start, stop) in enumerate(pairwise(edges))
-    )
+    return tuple(TrialRange(start, stop - start, folder / f"part_{k}") for k, (start, stop) in enumerate(pairwise(edges)))
 
 
-def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[str, int], report: Callable[[int], None]) -> float:
+def launch(
+    program: Path, data: Path, parts: Sequence[TrialRange], checks: Mapping[str, int], report: Callable[[int], None]
+) -> float:
     """Run all shares at once and return the longest time of a simulation loop, in seconds.
 
     ``report`` is given the number of finished trials now and then.
@@ -80,8 +79,8 @@ def launch(program: Path, data: Path, parts: Sequence[Share], checks: Mapping[st
             if process.stdout is not None:
                 process.stdout.close()
     if failed is not None:
-        _believe(running[failed].returncode, parts[failed], checks)
-    return max(_believe(process.returncode, share, checks) for process, share in zip(running, parts, strict=True))
+        _verify_completed(running[failed].returncode, parts[failed], checks)
+    return max(_verify_completed(process.returncode, share, checks) for process, share in zip(running, parts, strict=True))
 
 
 @contextmanager
@@ -101,11 +100,16 @@ def _known() -> Iterator[None]:
         usual(*pressed[0])
 
 
-def _start(program: Path, data: Path, share: Share) -> subprocess.Popen[bytes]:
+def _start(program: Path, data: Path, share: TrialRange) -> subprocess.Popen[bytes]:
     command = [str(program), str(data), str(share.folder), str(share.first), str(share.count)]
     with (share.folder / "stderr").open("wb") as words:
         return subprocess.Popen(
-            command, cwd=program.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words, start_new_session=True,
+            command,
+            cwd=program.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            start_new_session=True,
             restore_signals=False,  # a file over a limit of its size is an error of a write, as in Python, and not SIGXFSZ
         )
 
@@ -131,7 +135,7 @@ def _follow(running: Sequence[subprocess.Popen[bytes]], report: Callable[[int], 
     return None
 
 
-def _believe(code: int, share: Share, checks: Mapping[str, int]) -> float:
+def _verify_completed(code: int, share: TrialRange, checks: Mapping[str, int]) -> float:
     """Refuse a run that did not end as it should or ran on other numbers than it was given; return the seconds of its loop."""
     words = (share.folder / "stderr").read_text(encoding="utf-8", errors="replace").strip()[-1000:]
     if code != 0:

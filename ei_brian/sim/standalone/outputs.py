@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.errors import BackendError
-from ei_brian.sim.standalone.launch import Share
+from ei_brian.sim.standalone.launch import TrialRange
 
 __all__ = ["Span", "check_events", "read_counts", "read_events", "read_scores", "read_traces"]
 
@@ -38,13 +38,13 @@ def _read(path: Path, dtype: npt.DTypeLike, wanted: int | None) -> Array:
     return values
 
 
-def read_counts(parts: Sequence[Share], name: str, size: int) -> npt.NDArray[np.int64]:
+def read_counts(parts: Sequence[TrialRange], name: str, size: int) -> npt.NDArray[np.int64]:
     """Return the number of spikes of a population, shape (trial, unit)."""
     each = [_read(p.folder / f"{name}.counts", "<i4", p.count * size).reshape(p.count, size) for p in parts]
     return np.concatenate(each).astype(np.int64)
 
 
-def read_events(parts: Sequence[Share], name: str) -> tuple[Array, Array, Array]:
+def read_events(parts: Sequence[TrialRange], name: str) -> tuple[Array, Array, Array]:
     """Return trial, step and unit of the spikes of a population, sorted."""
     columns: list[Array] = []
     for part in parts:
@@ -75,14 +75,14 @@ def check_events(n_events: Mapping[str, int], counts: Mapping[str, npt.NDArray[n
             raise BackendError(f"result {name}.events: {listed} spikes, {counted} counted; nothing of this run was kept.")
 
 
-def read_scores(parts: Sequence[Share], size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:
+def read_scores(parts: Sequence[TrialRange], size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:
     """Return the last values of the state that was scored, in SI units, shape (trial, unit)."""
     each = [_read(p.folder / "scores", dtype, p.count * size).reshape(p.count, size) for p in parts]
     return np.concatenate(each).astype(np.float64)
 
 
 def read_traces(
-    parts: Sequence[Share], key: tuple[str, str], size: int, spans: Sequence[Span], batch: int, dtype: np.dtype[Any]
+    parts: Sequence[TrialRange], key: tuple[str, str], size: int, spans: Sequence[Span], batch: int, dtype: np.dtype[Any]
 ) -> list[Array]:
     """Return a state at the end of each step in SI units, shape (trial, step, unit), of each condition."""
     found: list[list[Array]] = [[] for _ in spans]

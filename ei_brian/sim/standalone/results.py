@@ -15,8 +15,8 @@ from ei_brian.core.recording import Recording, spike_scores
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.units import unit_scale
-from ei_brian.sim.standalone.case import Case, Use
-from ei_brian.sim.standalone.launch import Share
+from ei_brian.sim.standalone.condition import RunCondition, RunSettings
+from ei_brian.sim.standalone.launch import TrialRange
 from ei_brian.sim.standalone.outputs import Span, check_events, read_counts, read_events, read_scores, read_traces
 
 __all__ = ["kept_spikes", "recordings_of"]
@@ -34,13 +34,18 @@ class _Results:
     scores: npt.NDArray[np.float64] | None
 
 
-def kept_spikes(cases: Sequence[Case], record: str) -> dict[str, bool]:
+def kept_spikes(conditions: Sequence[RunCondition], record: str) -> dict[str, bool]:
     """Return for each spiking population whether each of its spikes is written, or only how many there were."""
-    populations = [population for population in cases[0].spec.cells if population.spiking]
-    return {p.name: record == "spikes" or any(_decides_by_spike(case.spec, p.name) for case in cases) for p in populations}
+    populations = [population for population in conditions[0].spec.cells if population.spiking]
+    return {
+        p.name: record == "spikes" or any(_decides_by_spike(condition.spec, p.name) for condition in conditions)
+        for p in populations
+    }
 
 
-def recordings_of(cases: Sequence[Case], use: Use, parts: Sequence[Share], keep: Mapping[str, bool]) -> list[Recording]:
+def recordings_of(
+    conditions: Sequence[RunCondition], settings: RunSettings, parts: Sequence[TrialRange], keep: Mapping[str, bool]
+) -> list[Recording]:
     """Return the recording of each condition, times not yet in it.
 
     Raises
@@ -48,45 +53,48 @@ def recordings_of(cases: Sequence[Case], use: Use, parts: Sequence[Share], keep:
     BackendError
         If a result is missing or has another size than it must have.
     """
-    edges = [0, *accumulate(case.stimulus.n_trials for case in cases)]
-    spans = [Span(first, stop, case.n_steps) for (first, stop), case in zip(pairwise(edges), cases, strict=True)]
-    found = _read(cases[0].spec, use, parts, keep, spans)
-    return [_recording(case, use, found, span, index) for index, (case, span) in enumerate(zip(cases, spans, strict=True))]
+    edges = [0, *accumulate(condition.stimulus.n_trials for condition in conditions)]
+    spans = [Span(first, stop, condition.n_steps) for (first, stop), condition in zip(pairwise(edges), conditions, strict=True)]
+    found = _read(conditions[0].spec, settings, parts, keep, spans)
+    return [
+        _recording(condition, settings, found, span, index)
+        for index, (condition, span) in enumerate(zip(conditions, spans, strict=True))
+    ]
 
 
 def _read(
-    spec: NetworkSpec, use: Use, parts: Sequence[Share], keep: Mapping[str, bool], spans: Sequence[Span]
+    spec: NetworkSpec, settings: RunSettings, parts: Sequence[TrialRange], keep: Mapping[str, bool], spans: Sequence[Span]
 ) -> _Results:
     events = {name: read_events(parts, name) for name, kept in keep.items() if kept}
     counts = {name: read_counts(parts, name, spec[name].size) for name in keep}
     check_events({name: trial.size for name, (trial, _, _) in events.items()}, counts)
-    traces = {key: read_traces(parts, key, spec[key[0]].size, spans, use.batch, use.dtype) for key in use.traces}
+    traces = {key: read_traces(parts, key, spec[key[0]].size, spans, settings.batch, settings.dtype) for key in settings.traces}
     readout = spec.readout
     by_state = readout is not None and not readout.needs_spikes
-    scores = read_scores(parts, spec[readout.population].size, use.dtype) if readout is not None and by_state else None
+    scores = read_scores(parts, spec[readout.population].size, settings.dtype) if readout is not None and by_state else None
     return _Results(events, counts, traces, scores)
 
 
-def _recording(case: Case, use: Use, found: _Results, span: Span, index: int) -> Recording:
-    spec, stimulus = case.spec, case.stimulus
+def _recording(condition: RunCondition, settings: RunSettings, found: _Results, span: Span, index: int) -> Recording:
+    spec, stimulus = condition.spec, condition.stimulus
     spikes = {name: _spikes(events, span, spec, name) for name, events in found.events.items()}
     counts = {name: values[span.first : span.stop] for name, values in found.counts.items()}
-    traces = {key: each[index] / use.dtype.type(unit_scale(_unit(spec, *key))) for key, each in found.traces.items()}
-    check_traces(traces, use.dtype)
+    traces = {key: each[index] / settings.dtype.type(unit_scale(_unit(spec, *key))) for key, each in found.traces.items()}
+    check_traces(traces, settings.dtype)
     scores = None if found.scores is None else found.scores[span.first : span.stop]
     return Recording(
-        spikes=spikes if use.record == "spikes" else {},
+        spikes=spikes if settings.record == "spikes" else {},
         counts=counts,
         traces=traces,
-        scores=_scores(case, spikes, counts, scores),
+        scores=_scores(condition, spikes, counts, scores),
         labels=stimulus.labels,
         spec_sha256=spec.sha256,
         stimulus_name=stimulus.name,
         n_trials=stimulus.n_trials,
-        n_steps=case.n_steps,
+        n_steps=condition.n_steps,
         dt_ms=spec.dt_ms,
-        noise=case.noise,
-        seed=case.seed,
+        noise=condition.noise,
+        seed=condition.seed,
     )
 
 
@@ -105,14 +113,14 @@ def _unit(spec: NetworkSpec, population: str, state: str) -> str:
     return next((s.unit for s in spec[population].declared_states() if s.name == state), "1")
 
 
-def _scores(case: Case, spikes: Mapping[str, Spikes], counts: Mapping[str, Any], last: Array | None) -> Any:
-    readout = case.spec.readout
+def _scores(condition: RunCondition, spikes: Mapping[str, Spikes], counts: Mapping[str, Any], last: Array | None) -> Any:
+    readout = condition.spec.readout
     if readout is None:
         return None
     if readout.kind == "spike count":
         return counts[readout.population].astype(np.float64)
     if readout.needs_spikes or last is None:
         return spike_scores(readout, spikes[readout.population])
-    population = case.spec[readout.population]
-    score = last / unit_scale(_unit(case.spec, population.name, population.neuron().voltage))
-    return score / case.n_steps if readout.kind == "mean v" else score
+    population = condition.spec[readout.population]
+    score = last / unit_scale(_unit(condition.spec, population.name, population.neuron().voltage))
+    return score / condition.n_steps if readout.kind == "mean v" else score

@@ -26,7 +26,7 @@ SOURCES = (
 
 @functools.cache
 def toolchain_key() -> str:
-    """Return a hash of all that."""
+    """Return a hash of the compiler, the processor, the versions, and the sources that write a program."""
     digest = hashlib.sha256()
     for text in (check_compiler(), processor(), brian2.__version__, np.__version__, platform.python_version()):
         digest.update(text.encode() + b"\0")

@@ -13,7 +13,7 @@ from struct import error as StructError
 
 from ei_brian.errors import StorageError
 
-__all__ = ["check_words"]
+__all__ = ["check_opcodes"]
 
 NAMES = re.compile(r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch \w{1,20}Storage")
 VALUES = frozenset(
@@ -26,7 +26,7 @@ MARK = "mark"
 OTHER = "a value"
 
 
-def check_words(where: str, pickled: bytes) -> None:
+def check_opcodes(where: str, pickled: bytes) -> None:
     """Refuse a pickle that calls or names anything but the parts of tensors.
 
     Raises

@@ -1,4 +1,4 @@
-"""What calibration turns: gains and the constant current of each cell, and the strength of whole projections."""
+"""What calibration fits: gains and the constant current of each cell, and the strength of whole projections."""
 
 from __future__ import annotations
 
@@ -15,11 +15,20 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.drive_map import current_scale
 from ei_brian.core.transform.holding import HoldLimits, held, hold_limits, is_bounded, wanted_current
 
-__all__ = ["Knobs", "copied", "copies", "knobs_of", "scaled_projections", "turned", "with_population", "with_values"]
+__all__ = [
+    "FitParameters",
+    "copied",
+    "copies",
+    "fit_parameters_of",
+    "scaled_projections",
+    "with_population",
+    "with_scaled_gains",
+    "with_values",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Knobs:
+class FitParameters:
     """Names of the gain parameters and of the constant current of a population; scale and bounds of the current of each cell."""
 
     gains: tuple[str, ...]
@@ -29,13 +38,13 @@ class Knobs:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parameters that are turned."""
+        """The parameters that are fitted."""
         offset = (self.offset,) if self.offset else ()
         return (*self.gains, *offset, *(BACKGROUND if self.limits is not None else ()))
 
 
-def knobs_of(population: Population) -> Knobs | None:
-    """Return the knobs of a population, or None for cells that take no current."""
+def fit_parameters_of(population: Population) -> FitParameters | None:
+    """Return the free of a population, or None for cells that take no current."""
     if population.role in ("input", "readout") or not population.receptors:
         return None
     kinds = {parameter.kind: [] for parameter in population.declared_parameters()}  # type: dict[str, list[str]]
@@ -45,7 +54,7 @@ def knobs_of(population: Population) -> Knobs | None:
     if not gains:
         return None
     limits = hold_limits(population) if offset and is_bounded(population) else None
-    return Knobs(gains, offset, current_scale(population), limits)
+    return FitParameters(gains, offset, current_scale(population), limits)
 
 
 def copies(population: Population, chosen: npt.NDArray[np.integer], times: int) -> Population:
@@ -58,10 +67,10 @@ def copies(population: Population, chosen: npt.NDArray[np.integer], times: int) 
     return replace(population, size=chosen.size * times, parameters=parameters, cell_types=types)
 
 
-def copied(knobs: Knobs, many: Population) -> Knobs:
-    """Return the knobs of cells for copies of them."""
-    scale = np.tile(knobs.scale, many.size // np.size(knobs.scale))
-    return replace(knobs, scale=scale, limits=hold_limits(many) if knobs.limits is not None else None)
+def copied(free: FitParameters, many: Population) -> FitParameters:
+    """Return the free of cells for copies of them."""
+    scale = np.tile(free.scale, many.size // np.size(free.scale))
+    return replace(free, scale=scale, limits=hold_limits(many) if free.limits is not None else None)
 
 
 def with_values(population: Population, changes: Mapping[str, npt.ArrayLike]) -> Population:
@@ -69,8 +78,8 @@ def with_values(population: Population, changes: Mapping[str, npt.ArrayLike]) ->
     return population.at_its_rest(changes)
 
 
-def turned(
-    population: Population, knobs: Knobs, log_gains: Mapping[str, npt.ArrayLike], offset: npt.ArrayLike = 0.0
+def with_scaled_gains(
+    population: Population, free: FitParameters, log_gains: Mapping[str, npt.ArrayLike], offset: npt.ArrayLike = 0.0
 ) -> Population:
     """Return the population with its gains multiplied by ``exp(log_gains)`` and ``offset`` scales added to its current.
 
@@ -79,12 +88,12 @@ def turned(
     changes: dict[str, npt.ArrayLike] = {
         name: np.asarray(population.parameters[name]) * np.exp(np.asarray(change)) for name, change in log_gains.items()
     }
-    if knobs.offset:
-        step = np.asarray(offset) * knobs.scale
-        if knobs.limits is None:
-            changes[knobs.offset] = np.asarray(population.parameters[knobs.offset]) + step
+    if free.offset:
+        step = np.asarray(offset) * free.scale
+        if free.limits is None:
+            changes[free.offset] = np.asarray(population.parameters[free.offset]) + step
         else:
-            changes |= held(wanted_current(population, knobs.offset, knobs.limits) + step, knobs.offset, knobs.limits)
+            changes |= held(wanted_current(population, free.offset, free.limits) + step, free.offset, free.limits)
     return with_values(population, changes)
 
 

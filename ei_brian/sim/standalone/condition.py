@@ -11,11 +11,11 @@ from ei_brian.core.noise.noise import Noise
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 
-__all__ = ["Case", "Use"]
+__all__ = ["RunCondition", "RunSettings"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Case:
+class RunCondition:
     """One condition: a network, static noise already applied, a stimulus of at least one trial, and the noise of every step."""
 
     spec: NetworkSpec
@@ -26,7 +26,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class RunSettings:
     """A program and its use.
 
     Parameters
