@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ei_brian.report.any_task import report
     from ei_brian.sim.backend import Backend
     from ei_brian.sim.own_cells.cell import cell
+    from ei_brian.sim.own_cells.synapse import synapse
     from ei_brian.storage.long_run import run_long
     from ei_brian.storage.spec_file import save_spec as save
     from ei_brian.study.cell_fit import fit_cell
@@ -86,6 +87,7 @@ __all__ = [
     "save",
     "scale",
     "silence",
+    "synapse",
     "to_conductances",
     "train",
 ]
@@ -128,6 +130,7 @@ _WHERE = {
     "save": "ei_brian.storage.spec_file:save_spec",
     "scale": "ei_brian.core.transform.perturbation:Scale",
     "silence": "ei_brian.core.transform.perturbation:Silence",
+    "synapse": "ei_brian.sim.own_cells.synapse:synapse",
     "to_conductances": "ei_brian.core.transform.conductances:to_conductances",
     "train": "ei_brian.learn.train:train",
 }

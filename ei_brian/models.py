@@ -13,11 +13,13 @@ from ei_brian.core.receptor import RECEPTORS, Receptor
 from ei_brian.core.recorded_cells import RecordedCells, cells_from_csv
 from ei_brian.core.stdp import PairSTDP, homeostatic_inhibition
 from ei_brian.core.step_check import check_step, step_order
+from ei_brian.core.synapse_model import SynapseModel
 from ei_brian.storage.cell_file import load_cell, save_cell
+from ei_brian.storage.synapse_file import load_synapse, save_synapse
 from ei_brian.study.cell_fit import CellFit, SweepFit, fit_cell
 
 __all__ = [
     "CELL_TYPES", "MODELS", "RECEPTORS", "CellFit", "CurrentSweeps", "NeuronModel", "OperatingPoint", "PairSTDP", "Parameter",
-    "Receptor", "RecordedCells", "State", "SweepFit", "TsodyksMarkram", "cells_from_csv", "check_step", "fit_cell",
-    "homeostatic_inhibition", "load_cell", "neuron_model", "save_cell", "step_order",
+    "Receptor", "RecordedCells", "State", "SweepFit", "SynapseModel", "TsodyksMarkram", "cells_from_csv", "check_step",
+    "fit_cell", "homeostatic_inhibition", "load_cell", "load_synapse", "neuron_model", "save_cell", "save_synapse", "step_order",
 ]  # fmt: skip

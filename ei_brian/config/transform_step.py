@@ -16,6 +16,7 @@ from ei_brian.core.transform.calibration_settings import CalibrationSettings
 from ei_brian.core.transform.perturbation import PERTURBATIONS
 from ei_brian.core.transform.trained import AFTER_CURRENTS
 from ei_brian.errors import ConfigError, unknown_name
+from ei_brian.storage.synapse_file import load_synapse
 
 __all__ = ["ON_CALIBRATION_SET", "TRANSFORMS", "presented", "read_step", "transformed"]
 
@@ -71,11 +72,19 @@ def transformed(spec: NetworkSpec, steps: tuple[Mapping[str, Any], ...], data: D
         function: Callable[..., NetworkSpec] = _function(name)
         if "mix" in arguments:
             arguments["mix"] = own_mix(arguments["mix"])
+        arguments |= {sign: _synapse(arguments[sign]) for sign in ("excitatory", "inhibitory") if sign in arguments}
         if name in ON_CALIBRATION_SET:
             calibration_set, test_set = data.load(calibration=True)
             arguments |= _sets(name, spec, trained, calibration_set, test_set)
         spec = function(spec, **arguments)
     return spec
+
+
+def _synapse(given: Any) -> Any:
+    """Return what a file of a synapse holds; the name of a receptor as it is."""
+    if not isinstance(given, str):
+        raise ConfigError("to_conductances: a synapse is given by the name of a receptor or of a file (ei.models.save_synapse).")
+    return load_synapse(given) if given.endswith(".json") else given
 
 
 def _sets(

@@ -7,6 +7,7 @@ the run, exactly, without recording anything but spikes (and the membrane potent
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.static import apply_static
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
+from ei_brian.core.port_current import PortRun
 from ei_brian.core.program import compose
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording
@@ -65,7 +67,8 @@ def input_currents(spec: NetworkSpec, recording: Recording, stimulus: Stimulus, 
     spec, stimulus = apply_static(recording.noise, recording.seed, spec, stimulus)
     target = spec[population]
     used = list(dict.fromkeys(projection.port for projection in spec.projections if projection.target == population))
-    ports = {port: _port_states(spec, recording, stimulus, target, port) for port in used}
+    own = {port for port, kind in target.receptors if kind in {one.name for one in target.own_synapses}}
+    ports = {port: _port_states(spec, recording, stimulus, target, port) for port in used if port not in own}
     receptors = {receptor.port: receptor for receptor in target.receptor_models()}
     shape = (recording.n_trials, recording.n_steps, target.size)
     total = {"exc": np.zeros(shape), "inh": np.zeros(shape)}
@@ -74,6 +77,9 @@ def input_currents(spec: NetworkSpec, recording: Recording, stimulus: Stimulus, 
         for sign, state in states.items():
             if state is not None:
                 total[sign] += _current(spec, recording, target, receptors[port].current, port, state) if receptors else state
+    for port in own.intersection(used):
+        for sign, flow in _own_currents(spec, recording, stimulus, target, port).items():
+            total[sign] += flow
     scale = unit_scale(unit)
     return InputCurrents(total["exc"] / scale, total["inh"] / scale, unit, spec.dt_ms)
 
@@ -116,10 +122,19 @@ def _port_states(
 ) -> dict[str, Floats | None]:
     """Return the excitatory and inhibitory part of a port at the end of each step, in SI units; None where nothing ends."""
     decay = _decay(spec, target, port)
+    arrived = _port_arrivals(spec, recording, stimulus, target, port)
+    return {sign: None if early is None and late is None else _filtered(early, late, decay)
+            for sign, (early, late) in arrived.items()}  # fmt: skip
+
+
+def _port_arrivals(
+    spec: NetworkSpec, recording: Recording, stimulus: Stimulus, target: Population, port: str
+) -> dict[str, tuple[Floats | None, Floats | None]]:
+    """Return what arrives at a port from synapses of either sign before and after the update of each step, in SI units."""
     order = {phase: index for index, phase in enumerate(spec.schedule)}
     update = order[Phase("update", target.name)]
     scale = unit_scale(_port_unit(target, port))
-    parts: dict[str, Floats | None] = {}
+    parts: dict[str, tuple[Floats | None, Floats | None]] = {}
     for sign in ("exc", "inh"):
         early = late = None
         for projection in spec.projections:
@@ -131,8 +146,43 @@ def _port_states(
                     early = arrived * scale + (0.0 if early is None else early)
                 else:
                     late = arrived * scale + (0.0 if late is None else late)
-        parts[sign] = None if early is None and late is None else _filtered(early, late, decay)
+        parts[sign] = (early, late)
     return parts
+
+
+def _own_currents(
+    spec: NetworkSpec, recording: Recording, stimulus: Stimulus, target: Population, port: str
+) -> dict[str, Floats]:  # fmt: skip
+    """Return the currents of a synapse of one's own, by its own step; of both signs only where they add up."""
+    arrived = {sign: pair for sign, pair in _port_arrivals(spec, recording, stimulus, target, port).items()
+               if any(part is not None for part in pair)}  # fmt: skip
+    key, v = (target.name, target.neuron().voltage), None
+    if next(one for one in target.own_synapses if one.name == dict(target.receptors)[port]).sees_potential:
+        if key not in recording.traces:
+            raise DataError(f"recording.traces: {key} was not kept; this synapse depends on it: run with traces=[{key}].")
+        v = recording.traces[key] * unit_scale(_port_unit(target, key[1]))
+    made = {sign: _port_run(target, port, spec.dt_ms, early, late, v) for sign, (early, late) in arrived.items()}
+    if len(made) == 2:
+        early, late = (_sum([pair[place] for pair in arrived.values()]) for place in (0, 1))
+        whole = _port_run(target, port, spec.dt_ms, early, late, v)
+        if not np.allclose(made["exc"] + made["inh"], whole, rtol=1e-6, atol=1e-9 * np.abs(whole).max()):
+            raise DataError(f"input_currents: port {port} of {target.name} is not linear; its two signs have no own currents.")
+    return made
+
+
+def _sum(parts: Sequence[Floats | None]) -> Floats | None:
+    present = [part for part in parts if part is not None]
+    return sum(present[1:], start=present[0]) if present else None
+
+
+def _port_run(target: Population, port: str, dt_ms: float, early: Floats | None, late: Floats | None, v: Floats | None) -> Floats:
+    """Return the current of a port, shape (trial, step, unit), from what arrives before and after each update."""
+    shape = next(part.shape for part in (early, late) if part is not None)
+    run, out = PortRun(target, port, dt_ms, (shape[0], shape[2])), np.empty(shape)
+    for step in range(shape[1]):
+        before, after = (0.0 if part is None else part[:, step] for part in (early, late))
+        out[:, step] = run.step(before, after, 0.0 if v is None else v[:, step])
+    return out
 
 
 def _decay(spec: NetworkSpec, target: Population, port: str) -> Floats:

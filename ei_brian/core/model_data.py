@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keyword
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ei_brian.core.equation_text import check_equations
@@ -21,7 +21,10 @@ from ei_brian.core.step_functions import ELEMENTARY
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError
 
-__all__ = ["model_data", "model_from_data"]
+__all__ = [
+    "check_assigned", "check_part_name", "coefficient_of", "model_data", "model_from_data", "parameter_of", "part_rows",
+    "state_of",
+]  # fmt: skip
 
 TEXTS = ("name", "title", "equations", "update", "method", "threshold", "reset", "reference", "input_current", "input_unit",
          "deviations", "voltage", "threshold_parameter", "noise_where", "update_end")  # fmt: skip
@@ -51,24 +54,31 @@ def model_data(model: NeuronModel) -> dict[str, Any]:
     where = f"neuron model {model.name}"
     if model.rest_formula is not None or model.margin or model.update_conductance or model.noise_before:
         raise SpecError(f"{where}: has a rest_formula, margin, update_conductance or noise_before, which no model file carries.")
-    coefficients = []
-    for each in model.coefficients:
+    return {
+        **{name: getattr(model, name) for name in TEXTS},
+        **{name: None if math.isinf(getattr(model, name)) else getattr(model, name) for name in NUMBERS},
+        **part_rows(model.parameters, model.states, model.coefficients, where),
+        "ports": list(model.ports),
+        **{name: getattr(model, name) for name in OPTIONAL if getattr(model, name)},
+    }
+
+
+def part_rows(
+    parameters: Sequence[Parameter], states: Sequence[State], coefficients: Sequence[Coefficient], where: str
+) -> dict[str, list[list[Any]]]:
+    """Return parameters, states and coefficients as rows of plain values; a coefficient must be a `Formula`."""
+    made = []
+    for each in coefficients:
         if not isinstance(each.value, Formula):
             raise SpecError(
                 f"{where}: coefficient {each.name} is a function of Python, which no file, hash or worker carries. Write it as a "
                 'Formula: Coefficient("step", "1", "dt/tau", Formula("dt/tau", (("tau", "ms"),))).'
             )
-        coefficients.append([each.name, each.unit, each.meaning, each.value.text, [list(pair) for pair in each.value.units]])
+        made.append([each.name, each.unit, each.meaning, each.value.text, [list(pair) for pair in each.value.units]])
     return {
-        **{name: getattr(model, name) for name in TEXTS},
-        **{name: None if math.isinf(getattr(model, name)) else getattr(model, name) for name in NUMBERS},
-        "parameters": [
-            [p.name, p.unit, _plain(p.default), p.meaning, _plain(p.low), p.open_low, p.kind] for p in model.parameters
-        ],
-        "states": [[s.name, s.unit, s.meaning, s.initial] for s in model.states],
-        "coefficients": coefficients,
-        "ports": list(model.ports),
-        **{name: getattr(model, name) for name in OPTIONAL if getattr(model, name)},
+        "parameters": [[p.name, p.unit, _plain(p.default), p.meaning, _plain(p.low), p.open_low, p.kind] for p in parameters],
+        "states": [[s.name, s.unit, s.meaning, s.initial] for s in states],
+        "coefficients": made,
     }
 
 
@@ -106,13 +116,13 @@ def _model(data: Mapping[str, Any]) -> NeuronModel:
         rows = data[name]
         if type(rows) is not list or len(rows) > MOST_ENTRIES or any(type(row) is not list or len(row) != width for row in rows):
             raise SpecError(f"{where}.{name}: a list of at most {MOST_ENTRIES} lists of {width} entries.")
-    parameters = tuple(_parameter(row, where) for row in data["parameters"])
-    states = tuple(_state(row, where, {p.name for p in parameters}) for row in data["states"])
-    coefficients = tuple(_coefficient(row, where, {p.name: p.unit for p in parameters}) for row in data["coefficients"])
+    parameters = tuple(parameter_of(row, where) for row in data["parameters"])
+    states = tuple(state_of(row, where, {p.name for p in parameters}) for row in data["states"])
+    coefficients = tuple(coefficient_of(row, where, {p.name: p.unit for p in parameters}) for row in data["coefficients"])
     named = [*(p.name for p in parameters), *(s.name for s in states), *(c.name for c in coefficients)]
     _check_names(data, named, {s.name for s in states}, where)
     for field in ("update", "reset", "update_end"):
-        _check_assigned(data[field], f"{where}.{field}")
+        check_assigned(data[field], f"{where}.{field}")
     for field in ("threshold", "noise_where"):
         if data[field]:
             parsed_expression(data[field], f"{where}.{field}")
@@ -130,17 +140,18 @@ def _model(data: Mapping[str, Any]) -> NeuronModel:
     )  # fmt: skip
 
 
-def _check_assigned(text: str, where: str) -> None:
+def check_assigned(text: str, where: str) -> None:
     """Refuse what is not one plain assignment a line, to a name that every simulator takes."""
     for line in text.splitlines():
         name, equals, right = line.partition(" = ")
         if not equals:
             raise SpecError(f"{where}: {one_line(line, 60)!r} is no assignment; write name = expression.")
-        _check_name(name, where)
+        check_part_name(name, where)
         parsed_expression(right, where)
 
 
-def _check_name(name: str, where: str) -> None:
+def check_part_name(name: str, where: str) -> None:
+    """Refuse a name of a part of a model that a simulator uses."""
     if name not in ("x", "y"):  # names of states since Hindmarsh and Rose; of populations they could be coordinates of Brian2
         check_name(name, where)
     if name in TAKEN or name in CPP_WORDS or name.endswith("_") or keyword.iskeyword(name):
@@ -150,7 +161,7 @@ def _check_name(name: str, where: str) -> None:
 def _check_names(data: Mapping[str, Any], names: list[str], states: set[str], where: str) -> None:
     current = [data["input_current"]] if data["input_current"] else []
     for name in (*names, *current):
-        _check_name(name, where)
+        check_part_name(name, where)
         if (*names, *current).count(name) > 1:
             raise SpecError(f"{where}: the name {name!r} is given twice.")
     ports = data["ports"]
@@ -173,7 +184,8 @@ def _texts(values: list[object], where: str) -> None:
             raise SpecError(f"{where}: {one_line(value, 60)} is no text, or too long.")
 
 
-def _parameter(row: list[Any], where: str) -> Parameter:
+def parameter_of(row: list[Any], where: str) -> Parameter:
+    """Return a parameter from a row of plain values; anything else is refused."""
     name, unit, default, meaning, low, open_low, kind = row
     _texts([name, unit, meaning, kind], f"{where}.parameters")
     unit_scale(unit)
@@ -184,7 +196,8 @@ def _parameter(row: list[Any], where: str) -> Parameter:
     return Parameter(name, unit, value, meaning, lowest, open_low=open_low, kind=kind)
 
 
-def _state(row: list[Any], where: str, parameters: set[str]) -> State:
+def state_of(row: list[Any], where: str, parameters: set[str]) -> State:
+    """Return a state from a row of plain values; it starts from a number, or from one of the parameters named."""
     name, unit, meaning, initial = row
     _texts([name, unit, meaning], f"{where}.states")
     unit_scale(unit)
@@ -195,7 +208,8 @@ def _state(row: list[Any], where: str, parameters: set[str]) -> State:
     return State(name, unit, meaning, _number(initial, f"{where}.{name}"))
 
 
-def _coefficient(row: list[Any], where: str, parameters: Mapping[str, str]) -> Coefficient:
+def coefficient_of(row: list[Any], where: str, parameters: Mapping[str, str]) -> Coefficient:
+    """Return a coefficient from a row of plain values; anything else is refused."""
     name, unit, meaning, text, units = row
     _texts([name, unit, meaning, text], f"{where}.coefficients")
     unit_scale(unit)

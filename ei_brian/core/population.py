@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,10 @@ from ei_brian.core.operating_point import OperatingPoint
 from ei_brian.core.plain_numbers import plain_number, takes_numbers
 from ei_brian.core.plain_text import one_line
 from ei_brian.core.quantity import Coefficient, FloatArray, Parameter, State
-from ei_brian.core.receptor import CONDUCTANCES, WITHOUT_PORT, Receptor, receptor
+from ei_brian.core.receptor import CONDUCTANCES, RECEPTORS, WITHOUT_PORT, Receptor, receptor
 from ei_brian.core.step_check import check_own_model
+from ei_brian.core.synapse_check import check_synapse
+from ei_brian.core.synapse_model import SynapseModel, receptor_of
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["ROLES", "Population", "check_name"]
@@ -70,7 +73,8 @@ class Population:
         Name of a neuron model of the catalogue, or a model of your own (`ei_brian.cell`), which is kept in ``own`` and travels
         with the population; empty for an input population.
     receptors : tuple of (port, kind)
-        For a model that takes a current: the receptors that feed it.
+        For a model that takes a current: the receptors that feed it, by their names in the catalogue, or synapses of your own
+        (`ei_brian.synapse`), which are kept in ``own_synapses`` and travel with the population.
     parameters : mapping of str to float or array of shape (size,)
         Values in the unit that the model declares; what is not given has its default, and where it is the value of a state at the
         start (kind ``"initial"``) that of a cell at rest under its constant current.
@@ -82,6 +86,8 @@ class Population:
         The model itself where it is none of the catalogue; ``model`` is then its name.
     interventions : tuple of Intervention
         What an experiment does to its cells within a trial; `ei_brian.silence` and its like put them here.
+    own_synapses : tuple of SynapseModel
+        The kinds among ``receptors`` that are none of the catalogue.
 
     Raises
     ------
@@ -93,12 +99,13 @@ class Population:
     size: int
     role: str
     model: str = ""
-    receptors: tuple[tuple[str, str], ...] = ()
+    receptors: tuple[tuple[str, Any], ...] = ()
     parameters: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
     cell_types: tuple[str, ...] = ()
     dead: npt.NDArray[np.bool_] = field(default_factory=lambda: NOBODY)
     own: NeuronModel | None = None
     interventions: tuple[Intervention, ...] = ()
+    own_synapses: tuple[SynapseModel, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"population {one_line(self.name, 80)}"
@@ -114,8 +121,7 @@ class Population:
             raise SpecError(f"{where}.cell_types: {len(self.cell_types)} given for {self.size} neurons; give one each, or none.")
         if (self.role == "input") != (self.model == ""):
             raise SpecError(f"{where}.model: {self.model!r}; an input population has none, every other population has one.")
-        receptors = tuple((str(port), str(kind)) for port, kind in self.receptors)
-        object.__setattr__(self, "receptors", receptors)
+        self._take_own_synapses(where)
         dead = np.array(self.dead, dtype=bool)
         if dead.shape not in ((0,), (self.size,)):
             raise SpecError(f"{where}.dead: shape {dead.shape}; give one value for each of {self.size} neurons, or none.")
@@ -134,7 +140,7 @@ class Population:
         """Send a population to another process as its values, which are checked again there."""
         values = (
             self.name, self.size, self.role, self.model, self.receptors, dict(self.parameters), self.cell_types,
-            self.dead, self.own, self.interventions,
+            self.dead, self.own, self.interventions, self.own_synapses,
         )  # fmt: skip
         return type(self), values
 
@@ -151,6 +157,28 @@ class Population:
             object.__setattr__(self, "model", given.name)
         else:
             object.__setattr__(self, "own", None)
+
+    def _take_own_synapses(self, where: str) -> None:
+        """Keep the synapses at its ports that are none of the catalogue; refuse one that has a name of the catalogue."""
+        new = [kind for _, kind in self.receptors if isinstance(kind, SynapseModel)]
+        given = {one.name: one for one in (*self.own_synapses, *new)}
+        if twice := [one for one in new if given[one.name] != one]:
+            raise SpecError(f"{where}.receptors: two different synapses are named {twice[0].name!r}; rename one.")
+        names = [(str(port), kind.name if isinstance(kind, SynapseModel) else str(kind)) for port, kind in self.receptors]
+        used = {name for _, name in names}
+        kept = tuple(given[name] for name in sorted(given) if name in used)
+        for one in kept:
+            if one.name in RECEPTORS:
+                raise SpecError(f"{where}.receptors: {one.name!r} is a receptor of the catalogue; give your own another name.")
+            check_name(one.name, f"{where}.receptors")
+            check_synapse(one)
+        object.__setattr__(self, "receptors", tuple(names))
+        object.__setattr__(self, "own_synapses", kept)
+
+    def opened_by(self, port: str) -> str:
+        """Return ``"exc"`` or ``"inh"`` for a port that is a conductance, which cells of that role open; else an empty text."""
+        kind = dict(self.receptors).get(port, "")
+        return next((one.sign for one in self.own_synapses if one.name == kind), CONDUCTANCES.get(kind, ""))
 
     def _model(self, where: str) -> NeuronModel:
         return self.own if self.own is not None else neuron_model(self.model, where)
@@ -175,7 +203,7 @@ class Population:
         taken = self._model(where).names_in_step
         for model in self.receptor_models():
             parts: tuple[Parameter | State | Coefficient, ...] = (*model.parameters, *model.states, *model.coefficients)
-            own = {part.name for part in parts}
+            own = {part.name for part in parts} | model.assigned - {model.port}
             if shared := sorted(own & taken):
                 raise SpecError(
                     f"{where}.receptors: port {model.port!r} uses the name {shared[0]!r}, which stands for something else in "
@@ -219,15 +247,22 @@ class Population:
 
     def neuron(self) -> NeuronModel:
         """Return the neuron model with the sub-steps of these cells; an input population has none and raises `SpecError`."""
-        conductances = any(kind in CONDUCTANCES or kind == "background_conductance" for _, kind in self.receptors)
+        own = {one.name for one in self.own_synapses if one.conductance}
+        conductances = any(kind in {*CONDUCTANCES, *own, "background_conductance"} for _, kind in self.receptors)
         return stepped_for(self._model(f"population {self.name}"), self.cell_types, conductances)
 
     def receptor_models(self) -> tuple[Receptor, ...]:
         """Return the receptors with their ports filled in."""
         if not self.receptors:
             return ()
-        unit = self.neuron().input_unit
-        return tuple(receptor(kind, port, unit, f"population {self.name}") for port, kind in self.receptors)
+        model, where = self.neuron(), f"population {self.name}"
+        own = {one.name: one for one in self.own_synapses}
+        volt = next((state.unit for state in model.states if state.name == model.voltage), "1")
+        made = (
+            receptor_of(own[kind], port, model.input_unit, volt, where) if kind in own
+            else receptor(kind, port, model.input_unit, where) for port, kind in self.receptors
+        )  # fmt: skip
+        return tuple(one.of_potential(model.voltage) for one in made)
 
     def declared_parameters(self) -> tuple[Parameter, ...]:
         """Return the parameters of the model and of the receptors."""

@@ -187,6 +187,7 @@ def _dynamics(population: Population, dt_ms: float) -> tuple[list[str], list[str
     update, equations = [], [model.equations]
     if model.input_current:
         current = " + ".join(receptor.current for receptor in receptors) or "0*" + model.states[0].name
+        update += [receptor.before for receptor in receptors if receptor.before]
         update += _driven(model, receptors, dt_ms)
         equations.append(f"{model.input_current} = {current} : {base_unit(model.input_unit)}")
     else:
@@ -216,8 +217,9 @@ def _driven(model: NeuronModel, receptors: Sequence[Receptor], dt_ms: float) -> 
     parts = model.update_parts(dt_ms, implicit)
     for name in inputs:
         parts = [re.sub(rf"\b{name}\b", f"{name}_now", part) for part in parts]
-    lines = [f"{name}_now = {text}" for name, text in inputs.items()]
-    if any(re.search(rf"\b{model.voltage}\b", text) for text in inputs.values()):
+    lines = [receptor.now for receptor in receptors if receptor.now]
+    lines += [f"{name}_now = {text}" for name, text in inputs.items()]
+    if any(re.search(rf"\b{model.voltage}\b", line) for line in lines):
         return [line for part in parts for line in (*lines, part)]
     return [*lines, *parts]
 

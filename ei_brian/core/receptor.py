@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -40,6 +41,8 @@ class Receptor:
         The numbers in them.
     reference : str
         Source.
+    before, now : str
+        Of a synapse of one's own, assignments at the start of a time step, and those that ``drive`` and ``conductance`` need.
     """
 
     port: str
@@ -53,6 +56,20 @@ class Receptor:
     states: tuple[State, ...]
     coefficients: tuple[Coefficient, ...]
     reference: str
+    before: str = ""
+    now: str = ""
+
+    @property
+    def assigned(self) -> frozenset[str]:
+        """Names that its lines assign on the way."""
+        return frozenset(re.findall(r"^(\w+) = ", "\n".join((self.before, self.now, self.update)), flags=re.M))
+
+    def of_potential(self, voltage: str) -> Receptor:
+        """Return the receptor for cells whose potential has another name than v."""
+        if voltage == "v":
+            return self
+        texts = ("equations", "current", "drive", "conductance", "update", "before", "now")
+        return replace(self, **{name: re.sub(r"\bv\b", voltage, getattr(self, name)) for name in texts})
 
 
 def _decay(port: str) -> Coefficient:

@@ -20,8 +20,9 @@ from ei_brian.core.population import Population, check_name
 from ei_brian.core.projection import Projection
 from ei_brian.core.proof import Proof
 from ei_brian.core.readout import Readout
-from ei_brian.core.receptor import CONDUCTANCES
 from ei_brian.core.schedule import Phase, brian2_schedule, check_schedule
+from ei_brian.core.synapse_data import synapse_data
+from ei_brian.core.synapse_model import SynapseModel
 from ei_brian.errors import SpecError, unknown_name
 
 __all__ = ["SCHEMA_VERSION", "NetworkSpec"]
@@ -148,6 +149,12 @@ class NetworkSpec:
         own = {population.own.name: population.own for population in self.populations if population.own is not None}
         return tuple(own[name] for name in sorted(own))
 
+    @property
+    def own_synapses(self) -> tuple[SynapseModel, ...]:
+        """Synapses at its cells that are none of the catalogue, each once, by name."""
+        own = {one.name: one for population in self.populations for one in population.own_synapses}
+        return tuple(own[name] for name in sorted(own))
+
     def with_provenance(self, action: str, **details: Any) -> NetworkSpec:
         """Return the same network with one more line of provenance."""
         return replace(self, provenance=(*self.provenance, {"action": action, **details}))
@@ -203,6 +210,12 @@ def _check_own_models(populations: Sequence[Population]) -> None:
         own = population.own
         if own is not None and known.setdefault(own.name, own) != own:
             raise SpecError(f"population {population.name}.model: two different models are named {own.name!r}; rename one.")
+    synapses: dict[str, SynapseModel] = {}
+    for population in populations:
+        for one in population.own_synapses:
+            if synapses.setdefault(one.name, one) != one:
+                where = f"population {population.name}.receptors"
+                raise SpecError(f"{where}: two different synapses are named {one.name!r}; rename one.")
 
 
 def _check_receptors(population: Population) -> None:
@@ -243,14 +256,14 @@ def _check_projection(projection: Projection, spec: NetworkSpec) -> None:
         )
     if projection.plasticity is not None and source.role == "input":
         raise SpecError(f"{where}.plasticity: short-term plasticity belongs to neurons of the network, not to inputs.")
-    kind = dict(target.receptors).get(projection.port, "")
-    if kind in CONDUCTANCES:
-        _check_conductance(projection, source, kind, where)
+    opened_by = target.opened_by(projection.port)
+    if opened_by:
+        _check_conductance(projection, source, dict(target.receptors)[projection.port], opened_by, where)
     else:
         _check_dale(projection, source, where)
 
 
-def _check_conductance(projection: Projection, source: Population, kind: str, where: str) -> None:
+def _check_conductance(projection: Projection, source: Population, kind: str, opened_by: str, where: str) -> None:
     """Refuse negative conductances, and sources that open the channels of the other sign: Dale's law for conductances."""
     wrong = int(np.sum(projection.weight_values() < 0))
     if wrong:
@@ -258,7 +271,7 @@ def _check_conductance(projection: Projection, source: Population, kind: str, wh
             f"{where}: {wrong} weights of the {kind} conductance are negative; a conductance is >= 0, its reversal potential "
             "decides the sign. Use to_conductances, which splits a projection of both signs."
         )
-    if source.role in ("exc", "inh") and source.role != CONDUCTANCES[kind]:
+    if source.role in ("exc", "inh") and source.role != opened_by:
         raise SpecError(f"{where}.port: {kind} of port {projection.port!r} is not what a source of role {source.role!r} opens.")
 
 
@@ -291,6 +304,7 @@ def _skeleton(spec: NetworkSpec, versions: Mapping[str, int]) -> dict[str, Any]:
     return {
         **({"steps": steps} if steps else {}),
         **({"models": [model_data(model) for model in spec.own_models]} if spec.own_models else {}),
+        **({"synapses": [synapse_data(one) for one in spec.own_synapses]} if spec.own_synapses else {}),
         **({"interventions": made} if (made := _interventions(spec)) else {}),
         "schema": SCHEMA_VERSION,
         "dt_ms": spec.dt_ms.hex(),

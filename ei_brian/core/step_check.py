@@ -19,7 +19,7 @@ from ei_brian.core.step_functions import program_functions
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError
 
-__all__ = ["check_own_model", "check_step", "step_order"]
+__all__ = ["check_own_model", "check_step", "evaluated", "step_order"]
 
 POINTS = 200
 COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -113,17 +113,30 @@ def step_order(model: NeuronModel, step_ms: float = 0.02) -> float:
     return float(np.median(orders)) if orders.size else math.inf
 
 
+def evaluated(equations: str, expression: str, values: Values, where: str) -> Any:
+    """Return the value of an expression that may name parts of equations, in SI units; it is walked, never executed."""
+    parts, known = _lines(equations, where)[1], dict(values)
+    for _ in parts:
+        known |= {name: _value(tree, known) for name, tree in parts.items() if _names(tree) <= set(known)}
+    return _value(parsed_expression(expression, where), known)
+
+
 def _read(model: NeuronModel, where: str) -> tuple[dict[str, ast.expr], dict[str, ast.expr]]:
+    rights, parts = _lines(model.equations, where)
+    if not rights:
+        raise SpecError(f"{where}: has no differential equation to compare its step with.")
+    return rights, parts
+
+
+def _lines(equations: str, where: str) -> tuple[dict[str, ast.expr], dict[str, ast.expr]]:
     rights: dict[str, ast.expr] = {}
     parts: dict[str, ast.expr] = {}
-    for line in model.equations.splitlines():
+    for line in equations.splitlines():
         match = LINE.fullmatch(line.strip())
         if match is None:
             raise SpecError(f"{where}.equations: {line!r:.80} cannot be read; write dv/dt = … : volt or part = … : amp.")
         tree = parsed_expression(match["right"].strip(), f"{where}.equations")
         (rights if match["state"] else parts)[match["state"] or match["part"]] = tree
-    if not rights:
-        raise SpecError(f"{where}: has no differential equation to compare its step with.")
     return rights, parts
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.projection import Projection
-from ei_brian.core.receptor import CONDUCTANCES
 from ei_brian.core.spec import NetworkSpec
 
 __all__ = ["of_sign"]
@@ -20,8 +19,7 @@ def of_sign(spec: NetworkSpec, projection: Projection, weights: npt.NDArray[Any]
     Where the port is a conductance its receptor decides, since weights are then magnitudes; else the role of the source; of
     sources of both signs, the sign of the weight.
     """
-    kind = dict(spec[projection.target].receptors).get(projection.port, "")
-    role = CONDUCTANCES.get(kind) or spec[projection.source].role
+    role = spec[projection.target].opened_by(projection.port) or spec[projection.source].role
     if role in ("exc", "inh"):
         return np.asarray((weights != 0) & (role == sign))
     return np.asarray(weights > 0 if sign == "exc" else weights < 0)

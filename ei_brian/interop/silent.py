@@ -41,7 +41,7 @@ def _fires(spec: NetworkSpec, cell: Population) -> bool:
     most = np.argsort(strongest)[-1:]
     alone = Population(cell.name, 1, "mixed", cell.model, cell.receptors, {
         name: value if np.ndim(value) == 0 else np.asarray(value)[most] for name, value in cell.parameters.items()
-    }, own=cell.own)  # fmt: skip
+    }, own=cell.own, own_synapses=cell.own_synapses)  # fmt: skip
     source = Population("input", 1, "input")
     ports = [projection.port for projection in spec.projections if projection.target == cell.name] or list(cell.ports)[:1]
     drive = Projection("input", cell.name, np.array([[float(strongest[most[0]])]]), ports[0])

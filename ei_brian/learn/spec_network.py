@@ -24,7 +24,6 @@ from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.program import Program, compose, release_name
 from ei_brian.core.projection import Projection
-from ei_brian.core.receptor import CONDUCTANCES
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
@@ -141,7 +140,7 @@ def _in_loops(spec: NetworkSpec) -> frozenset[str]:
 
 def _bounds(spec: NetworkSpec, projection: Projection) -> tuple[float | None, float | None]:
     target, role = spec[projection.target], spec[projection.source].role
-    if dict(target.receptors).get(projection.port, "") in CONDUCTANCES or role == "exc":
+    if target.opened_by(projection.port) or role == "exc":
         return 0.0, None
     return (None, 0.0) if role == "inh" else (None, None)
 

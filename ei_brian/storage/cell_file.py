@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from os import PathLike
+from typing import Any, TypeVar
 
 from ei_brian.core.model_data import model_data, model_from_data
 from ei_brian.core.neuron_model import NeuronModel
@@ -11,9 +13,10 @@ from ei_brian.errors import SpecError, StorageError
 from ei_brian.storage.atomic_file import read_bytes, write_bytes
 from ei_brian.storage.json_text import checked_json, json_text
 
-__all__ = ["load_cell", "save_cell"]
+__all__ = ["VERSION", "load_cell", "model_of_file", "save_cell"]
 
 FORMAT, VERSION, LARGEST = "ei_brian cell", 1, 1 << 20
+T = TypeVar("T")
 
 
 @takes_numbers()
@@ -39,17 +42,23 @@ def load_cell(path: str | PathLike[str]) -> NeuronModel:
     StorageError
         For a file that is none of `save_cell`, of a newer version, or holds what is no model.
     """
+    return model_of_file(path, FORMAT, "cell", model_from_data)
+
+
+def model_of_file(path: str | PathLike[str], kind: str, word: str, read: Callable[[Mapping[str, Any]], T]) -> T:
+    """Return what a file of a model holds, which is of the format ``kind``."""
+    how = f"Write one with ei.models.save_{word}."
     try:
         found = checked_json(read_bytes(path, LARGEST).strip())
     except ValueError as error:
-        raise StorageError(f"{path}: no cell file ({error}). Write one with ei.models.save_cell.") from error
-    if not isinstance(found, dict) or set(found) != {"format", "version", "model"} or found["format"] != FORMAT:
-        raise StorageError(f"{path}: no cell file. Write one with ei.models.save_cell.")
+        raise StorageError(f"{path}: no {word} file ({error}). {how}") from error
+    if not isinstance(found, dict) or set(found) != {"format", "version", "model"} or found["format"] != kind:
+        raise StorageError(f"{path}: no {word} file. {how}")
     if found["version"] != VERSION:
-        raise StorageError(f"{path}: a cell file of another version; this program reads version {VERSION}.")
+        raise StorageError(f"{path}: a {word} file of another version; this program reads version {VERSION}.")
     if not isinstance(found["model"], dict):
         raise StorageError(f"{path}: holds no model.")
     try:
-        return model_from_data(found["model"])
+        return read(found["model"])
     except SpecError as error:
         raise StorageError(f"{path}: {error}") from error

@@ -22,6 +22,8 @@ from ei_brian.core.proof import Proof
 from ei_brian.core.readout import Readout
 from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import SCHEMA_VERSION, NetworkSpec
+from ei_brian.core.synapse_data import synapse_data, synapse_from_data
+from ei_brian.core.synapse_model import SynapseModel
 from ei_brian.errors import SpecError, StorageError
 from ei_brian.storage.container import Arrays, Content, read_content, write_content
 from ei_brian.storage.header_fields import entries, entry, only
@@ -31,7 +33,7 @@ __all__ = ["load_spec", "save_spec"]
 
 KIND = "network"
 HEADER = {"kind", "schema", "sha256", "name", "dt_ms", "populations", "projections", "schedule", "readout", "provenance", "proof",
-          "models"}  # fmt: skip
+          "models", "synapses"}  # fmt: skip
 
 
 @takes_numbers()
@@ -61,6 +63,7 @@ def save_spec(spec: NetworkSpec, path: str | PathLike[str]) -> None:
         "readout": None if spec.readout is None else {"population": spec.readout.population, "kind": spec.readout.kind},
         "provenance": [dict(line) for line in spec.provenance],
         **({"models": [model_data(model) for model in spec.own_models]} if spec.own_models else {}),
+        **({"synapses": [synapse_data(one) for one in spec.own_synapses]} if spec.own_synapses else {}),
         **({} if spec.proof is None else {"proof": asdict(spec.proof)}),
     }
     write_content(path, KIND, SCHEMA_VERSION, Content(header, arrays))
@@ -98,9 +101,11 @@ def _spec(content: Content) -> NetworkSpec:
     header = content.header
     only(header, HEADER, "header")
     arrays = _Used(content.arrays)
-    own = _own_models(header)
-    populations = [_population(item, arrays, own) for item in entries(header, "populations", dict, "header")]
-    unused = set(own) - {population.model for population in populations}
+    own, synapses = _own_models(header), _own_synapses(header)
+    populations = [_population(item, arrays, own, synapses) for item in entries(header, "populations", dict, "header")]
+    used = {population.model for population in populations}
+    used |= {kind for population in populations for _, kind in population.receptors}
+    unused = {*own, *synapses} - used
     if unused:
         raise StorageError(f"header: the model {min(unused)!r:.70} is none of any population. Make the file again.")
     sizes = {population.name: population.size for population in populations}
@@ -205,7 +210,18 @@ def _own_models(header: Mapping[str, Any]) -> dict[str, NeuronModel]:
     return own
 
 
-def _population(item: Mapping[str, Any], arrays: _Used, own: Mapping[str, NeuronModel]) -> Population:
+def _own_synapses(header: Mapping[str, Any]) -> dict[str, SynapseModel]:
+    """Return the synapses that the file brings, data as its models are."""
+    synapses = [synapse_from_data(item) for item in entries(header, "synapses", dict, "header")] if "synapses" in header else []
+    own = {one.name: one for one in synapses}
+    if len(own) < len(synapses):
+        raise StorageError("header: two synapses have one name. Make the file again.")
+    return own
+
+
+def _population(
+    item: Mapping[str, Any], arrays: _Used, own: Mapping[str, NeuronModel], synapses: Mapping[str, SynapseModel]
+) -> Population:
     name = entry(item, "name", str, "population")
     where, place = f"population {name[:64]}", f"populations/{name}"
     only(item, {"name", "size", "role", "model", "receptors", "cell_types", "interventions"}, where)
@@ -221,7 +237,7 @@ def _population(item: Mapping[str, Any], arrays: _Used, own: Mapping[str, Neuron
     population = Population(
         name, size, entry(item, "role", str, where), entry(item, "model", str, where),
         tuple(_pairs(item, "receptors", where)), parameters, cell_types, _dead(arrays, place, size, where),
-        own.get(item["model"]), _interventions(item, arrays, place, size, where),
+        own.get(item["model"]), _interventions(item, arrays, place, size, where), tuple(synapses.values()),
     )  # fmt: skip
     missing = sorted(set(population.parameters) - set(parameters))
     if missing:

@@ -45,7 +45,15 @@ def _cell() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
     return load_cell, CellMutants()
 
 
-TARGETS = {"cell": _cell, "model": _model, "nir": _nir, "state_dict": _state_dict}
+def _synapse() -> tuple[Reader, Callable[[int], tuple[str, bytes]]]:
+    from ei_brian.core.population import Population
+    from ei_brian.storage.synapse_file import load_synapse
+    from validation.trust.synapse_mutants import SynapseMutants
+
+    return lambda path: Population("cells", 1, "mixed", "adex", (("g_own", load_synapse(path)),)), SynapseMutants()
+
+
+TARGETS = {"cell": _cell, "model": _model, "nir": _nir, "state_dict": _state_dict, "synapse": _synapse}
 
 
 def run(target: str, first: int, count: int, minutes: float, keep: Callable[[Report], None]) -> Report:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.population import Population
+from ei_brian.core.port_current import charge_of_one
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.receptor import CONDUCTANCES
 from ei_brian.core.reference import simulate
@@ -70,15 +71,20 @@ def _charge_of_one(spec: NetworkSpec, stimulus: Stimulus, cells: Population) -> 
     if not kinds:  # cells as they were trained: one kind of synapse for all
         return {port: np.ones(cells.size) for port in cells.ports}
     values: dict[str, Any] = {name: np.broadcast_to(np.asarray(v), (cells.size,)) for name, v in cells.parameters.items()}
-    driven = {port: kind for port, kind in kinds.items() if f"tau_{port}" in values}
-    made = {port: np.asarray(values[f"tau_{port}"] * values[f"gain_{port}"], dtype=np.float64) for port in driven}
-    if any(kind in CONDUCTANCES for kind in driven.values()):
+    own = {one.name for one in cells.own_synapses}
+    driven = {port: kind for port, kind in kinds.items() if kind in own or f"tau_{port}" in values}
+    made = {
+        port: np.asarray(values[f"tau_{port}"] * values[f"gain_{port}"], dtype=np.float64)
+        for port, kind in driven.items() if kind not in own
+    }  # fmt: skip
+    if own or any(kind in CONDUCTANCES for kind in driven.values()):
         trace = simulate(spec, stimulus, np.float32, [(cells.name, "v")]).traces[(cells.name, "v")]
         ceiling = cells.operating_point(spec.dt_ms).threshold.astype(np.float32)
         v = np.minimum(trace, ceiling).mean(axis=(0, 1))
         for port in made:
             if driven[port] in CONDUCTANCES:
                 made[port] = made[port] * np.abs(values[f"E_{port}"] - v)
+        made |= {port: np.abs(charge_of_one(cells, port, spec.dt_ms, v)) for port, kind in driven.items() if kind in own}
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,14 @@ from scipy import sparse
 
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
+from ei_brian.core.port_current import charge_of_one
 from ei_brian.core.projection import Projection
 from ei_brian.core.quantity import FloatArray
 from ei_brian.core.reference import simulate
 from ei_brian.core.schedule import Phase
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.synapse_model import SynapseModel
 from ei_brian.core.transform.diversify import populations_of
 from ei_brian.core.transform.fit_parameters import with_values
 from ei_brian.core.transform.holding import synaptic_receptors
@@ -36,12 +39,12 @@ MOST_TRIALS = 60
 def to_conductances(
     spec: NetworkSpec, calibration_set: Stimulus | None = None, *, population: str = "all", inputs: str = "conductance",
     reversal_exc_mv: float = 0.0, reversal_inh_mv: float = -70.0, tau_exc_ms: float | None = None,
-    tau_inh_ms: float | None = None,
+    tau_inh_ms: float | None = None, excitatory: str | SynapseModel = "AMPA", inhibitory: str | SynapseModel = "GABA_A",
 ) -> NetworkSpec:  # fmt: skip
-    """Turn the synaptic currents of every swapped population into AMPA and GABA_A conductances.
+    """Turn the synaptic currents of every swapped population into conductances, AMPA and GABA_A unless others are named.
 
-    A weight becomes the conductance that carries the same current at the cell's mean potential; the constant current stays. A
-    projection of both signs, such as the input, is split in two.
+    A weight becomes the conductance that carries the same current at the cell's mean potential (of synapses with other kinetics,
+    the same charge); the constant current stays. A projection of both signs, such as the input, is split in two.
 
     Parameters
     ----------
@@ -59,12 +62,17 @@ def to_conductances(
         below it (as by potassium channels), since inhibition would else have no current.
     tau_exc_ms, tau_inh_ms : float, optional
         Decays of the conductances; those of the calibrated current unless given.
+    excitatory, inhibitory : str or SynapseModel
+        What opens: synapses of your own (`ei_brian.synapse`), whose reversals and decays are their own parameters, or ``"AMPA"``
+        and ``"GABA_A"``.
 
     Raises
     ------
     SpecError
-        If no population has a synaptic current, or for unknown names.
+        If no population has a synaptic current, for unknown names, and for a synapse that is of the other sign, or has no
+        current of its sign at the mean potential of a cell.
     """
+    own = _own_synapses({EXC_PORT: excitatory, INH_PORT: inhibitory})
     if inputs not in INPUTS:
         raise SpecError(unknown_name("to_conductances.inputs", inputs, INPUTS))
     if population == "none":
@@ -83,15 +91,19 @@ def to_conductances(
         reversal = np.minimum(reversal_inh_mv, v - LEAST_DRIVING_FORCE_MV)
         gain = np.broadcast_to(np.asarray(old.parameters["gain_g"]), (old.size,))
         synapses = [p for p in projections if p.target == old.name and p.source not in injected]
-        _replace_inputs(projections, schedule, synapses, gain / (reversal_exc_mv - v), gain / (v - reversal))
         keeps_current = any(p.target == old.name and p.source in injected for p in projections)
-        new[old.name] = _conductance_cells(old, reversal_exc_mv, reversal, tau_exc_ms, tau_inh_ms, keeps_current)
+        made = _conductance_cells(old, reversal_exc_mv, reversal, tau_exc_ms, tau_inh_ms, keeps_current, own)
+        factors = {EXC_PORT: gain / (reversal_exc_mv - v), INH_PORT: gain / (v - reversal)}
+        factors |= {port: _same_charge(old, made, port, spec.dt_ms, v) for port in own}
+        _replace_inputs(projections, schedule, synapses, factors[EXC_PORT], factors[INH_PORT])
+        new[old.name] = made
     populations = tuple(new.get(p.name, p) for p in spec.populations)
-    made = replace(spec, populations=populations, projections=tuple(projections), schedule=tuple(schedule))
+    changed = replace(spec, populations=populations, projections=tuple(projections), schedule=tuple(schedule))
     used = [] if calibration_set is None else [calibration_set.sha256]
-    return made.with_provenance(
+    return changed.with_provenance(
         "to_conductances", populations=[p.name for p in cells], reversal_exc_mv=reversal_exc_mv, reversal_inh_mv=reversal_inh_mv,
         inputs=inputs, mean_potential_mv={name: float(np.mean(v)) for name, v in potential.items()}, calibration_sha256=used,
+        **({"synapses": {port: one.name for port, one in own.items()}} if own else {}),
     )  # fmt: skip
 
 
@@ -114,7 +126,7 @@ def _rest(cells: Population) -> FloatArray:
 
 def _conductance_cells(
     old: Population, reversal_exc: float, reversal_inh: FloatArray, tau_exc: float | None, tau_inh: float | None,
-    keeps_current: bool,
+    keeps_current: bool, own: Mapping[str, SynapseModel],
 ) -> Population:  # fmt: skip
     kept = {name: v for name, v in old.parameters.items() if keeps_current or not name.endswith("_g")}
     tau = old.parameters["tau_g"]
@@ -126,8 +138,38 @@ def _conductance_cells(
     if not keeps_current:
         added[f"offset_{BACKGROUND}"] = old.parameters["offset_g"]
     background = tuple(pair for pair in old.receptors if pair not in synaptic_receptors(old))
-    receptors = ((EXC_PORT, "AMPA"), (INH_PORT, "GABA_A"), last, *background)
+    receptors = ((EXC_PORT, own.get(EXC_PORT, "AMPA")), (INH_PORT, own.get(INH_PORT, "GABA_A")), last, *background)
+    added = {name: value for name, value in added.items() if not any(name.endswith(f"_{port}") for port in own)}
     return with_values(replace(old, receptors=receptors, parameters={**kept, **added}), {})
+
+
+def _own_synapses(given: Mapping[str, str | SynapseModel]) -> dict[str, SynapseModel]:
+    """Return the synapses of one's own by port; refuse one of the other sign, and names that are not those of the catalogue."""
+    own = {}
+    for port, one in given.items():
+        word, sign, usual = ("excitatory", "exc", "AMPA") if port == EXC_PORT else ("inhibitory", "inh", "GABA_A")
+        if isinstance(one, SynapseModel):
+            if one.sign != sign:
+                found = {"exc": "an excitatory conductance", "inh": "an inhibitory conductance", "": "a current"}[one.sign]
+                raise SpecError(f"to_conductances.{word}: synapse {one.name} is {found}.")
+            own[port] = one
+        elif one != usual:
+            raise SpecError(unknown_name(f"to_conductances.{word}", one, (usual,), "Or give a synapse from ei.synapse."))
+    return own
+
+
+def _same_charge(old: Population, made: Population, port: str, dt_ms: float, v: FloatArray) -> FloatArray:
+    """Return the weight, for one of 1, whose spike brings the charge that the current brought, at the mean potential."""
+    sign = 1.0 if port == EXC_PORT else -1.0
+    charge = sign * charge_of_one(made, port, dt_ms, v)
+    if np.any(charge <= 0):
+        worst = float(v[np.argmin(charge)])
+        raise SpecError(
+            f"to_conductances: synapse {dict(made.receptors)[port]} has no current of its sign at {worst:.1f} mV, the mean "
+            f"potential of a cell of {old.name}; give it another reversal potential."
+        )
+    wanted = np.asarray(old.parameters["gain_g"]) * np.asarray(old.parameters["tau_g"])
+    return np.broadcast_to(wanted, (old.size,)) / charge
 
 
 def _replace_inputs(

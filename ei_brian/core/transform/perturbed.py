@@ -121,7 +121,7 @@ def _projections(spec: NetworkSpec, target: str, what: str) -> dict[str, Mask]:
             pairs = [f"{p.source}->{p.target}" for p in spec.projections]
             raise SpecError(unknown_name(f"{what}: synapses", target, pairs))
         return {name: everything[name] for name in found}
-    if target in CONDUCTANCES:
+    if target in {*CONDUCTANCES, *(one.name for one in spec.own_synapses)}:
         found = [p.name for p in spec.projections if dict(spec[p.target].receptors).get(p.port) == target]
         if not found:
             raise SpecError(
