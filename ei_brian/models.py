@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ei_brian.core.convergence import Convergence, convergence
 from ei_brian.core.current_sweeps import CurrentSweeps
 from ei_brian.core.models import MODELS, neuron_model
 from ei_brian.core.models.cell_types import CELL_TYPES
@@ -19,7 +20,8 @@ from ei_brian.storage.synapse_file import load_synapse, save_synapse
 from ei_brian.study.cell_fit import CellFit, SweepFit, fit_cell
 
 __all__ = [
-    "CELL_TYPES", "MODELS", "RECEPTORS", "CellFit", "CurrentSweeps", "NeuronModel", "OperatingPoint", "PairSTDP", "Parameter",
-    "Receptor", "RecordedCells", "State", "SweepFit", "SynapseModel", "TsodyksMarkram", "cells_from_csv", "check_step",
-    "fit_cell", "homeostatic_inhibition", "load_cell", "load_synapse", "neuron_model", "save_cell", "save_synapse", "step_order",
+    "CELL_TYPES", "MODELS", "RECEPTORS", "CellFit", "Convergence", "CurrentSweeps", "NeuronModel", "OperatingPoint", "PairSTDP",
+    "Parameter", "Receptor", "RecordedCells", "State", "SweepFit", "SynapseModel", "TsodyksMarkram", "cells_from_csv",
+    "check_step", "convergence", "fit_cell", "homeostatic_inhibition", "load_cell", "load_synapse", "neuron_model", "save_cell",
+    "save_synapse", "step_order",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ INNER = set(
     """
     study/learning.py:Learning core/stdp.py:LearnedWeights.__init__ core/stdp.py:LearnedWeights.table
     core/stdp.py:LearnedWeights.sent core/stdp.py:LearnedWeights.step exchange/plot.py:Plot core/continued.py:Continued.restore
-    core/intervention.py core/intervene.py core/transform/perturbed.py
+    core/intervention.py core/intervene.py core/transform/perturbed.py core/port_current.py
     report/output_validation.py:OutputRung measure/choice.py:Psychometric measure/over_time.py:Estimate data/own_trials.py:taken
     data/encoded.py data/images.py exchange/trains.py
     config/trained.py core/competition.py core/engine.py core/elementary.py core/exponential.py core/input_current.py

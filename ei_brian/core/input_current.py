@@ -160,7 +160,7 @@ def _own_currents(
     if next(one for one in target.own_synapses if one.name == dict(target.receptors)[port]).sees_potential:
         if key not in recording.traces:
             raise DataError(f"recording.traces: {key} was not kept; this synapse depends on it: run with traces=[{key}].")
-        v = recording.traces[key] * unit_scale(_port_unit(target, key[1]))
+        v = recording.traces[key].astype(np.float64) * unit_scale(_port_unit(target, key[1]))
     made = {sign: _port_run(target, port, spec.dt_ms, early, late, v) for sign, (early, late) in arrived.items()}
     if len(made) == 2:
         early, late = (_sum([pair[place] for pair in arrived.values()]) for place in (0, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,8 @@ class Receptor:
         if voltage == "v":
             return self
         texts = ("equations", "current", "drive", "conductance", "update", "before", "now")
-        return replace(self, **{name: re.sub(r"\bv\b", voltage, getattr(self, name)) for name in texts})
+        renamed: dict[str, Any] = {name: re.sub(r"\bv\b", voltage, getattr(self, name)) for name in texts}
+        return replace(self, **renamed)
 
 
 def _decay(port: str) -> Coefficient:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_brian.core.models import neuron_model
+from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.population import Population
 from ei_brian.core.reference import simulate
@@ -27,7 +28,7 @@ RATE_WITHIN, FIRST_WITHIN_MS = 0.02, 0.5
 CONVERGED_MS, COARSE_MS, DURATION_MS = 0.01, 0.1, 1000.0
 LARGEST_CURRENTS = {"mV/ms": 1e4, "pA": 1e5, "1": 1e4}
 PORT = (("background", "constant_current"),)
-Times = Callable[[str, Mapping[str, npt.ArrayLike], npt.ArrayLike, float], list[Floats]]
+Times = Callable[[str | NeuronModel, Mapping[str, npt.ArrayLike], npt.ArrayLike, float], list[Floats]]
 
 
 @takes_numbers()
@@ -73,24 +74,32 @@ class StepError:
         return self.worst_rate <= RATE_WITHIN and self.worst_first_ms <= FIRST_WITHIN_MS
 
 
-def resting_cells(model: str, parameters: Mapping[str, npt.ArrayLike], currents: npt.ArrayLike, dt_ms: float) -> NetworkSpec:
+def _known(model: str | NeuronModel) -> NeuronModel:
+    return model if isinstance(model, NeuronModel) else neuron_model(model)
+
+
+def resting_cells(
+    model: str | NeuronModel, parameters: Mapping[str, npt.ArrayLike], currents: npt.ArrayLike, dt_ms: float
+) -> NetworkSpec:
     """Return unconnected cells, one for each constant current, that have rested without it."""
     current = np.asarray(currents, dtype=np.float64)
-    cells = Population("cells", current.size, "mixed", model, PORT, {**parameters, "offset_background": current})
+    own, name = (model, model.name) if isinstance(model, NeuronModel) else (None, model)
+    cells = Population("cells", current.size, "mixed", name, PORT, {**parameters, "offset_background": current}, own=own)
     rest = cells.neuron().initial_at_rest(cells.parameters)
-    cells = Population("cells", current.size, "mixed", model, PORT, {**cells.parameters, **rest})
+    cells = Population("cells", current.size, "mixed", name, PORT, {**cells.parameters, **rest}, own=own)
     return NetworkSpec((Population("input", 1, "input"), cells), (), dt_ms)
 
 
 def spike_times(
-    model: str, parameters: Mapping[str, npt.ArrayLike], currents: npt.ArrayLike, dt_ms: float, duration_ms: float = DURATION_MS
+    model: str | NeuronModel, parameters: Mapping[str, npt.ArrayLike], currents: npt.ArrayLike, dt_ms: float,
+    duration_ms: float = DURATION_MS,
 ) -> list[Floats]:
     """Return the spike times in ms of a resting cell under each of the constant currents from time 0.
 
     A spike is counted at the end of its sub-step, where the cell is stepped in these: the run is made in time steps of that
     length, which gives the same trajectory.
     """
-    step_ms = dt_ms / neuron_model(model).substeps(dt_ms)
+    step_ms = dt_ms / _known(model).substeps(dt_ms)
     spec = resting_cells(model, parameters, currents, step_ms)
     nothing = np.zeros(0, dtype=np.int32)
     n_steps = round(duration_ms / step_ms)
@@ -99,7 +108,7 @@ def spike_times(
 
 
 @takes_numbers()
-def rheobase(model: str, parameters: Mapping[str, npt.ArrayLike], run: Times | None = None) -> float:
+def rheobase(model: str | NeuronModel, parameters: Mapping[str, npt.ArrayLike], run: Times | None = None) -> float:
     """Return the smallest constant current, to a thousandth, by which a resting cell fires within a second; 0 if it fires alone.
 
     ``run`` is what gives the spikes; `spike_times` unless given.
@@ -109,9 +118,9 @@ def rheobase(model: str, parameters: Mapping[str, npt.ArrayLike], run: Times | N
     SpecError
         For a cell that takes no current or never fires.
     """
-    known = neuron_model(model)
+    known = _known(model)
     if not known.input_current or not known.spiking:
-        raise SpecError(f"rheobase: {model} takes no current, or never fires; there is no rheobase.")
+        raise SpecError(f"rheobase: {known.name} takes no current, or never fires; there is no rheobase.")
     run = run or spike_times
     low, high = 0.0, LARGEST_CURRENTS[known.input_unit]
     currents = np.concatenate([[0.0], np.geomspace(1e-5, 1.0, 40) * high])
@@ -119,7 +128,7 @@ def rheobase(model: str, parameters: Mapping[str, npt.ArrayLike], run: Times | N
         times = run(model, parameters, currents, COARSE_MS)
         first = next((index for index, found in enumerate(times) if found.size), None)
         if first is None:
-            raise SpecError(f"rheobase: {model} does not fire under {high:g} {known.input_unit}.")
+            raise SpecError(f"rheobase: {known.name} does not fire under {high:g} {known.input_unit}.")
         if first == 0 and low == 0.0:
             return 0.0
         low, high = (currents[first - 1], currents[first]) if first else (low, currents[0])
@@ -130,15 +139,15 @@ def rheobase(model: str, parameters: Mapping[str, npt.ArrayLike], run: Times | N
 
 @takes_numbers()
 def step_error(
-    model: str, parameters: Mapping[str, npt.ArrayLike], dt_ms: float = 1.0, drives: Sequence[float] | None = None,
+    model: str | NeuronModel, parameters: Mapping[str, npt.ArrayLike], dt_ms: float = 1.0, drives: Sequence[float] | None = None,
     run: Times | None = None,
 ) -> StepError:  # fmt: skip
     """Return what a time step does to a cell, of the catalogue or your own, under constant currents.
 
     Parameters
     ----------
-    model : str
-        Name of a neuron model that takes a current.
+    model : str or NeuronModel
+        A neuron model that takes a current, by its name in the catalogue or your own.
     parameters : mapping
         Its values, one number each; what is not given has the model's default.
     dt_ms : float
@@ -157,7 +166,7 @@ def step_error(
     if drives is None:
         least = rheobase(model, parameters, run)
         if not least:
-            raise SpecError(f"step_error: {model} fires without current, so it has no rheobase; give drives.")
+            raise SpecError(f"step_error: {_known(model).name} fires without current, so it has no rheobase; give drives.")
         drives = tuple(factor * least for factor in DRIVES)
     current = np.asarray(drives, dtype=np.float64)
     return compared(current, run(model, parameters, current, dt_ms), run(model, parameters, current, CONVERGED_MS), dt_ms)

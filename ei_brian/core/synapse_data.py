@@ -67,7 +67,7 @@ def _synapse(data: Mapping[str, Any]) -> SynapseModel:
     parameters = tuple(parameter_of(row, where) for row in data["parameters"])
     states = tuple(state_of(row, where, set()) for row in data["states"])
     coefficients = tuple(coefficient_of(row, where, {p.name: p.unit for p in parameters}) for row in data["coefficients"])
-    names = [part.name for part in (*parameters, *states, *coefficients)]
+    names = [*(p.name for p in parameters), *(s.name for s in states), *(c.name for c in coefficients)]
     for name in names:
         check_part_name(name, where)
         if names.count(name) > 1:

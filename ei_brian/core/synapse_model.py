@@ -88,7 +88,7 @@ class SynapseModel:
     def __post_init__(self) -> None:
         where = f"synapse {self.name}"
         states = {state.name for state in self.states}
-        constants = {part.name for part in (*self.parameters, *self.coefficients)}
+        constants = {p.name for p in self.parameters} | {c.name for c in self.coefficients}
         if self.port not in states:
             raise SpecError(f"{where}.port: {self.port!r:.60} is no state; the states are {', '.join(sorted(states))}.")
         if self.sign not in SIGNS:
@@ -164,7 +164,7 @@ def receptor_of(model: SynapseModel, port: str, current_unit: str, potential_uni
 
 def _names_at(model: SynapseModel, port: str) -> Callable[[str], str]:
     """Return what gives the names in a text of a synapse those that they have at a port."""
-    parts = {part.name for part in (*model.parameters, *model.states, *model.coefficients)}
+    parts = {p.name for p in model.parameters} | {s.name for s in model.states} | {c.name for c in model.coefficients}
     texts = "\n".join((model.before, model.now, model.update, model.equations))
     named = {name: f"{name}_{port}" for name in {*parts, *_ASSIGNED.findall(texts), GAIN} - {POTENTIAL}} | {model.port: port}
     return lambda text: _WORD.sub(lambda match: named.get(match[0], match[0]), text)

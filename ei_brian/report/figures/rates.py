@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from ei_brian.report.style import Draw, Ink, tidy
 __all__ = ["rate_course", "rates"]
 
 BIN_MS = 4.0
+TITLE = 60  # characters of all titles beside each other
 LINES = ("-", "--", ":", "-.")  # of populations of one sign
 
 
@@ -43,7 +45,7 @@ def rates(panels: Sequence[tuple[str, Recording]], inhibitory: Sequence[str]) ->
                 colour = ink.inh if name in inhibitory else ink.exc
                 ax.step(left, rate, where="post", color=colour, label=name, linestyle=LINES[drawn[colour] % len(LINES)])
                 drawn[colour] += 1
-            ax.set_title(title)
+            ax.set_title("\n".join(wrap(title, TITLE // len(panels))))
             ax.set_xlabel("time (ms)")
             ax.set_xlim(0, max(active_ms(other) for _, other in panels))
             tidy(ax)

@@ -16,6 +16,7 @@ from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.equations import Equations
 from brian2.units.fundamentalunits import get_dimensions
 
+from ei_brian.core.convergence import convergence
 from ei_brian.core.formula import Formula, parsed_expression
 from ei_brian.core.model_data import model_data, model_from_data
 from ei_brian.core.neuron_model import NeuronModel
@@ -41,7 +42,7 @@ def cell(
     method: str = "exponential_euler", parameters: Mapping[str, Any] | None = None, input_current: str = "",
     initial: Mapping[str, Any] | None = None, voltage: str = "", ports: Sequence[str] = (), name: str = "", title: str = "",
     reference: str = "",
-    max_dt_ms: float = 1.0, longest_step_ms: float = math.inf,
+    max_dt_ms: float = 1.0, longest_step_ms: float = math.inf, error: float | None = None,
 ) -> NeuronModel:  # fmt: skip
     """Return a neuron model made from Brian2 equations; it goes wherever the name of a model or a cell type goes.
 
@@ -79,7 +80,10 @@ def cell(
         Largest time step.
     longest_step_ms : float
         Longest sub-step: a time step is cut into equal parts not longer than this, each with its own threshold and reset.
-        Unless given, a step is not cut. See `ei_brian.core.step_error.step_error`.
+        Unless given, a step is not cut.
+    error : float, optional
+        Instead of ``longest_step_ms``, the largest error of its rates as a share (0.02 is 2 %): sub-steps are then as long as
+        `ei_brian.models.convergence` finds that they may be, and the cell says so in its ``deviations``. It takes half a minute.
 
     Raises
     ------
@@ -119,6 +123,11 @@ def cell(
         model, name=name or "cell", title=title or "a cell from Brian2 equations", method=METHODS[method], reference=reference,
         max_dt_ms=max_dt_ms, longest_step_ms=longest_step_ms, ports=tuple(dict.fromkeys((*model.ports, *ports))),
     )  # fmt: skip
+    if error is not None:
+        if math.isfinite(longest_step_ms):
+            raise SpecError(f"{where}: longest_step_ms and error are both given; give one of them.")
+        found = convergence(model, error)
+        model = replace(found.model, deviations=found.words)
     if not name:
         digest = hashlib.sha256(json.dumps(model_data(model), sort_keys=True).encode()).hexdigest()
         model = replace(model, name=f"cell_{digest[:8]}")
