@@ -7,9 +7,9 @@ from os import PathLike
 from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.synapse_data import synapse_data, synapse_from_data
 from ei_brian.core.synapse_model import SynapseModel
+from ei_brian.storage.atomic_file import write_bytes
 from ei_brian.storage.cell_file import VERSION, model_of_file
 from ei_brian.storage.json_text import json_text
-from ei_brian.storage.whole_file import write_bytes
 
 __all__ = ["load_synapse", "save_synapse"]
 
