@@ -21,7 +21,6 @@ __all__ = ["DIVIDED", "Part", "divided", "merged_spikes", "parts_in", "whole_spi
 
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
-Wanted = Callable[[Any, str], Mask]
 DIVIDED = "divide"  # the action in the provenance
 
 
@@ -45,7 +44,10 @@ class Part:
     sends: bool = True
 
 
-def _every_value(values: Any, role: str) -> Mask:
+Wanted = Callable[[Any, Part, Part], Mask]
+
+
+def _every_value(values: Any, source: Part, target: Part) -> Mask:
     """Return a mask that keeps every weight."""
     return np.ones(values.shape, dtype=bool)
 
@@ -60,7 +62,7 @@ def divided(spec: NetworkSpec, parts: Mapping[str, Sequence[Part]], wanted: Want
     parts : mapping of str to sequence of Part
         For each population that is divided; a single part of the same name leaves it as it is.
     wanted : callable
-        Given the weights that leave a part and its role: which of them stay, array of bool of the same shape.
+        Given the weights between two parts, the source and the target: which of them stay, array of bool of the same shape.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def _sparse(projection: Projection, source: Part, target: Part, wanted: Wanted) 
     numbered = sparse.csr_array((np.arange(1, weights.nnz + 1), weights.indices, weights.indptr), shape=weights.shape)
     chosen = sparse.csr_array(numbered[target.neurons][:, source.neurons]).tocoo()
     place = chosen.data - 1
-    kept = wanted(weights.data[place], source.role)
+    kept = wanted(weights.data[place], source, target)
     coords = (chosen.coords[0][kept], chosen.coords[1][kept])
     place = place[kept]
     table = sparse.coo_array((np.arange(1, place.size + 1), coords), shape=chosen.shape).tocsr()
@@ -137,7 +139,7 @@ def _dense(projection: Projection, source: Part, target: Part, wanted: Wanted) -
     place = np.ix_(target.neurons, source.neurons)
     delays: Any = projection.delay_steps
     values: Any = projection.weights[place]
-    made = np.where(wanted(values, source.role), values, np.zeros((), dtype=values.dtype))
+    made = np.where(wanted(values, source, target), values, np.zeros((), dtype=values.dtype))
     return made, delays if np.ndim(delays) == 0 else delays[place]
 
 

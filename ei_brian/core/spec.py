@@ -42,7 +42,7 @@ class NetworkSpec:
         At least one input and one other; names are unique.
     projections : sequence of Projection
         Names are unique; sizes, ports and signs are checked (Dale's law: sources of role ``exc`` have weights >= 0, of role
-        ``inh`` <= 0).
+        ``inh`` <= 0; what goes into a relay is no synapse and may be positive).
     dt_ms : float
         Time step in ms; not above the largest that each model allows.
     readout : Readout, optional
@@ -259,7 +259,7 @@ def _check_projection(projection: Projection, spec: NetworkSpec) -> None:
     opened_by = target.opened_by(projection.port)
     if opened_by:
         _check_conductance(projection, source, dict(target.receptors)[projection.port], opened_by, where)
-    else:
+    elif not target.relay:
         _check_dale(projection, source, where)
 
 

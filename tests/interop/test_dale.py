@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -62,6 +62,60 @@ def test_split_networks_fire_the_same_spikes(seed: int, sparse_weights: bool, de
         assert np.array_equal(found.step, train.step)
         assert np.array_equal(found.unit, train.unit)
     assert np.array_equal(before.scores, after.scores)
+
+
+def pooled_network(seed: int, sparse_weights: bool, layerwise: bool) -> NetworkSpec:
+    """Return cells whose spikes are pooled twice, by relays of relays, and then weighed with both signs."""
+    rng = np.random.default_rng(seed)
+
+    def table(shape: tuple[int, int], values: list[int]) -> object:
+        drawn = (rng.choice(values, shape) * (rng.random(shape) < 0.5)).astype(np.float32)
+        return sparse.csr_array(drawn) if sparse_weights else drawn
+
+    sizes = {"input": 12, "cells": 10, "pooled": 6, "again": 4, "more": 5, "out": 3}
+    models = {"input": "", "pooled": "spike_relay", "again": "spike_relay"}
+    roles = {"input": "input", "out": "readout"}
+    populations = [Population(n, size, roles.get(n, "mixed"), models.get(n, "nir_if_subtract")) for n, size in sizes.items()]
+    both, pools = [-2, -1, 1, 2], [1]
+    pairs = {("input", "cells"): both, ("cells", "pooled"): pools, ("input", "pooled"): pools, ("pooled", "again"): pools,
+             ("again", "more"): both, ("pooled", "more"): both, ("cells", "more"): both, ("more", "out"): both}  # fmt: skip
+    made = [Projection(s, t, table((sizes[t], sizes[s]), values), "drive") for (s, t), values in pairs.items()]  # type: ignore[arg-type]
+    order = layerwise_schedule(populations, made) if layerwise else ()
+    return NetworkSpec(tuple(populations), tuple(made), 1.0, Readout("out", "spike count"), order)
+
+
+@settings(max_examples=25, deadline=None)
+@example(371, False, True)  # a relay without outgoing weights is excitatory, and so is what feeds it
+@given(st.integers(0, 10_000), st.booleans(), st.booleans())
+def test_signs_go_through_relays(seed: int, sparse_weights: bool, layerwise: bool) -> None:
+    spec = pooled_network(seed, sparse_weights, layerwise)
+    split = split_by_sign(spec)
+    assert dale_report(split).kept
+    for population in split.populations:
+        heard = {p.target for p in split.projections if p.source == population.name}
+        assert population.role not in ("exc", "inh") or {split[n].role for n in heard if split[n].relay} <= {population.role}
+    stimulus = random_stimulus(seed, rate=0.3)
+    before, after = simulate(spec, stimulus), simulate(split, stimulus)
+    merged = original_spikes(split, after)
+    assert all(merged[name].equals(train) for name, train in before.spikes.items())
+    assert before.spikes["pooled"].n_events
+    assert np.array_equal(before.scores, after.scores)
+
+
+def test_cells_that_inhibit_only_through_a_relay_are_inhibitory() -> None:
+    weights = {"in": [[1.0, 0.0], [0.0, 1.0]], "pool": [[1.0, 0.0], [0.0, 1.0]], "out": [[2.0, -3.0]]}
+    populations = (Population("input", 2, "input"), Population("cells", 2, "mixed", "nir_if_subtract"),
+                   Population("pooled", 2, "mixed", "spike_relay"), Population("out", 1, "readout", "nir_if_subtract"))  # fmt: skip
+    ends = {"in": ("input", "cells"), "pool": ("cells", "pooled"), "out": ("pooled", "out")}
+    projections = tuple(Projection(*ends[name], np.array(table, np.float32), "drive") for name, table in weights.items())
+    spec = NetworkSpec(populations, projections, 1.0, Readout("out", "spike count"))
+    entry = dale_report(spec).populations[1]
+    assert (entry.population, entry.excitatory, entry.inhibitory) == ("cells", 1, 1)
+    split = split_by_sign(spec)
+    neurons = split.provenance[-1]["neurons"]
+    assert {name: neurons[name]["neurons"] for name in ("cells_exc", "cells_inh", "pooled_exc", "pooled_inh")} == {
+        "cells_exc": [0], "cells_inh": [1], "pooled_exc": [0], "pooled_inh": [1],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
