@@ -107,7 +107,7 @@ def _leaving(spec: NetworkSpec) -> dict[str, tuple[Sums, Sums]]:
                     behind = leave(spec[projection.target], (*before, name))
                     numbers, sizes = numbers + behind[0] @ into, sizes + behind[1] @ into
                     idle = (behind[0] == 0).all(axis=0)
-                    numbers[0] += LEAST * (idle @ into)  # a relay that sends nothing is an excitatory one, and so is what feeds it
+                    numbers[0] += LEAST * (idle @ into)  # a relay that sends nothing is excitatory, and so is what feeds it
                 elif projection.source == name:
                     _count(sparse.coo_array(projection.weights), numbers, sizes)
             found[name] = numbers, sizes

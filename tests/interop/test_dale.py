@@ -104,8 +104,10 @@ def test_signs_go_through_relays(seed: int, sparse_weights: bool, layerwise: boo
 
 def test_cells_that_inhibit_only_through_a_relay_are_inhibitory() -> None:
     weights = {"in": [[1.0, 0.0], [0.0, 1.0]], "pool": [[1.0, 0.0], [0.0, 1.0]], "out": [[2.0, -3.0]]}
-    populations = (Population("input", 2, "input"), Population("cells", 2, "mixed", "nir_if_subtract"),
-                   Population("pooled", 2, "mixed", "spike_relay"), Population("out", 1, "readout", "nir_if_subtract"))  # fmt: skip
+    populations = (
+        Population("input", 2, "input"), Population("cells", 2, "mixed", "nir_if_subtract"),
+        Population("pooled", 2, "mixed", "spike_relay"), Population("out", 1, "readout", "nir_if_subtract"),
+    )  # fmt: skip
     ends = {"in": ("input", "cells"), "pool": ("cells", "pooled"), "out": ("pooled", "out")}
     projections = tuple(Projection(*ends[name], np.array(table, np.float32), "drive") for name, table in weights.items())
     spec = NetworkSpec(populations, projections, 1.0, Readout("out", "spike count"))
