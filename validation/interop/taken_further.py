@@ -86,19 +86,12 @@ def _stages(one: Trained) -> Row:
     theirs = float(np.mean(one.theirs == one.test.labels))
     row = Row(one, theirs, accuracy(one.spec, one), equality(one), accuracy(lawful, one))
     row.noisy_trained = accuracy(lawful, one, NOISE)
-    inhibitory = any(cells.role == "inh" and not cells.relay for cells in lawful.cells)
-    mix, population = (MIX, "inh") if inhibitory else ({"RS": 1.0}, "exc")
-    if not inhibitory:
-        row.words = (
-            "spikes are pooled before they are weighed, and the relays, which are no cells, carry both signs: there are no "
-            "interneurons to swap; the excitatory cells are regular-spiking ones."
-        )
     try:
-        swapped = ei.diversify(lawful, mix, population, seed=1)
+        swapped = ei.diversify(lawful, MIX, "inh", seed=1)
         row.swapped = accuracy(swapped, one)
         made = ei.calibrate(swapped, one.calibration)
     except CalibrationError as error:
-        row.words = " ".join(filter(None, (row.words, f"Their calibration is refused: {error}")))
+        row.words = f"Their calibration is refused: {error}"
         row.seconds = process_time() - started
         return row
     except EIBrianError as error:
