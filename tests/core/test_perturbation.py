@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from brian2 import mV, nA
 
+from ei_brian.core.intervention import Intervention
 from ei_brian.core.noise import Noise
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
@@ -290,3 +291,8 @@ def test_on_a_gpu_they_are_refused() -> None:
     with pytest.raises(BackendError, match="perturbed"):
         Backend("cuda_standalone").run(pair() | Silence("E"), input_for(pair()))
     assert set(PERTURBATIONS) == {"silence", "clamp", "inject", "evoke", "scale", "lesion", "change_delay"}
+
+
+def test_an_intervention_of_which_nothing_is_said_is_of_nothing_from_the_start_and_for_ever() -> None:
+    made = Intervention("inject", np.ones(3, bool))
+    assert (made.from_ms, made.to_ms, made.value, made.last_value) == (0.0, np.inf, 0.0, 0.0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ei_brian.core.spikes import Spikes
+from ei_brian.core.spikes import Spikes, _order
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError
 
@@ -120,3 +120,10 @@ def test_hash_sees_every_number_and_no_name() -> None:
 def test_refuses_labels_and_values_that_do_not_fit(arguments: dict, word: str) -> None:
     with pytest.raises(DataError, match=word):
         Stimulus(Spikes([0], [0], [0], 2, 3, 2, 1.0), **arguments)
+
+
+def test_events_of_more_rows_and_units_than_an_int64_counts_are_in_order() -> None:
+    """2^33 rows of 2^31 - 1 units are between 2^63 and 2^64 places."""
+    trial, step, unit = (np.array(values, dtype=np.int32) for values in ((3, 0, 0), (0, 1, 1), (0, 5, 4)))
+    assert _order(trial, step, unit, 2**33, 2**31, 2**31 - 1).tolist() == [2, 1, 0]
+    assert _order(trial, step, unit, 40, 10, 6).tolist() == [2, 1, 0]

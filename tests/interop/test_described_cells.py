@@ -172,3 +172,5 @@ def test_a_layout_of_an_older_file_has_the_steps_first() -> None:
     whole, step = (read_layout({"whole_sequence": one, "input_shape": [3]}) for one in (True, False))
     assert (whole.kind, whole.step_axis, whole.trial_axis) == ("all steps", 0, 1)
     assert (step.kind, step.step_axis, step.trial_axis) == ("one step", None, 0)
+    assert [read_layout(one.as_dict()) for one in (whole, step)] == [whole, step]
+    assert [one.as_dict()["whole_sequence"] for one in (whole, step)] == [True, False]

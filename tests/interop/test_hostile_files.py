@@ -121,6 +121,7 @@ NIR_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "deep graphs": (deep_graphs, "refused"),
     "nan weights": (changed("w", weight=np.full((3, 3), np.nan)), "not finite"),
     "infinite tau": (changed("cell", tau=np.full(3, np.inf)), "not finite"),
+    "tau of zero": (changed("cell", tau=np.zeros(3)), "above 0"),
     "negative tau": (changed("cell", tau=np.full(3, -0.01)), "above 0"),
     "unknown node": (changed("w", type="Hypercube"), "'Hypercube' is not known"),
     "no type": (changed("w", type=None), "no type"), "no weight": (changed("w", weight=None), "missing"),

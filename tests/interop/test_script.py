@@ -20,8 +20,10 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.diversify import diversify
+from ei_brian.core.units import ATOMIC
 from ei_brian.errors import DataError
 from ei_brian.interop.brian2_script import script
+from ei_brian.interop.script_parts import DECIMAL
 from tests.conftest import random_spec, random_stimulus
 from tests.interop.small_cases import SMALL_CASES, small_spec, small_stimulus
 
@@ -139,3 +141,7 @@ def test_what_was_written_before_survives_a_failure(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"ends in \.py"):
         script(random_spec(), tmp_path / "model.txt")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_number_is_written_in_its_own_unit_where_that_is_a_power_of_ten() -> None:
+    assert {unit: 10.0**power for unit, power in DECIMAL.items()} == {unit: ATOMIC[unit] for unit in DECIMAL}

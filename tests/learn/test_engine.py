@@ -225,7 +225,7 @@ def test_varied_input_is_that_of_the_dense_way() -> None:
     case = random_case(0)
     trials, index = Trials.of(case.stimulus), np.array([3, 1, 4])
     dense = case.dense().float()[index]
-    for deletion, jitter in ((0.3, 0.0), (0.0, 2.0), (0.3, 2.0)):
+    for deletion, jitter in ((0.3, 0.0), (0.0, 2.0), (0.3, 2.0), (0.0, 0.8)):
         expected = vary_events(dense, deletion, jitter, torch.Generator().manual_seed(1))
         varied = trials.varied(index, deletion, jitter, torch.Generator().manual_seed(1))
         assert torch.equal(varied.dense(np.arange(3), dense.shape[2]), expected)

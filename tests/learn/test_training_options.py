@@ -114,6 +114,7 @@ def test_validation_after_each_epoch_is_that_of_the_weights_then() -> None:
     assert len(history.validation_accuracy) == len(history.validation_rate_hz) == 3
     last = evaluate(net, data)
     assert (last.accuracy, last.rate_hz) == (history.validation_accuracy[-1], history.validation_rate_hz[-1])
+    assert last.accuracy == np.mean(np.argmax(last.scores, axis=1) == data.labels)
     by_torch = evaluate(net, data, engine="torch", batch_size=7)
     np.testing.assert_allclose(last.scores, by_torch.scores, rtol=0, atol=1e-5)
     assert np.array_equal(last.counts, by_torch.counts)

@@ -125,3 +125,10 @@ def test_a_population_that_nothing_reaches_has_no_currents_and_delta_ports_are_r
     delta = NetworkSpec(populations, (Projection("inp", "E", np.ones((5, N_IN)), "v"),), 1.0)
     with pytest.raises(DataError, match="port v"):
         input_currents(delta, simulate(delta, shown), shown, "E")
+
+
+@pytest.mark.parametrize(("window_ms", "longest_lag_ms"), [(0.5, 20.0), (20.0, -1.0)])
+def test_windows_that_are_none_are_refused(window_ms: float, longest_lag_ms: float) -> None:
+    one = np.ones((1, 30, 1))
+    with pytest.raises(DataError, match=r"window_ms .* longest_lag_ms"):
+        balance(made(one, -one), window_ms, longest_lag_ms)

@@ -101,6 +101,8 @@ def test_rates_by_hand() -> None:
         "E", 3, "exc", "lif_exponential", cell_types=("RS", "RS", "FS"))), (), 1.0)  # fmt: skip
     by_type = rate_summary_by_type(spec, made, "E")
     assert (by_type["RS"].mean_hz, by_type["FS"].mean_hz) == (125.0, 1000.0)
+    untyped = NetworkSpec((Population("inp", 1, "input"), Population("E", 3, "exc", "lif_exponential")), (), 1.0)
+    assert rate_summary_by_type(untyped, made, "E") == {"lif_exponential": summary}
     with pytest.raises(DataError, match="Allowed: E"):
         rates_hz(made, "e")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,8 +16,11 @@ from ei_brian.core.models.cell_types import CELL_TYPES
 from ei_brian.core.numpy_engine import NumpyEngine
 from ei_brian.core.population import Population
 from ei_brian.core.program import Program
+from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.spikes import Spikes
+from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
@@ -22,6 +28,7 @@ from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.sim.inprocess import cells, network
 from ei_brian.sim.inprocess.engine import CompiledEngine, fastest_engine
 from tests.biology.networks import some_input, trained_like
+from tests.conftest import random_spec, random_stimulus
 from tests.sim.networks import (
     SILENT_MAPS,
     biological_network,
@@ -143,6 +150,26 @@ def test_a_planted_fault_is_noticed_and_numpy_runs(monkeypatch: pytest.MonkeyPat
     assert wrong
     assert len(told) == 1
     assert "numpy runs instead, with the same result" in told[0]
+
+
+@pytest.mark.parametrize("what", ["spikes", "scores"])
+def test_a_run_of_a_network_with_another_first_trial_is_noticed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    spec, stimulus = random_spec(), random_stimulus(n_trials=2)
+    original = network.simulate
+
+    def wrong(spec: NetworkSpec, shown: Stimulus, traces: Sequence[tuple[str, str]] = ()) -> Recording:
+        made = original(spec, shown, traces)
+        if what == "scores":
+            return replace(made, scores=np.where(np.arange(shown.n_trials)[:, None] == 0, 1.0, np.asarray(made.scores)))
+        late = Spikes.from_dense(np.roll(made.spikes["E"].dense(), 1, axis=1), spec.dt_ms)
+        return replace(made, spikes={**made.spikes, "E": late})
+
+    monkeypatch.setattr(network, "simulate", wrong)
+    expected, found = PLAIN.simulate(spec, stimulus), CompiledEngine(told.append).simulate(spec, stimulus)
+    assert len(told) == 1
+    assert found.spikes["E"].equals(expected.spikes["E"])
+    assert np.array_equal(np.asarray(found.scores), np.asarray(expected.scores))
 
 
 def source_with_other_numbers(monkeypatch: pytest.MonkeyPatch) -> list[str]:

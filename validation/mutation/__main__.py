@@ -2,7 +2,7 @@
 
 First the fast tests run once, to see which blocks of the source each of them reaches (`reached`; kept in the output folder, a
 quarter of an hour on two cores). Then each fault is planted in a copy of the repository, and the tests that reach it (see
-`chosen_tests`) are run there, quick ones first, until one fails or 45 s of processor time are out, twice. A fault whose time is
+`chosen_tests`) are run there, quick ones first, until one fails or 30 s of processor time are out, twice. A fault whose time is
 out counts as a survivor, although tests that were not run might notice it: the share is a lower bound. A fault by which a test
 does not end counts as noticed. In the end every test that noticed a fault must pass without any.
 

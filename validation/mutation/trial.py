@@ -16,7 +16,7 @@ import pytest
 
 __all__ = ["UNLOADED", "load_libraries", "run_tests"]
 
-BUDGET_S, HANGS_S = 45.0, 25.0  # processor time of all tests of a fault, and of one that does not end
+BUDGET_S, HANGS_S = 30.0, 25.0  # processor time of all tests of a fault, and of one that does not end
 WALL_S = 900.0
 UNLOADED = "the tests cannot be loaded, or the process ended"
 LIBRARIES = (
