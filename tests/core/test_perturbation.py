@@ -31,9 +31,11 @@ from ei_brian.core.transform.perturbation import (
     Scale,
     Silence,
 )
+from ei_brian.core.transform.perturbed import chosen_cells
 from ei_brian.errors import BackendError, EIBrianError, SpecError, UnitError
 from ei_brian.sim.backend import Backend
 from ei_brian.storage import load_spec, save_spec
+from tests.conftest import random_spec
 from validation.fuzz.compare import _from_script
 from validation.fuzz.random_network import Case, random_case
 
@@ -296,3 +298,12 @@ def test_on_a_gpu_they_are_refused() -> None:
 def test_an_intervention_of_which_nothing_is_said_is_of_nothing_from_the_start_and_for_ever() -> None:
     made = Intervention("inject", np.ones(3, bool))
     assert (made.from_ms, made.to_ms, made.value, made.last_value) == (0.0, np.inf, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.8])
+def test_a_share_of_the_cells_is_that_share_of_the_cells(share: float) -> None:
+    spec = random_spec()
+    size = spec["E"].size
+    found = chosen_cells(spec, "E", share, 3, "test")
+    assert {name: int(mask.sum()) for name, mask in found.items() if mask.any()} == {"E": round(share * size)}
+    assert not np.array_equal(found["E"], chosen_cells(spec, "E", share, 4, "test")["E"])

@@ -36,3 +36,10 @@ def test_values_as_small_as_their_rounding_are_zero() -> None:
     found = rising_root(lambda x: (calls.append(1), np.expm1(x - 0.3))[1], low, high, rounding=np.full((1, 1), 1e-3))
     assert abs(float(found.item()) - 0.3) < 2e-3
     assert len(calls) < 7
+
+
+def test_a_root_that_is_met_ends_the_search() -> None:
+    calls = []
+    found = rising_root(lambda x: (calls.append(1), x - 0.5)[1], np.zeros(1), np.ones(1))
+    assert found.tolist() == [0.5]
+    assert len(calls) == 3  # both ends and the middle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from torch.nn import functional
 from ei_brian.core.reference import simulate
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import BackendError
 from ei_brian.learn import passes as passes_module
 from ei_brian.learn.engine.engine import Engine, simulate_engine
+from ei_brian.learn.engine.library import _end, _start
 from ei_brian.learn.engine.trials import Trials
 from ei_brian.learn.export import export
 from ei_brian.learn.goal import Goal
@@ -229,3 +232,22 @@ def test_varied_input_is_that_of_the_dense_way() -> None:
         expected = vary_events(dense, deletion, jitter, torch.Generator().manual_seed(1))
         varied = trials.varied(index, deletion, jitter, torch.Generator().manual_seed(1))
         assert torch.equal(varied.dense(np.arange(3), dense.shape[2]), expected)
+
+
+def test_rates_are_in_hz_at_any_time_step() -> None:
+    net = EINetwork(12, 14, 6, 3, dt_ms=0.5, seed=3)
+    rng = np.random.default_rng(0)
+    shown = Stimulus(Spikes.from_dense(rng.random((6, 40, 12)) < 0.4, 0.5), np.arange(6) % 3, 3)
+    config, trials = TrainingConfig(rate_target_hz=5.0, rate_penalty=2.0), Trials.of(shown)
+    losses = [way.gradients(trials, np.arange(6)).loss for way in (TorchPasses(net, config), EnginePasses(net, config, 1))]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    without = EnginePasses(net, TrainingConfig(rate_penalty=0.0, floor_penalty=0.0), 1).gradients(trials, np.arange(6)).loss
+    assert losses[1] > without + 0.1
+
+
+def test_a_compiler_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
+    command = ["sh", "-c", "echo no such thing >&2; exit 3"]
+    with pytest.raises(BackendError, match=r"exit code 3 of sh.*\n.*no such thing"):
+        _end(command, _start(command, tmp_path))
+    fine = ["sh", "-c", "echo a warning >&2"]
+    _end(fine, _start(fine, tmp_path))

@@ -212,3 +212,17 @@ def test_a_psychometric_curve_finds_the_logistic_that_made_the_choices() -> None
 def test_what_does_not_fit_is_refused(make: object, words: str) -> None:
     with pytest.raises(DataError, match=words):
         make()  # type: ignore[operator]
+
+
+def test_the_interval_of_a_correlation_leaves_out_trials_that_stand_elsewhere() -> None:
+    """Trials of other means: what is left of the sums without one of them is not centred (Fisher's z, Tukey's jackknife)."""
+    rng = np.random.default_rng(5)
+    levels = rng.normal(0, 3, (7, 1, 1))
+    targets = levels + rng.normal(size=(7, 30, 1))
+    output = levels + rng.normal(size=(7, 30, 1))
+    found = correlation(output, Targets(targets, 1.0), 0.9)
+    z = [np.arctanh(np.corrcoef(np.delete(output, k, 0).ravel(), np.delete(targets, k, 0).ravel())[0, 1]) for k in range(7)]
+    error = np.sqrt(6 * np.var(z))
+    whole = np.arctanh(np.corrcoef(output.ravel(), targets.ravel())[0, 1])
+    assert found.value == pytest.approx(np.tanh(whole), rel=1e-9)
+    assert (found.low, found.high) == pytest.approx(np.tanh(stats.t.interval(0.9, 6, whole, error)), rel=1e-9)

@@ -33,6 +33,7 @@ RECURRENCES = sorted(
 )  # fmt: skip
 QUICK_TYPES = ("RS", "FS", "LTS", "RZ", "RS2007", "Basket", "Ivy", "AdEx tonic", "AdEx initial burst")
 SLOW_TYPES = [pytest.param(name, marks=pytest.mark.slow) for name in ("Wang-Buzsaki", "Traub-Miles")]  # small sub-steps
+DEAD = {"cell_death": [2, 3, 7, 8, 9, 10, 11, 13, 15, 17, 18, 19, 23], "exc_death": [7, 9, 11, 13, 14, 17, 21, 22]}
 
 
 def silence(n_steps: int, dt_ms: float = 1.0, n_inputs: int = 1) -> Stimulus:
@@ -221,3 +222,11 @@ def test_gaba_of_an_input_is_inhibition(both: tuple[NetworkSpec, NetworkSpec]) -
     assert np.allclose(found.excitatory, exc, rtol=1e-6, atol=1e-9)
     assert np.allclose(found.inhibitory, inh, rtol=1e-6, atol=1e-9)
     assert found.excitatory.mean() > 0 > found.inhibitory.mean()
+
+
+def test_who_dies_for_a_seed_stays_so() -> None:
+    """Bits of a result that somebody published: the numbers of the streams of 0.2."""
+    cells = Population("E", 24, "exc", "lif_exponential")
+    assert np.flatnonzero(dead_cells(cells, Noise(cell_death=0.3), 5)).tolist() == DEAD["cell_death"]
+    assert np.flatnonzero(dead_cells(cells, Noise(exc_death=0.3), 5)).tolist() == DEAD["exc_death"]
+    assert not dead_cells(cells, Noise(inh_death=1.0), 5).any()

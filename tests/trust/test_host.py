@@ -253,3 +253,13 @@ def test_preference_files_do_not_reach_the_build(tmp_path: Path) -> None:
     code = "from tests.trust.test_host import *\nprint(is_right(run()), is_right(run(name='cpp_standalone')))"
     done = script(code, tmp_path, HOME=str(home), EI_BRIAN_CACHE=str(tmp_path / "cache"))
     assert done.stdout.strip() == "True True", done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(("error", "shown"), [(BackendError("ours"), False), (ValueError("theirs"), True), (None, True)])
+def test_only_errors_of_this_package_are_kept_from_brian2s_words(
+    error: Exception | None, shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = None if error is None else (type(error), error, None)
+    record = logging.LogRecord("brian2", logging.ERROR, "", 0, "Brian 2 encountered an unexpected error.", None, found)
+    assert brian2_import._OwnErrors().filter(record) is shown
+    assert ("ours" in capsys.readouterr().err) is not shown
