@@ -97,6 +97,7 @@ def test_rates_by_hand() -> None:
     summary = rate_summary(made, "E")
     assert (summary.n_neurons, summary.median_hz) == (3, 250.0)
     assert summary.mean_hz == pytest.approx(1250 / 3)
+    assert (summary.silent, summary.saturated) == pytest.approx((1 / 3, 1 / 3))
     spec = NetworkSpec((Population("inp", 1, "input"), Population(
         "E", 3, "exc", "lif_exponential", cell_types=("RS", "RS", "FS"))), (), 1.0)  # fmt: skip
     by_type = rate_summary_by_type(spec, made, "E")
