@@ -165,6 +165,16 @@ def test_currents_become_the_conductances_of_ones_own(tmp_path: Path) -> None:
         to_conductances(swapped(), excitatory=shallow)
 
 
+def test_inhibition_of_ones_own_is_put_below_the_mean_potential_as_that_of_the_catalogue_is() -> None:
+    """The weights are then those of GABA_A with the same decay and reversal."""
+    tau, reversal = SYNAPSE.parameters
+    shallow = replace(SYNAPSE, name="inh", sign="inh", parameters=(replace(tau, default=8.0), replace(reversal, default=-70.0)))
+    usual, made = to_conductances(swapped()), to_conductances(swapped(), inhibitory=shallow)
+    assert np.all(np.asarray(made["I"].parameters["E_g_inh"]) < -70.0)
+    np.testing.assert_allclose(made["I"].parameters["E_g_inh"], usual["I"].parameters["E_g_inh"])
+    np.testing.assert_allclose(made.projection("II").weights, usual.projection("II").weights, rtol=1e-6)
+
+
 def test_it_is_named_by_perturbations() -> None:
     made = to_conductances(swapped(), excitatory=SYNAPSE)
     halved = made | ei.scale(SYNAPSE.name, 0.5)

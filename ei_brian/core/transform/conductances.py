@@ -63,8 +63,8 @@ def to_conductances(
     tau_exc_ms, tau_inh_ms : float, optional
         Decays of the conductances; those of the calibrated current unless given.
     excitatory, inhibitory : str or SynapseModel
-        What opens: synapses of your own (`ei_brian.synapse`), whose reversals and decays are their own parameters, or ``"AMPA"``
-        and ``"GABA_A"``.
+        What opens: synapses of your own (`ei_brian.synapse`), whose decays and reversals are their own parameters (the only
+        potential among those of an inhibitory one is put 15 mV below the mean potential too), or ``"AMPA"`` and ``"GABA_A"``.
 
     Raises
     ------
@@ -88,11 +88,12 @@ def to_conductances(
     injected = {p.name for p in spec.inputs} if inputs == "current" else set()
     for old in cells:
         v = potential[old.name]
-        reversal = np.minimum(reversal_inh_mv, v - LEAST_DRIVING_FORCE_MV)
+        deepest = v - LEAST_DRIVING_FORCE_MV
+        reversal = np.minimum(reversal_inh_mv, deepest)
         gain = np.broadcast_to(np.asarray(old.parameters["gain_g"]), (old.size,))
         synapses = [p for p in projections if p.target == old.name and p.source not in injected]
         keeps_current = any(p.target == old.name and p.source in injected for p in projections)
-        made = _conductance_cells(old, reversal_exc_mv, reversal, tau_exc_ms, tau_inh_ms, keeps_current, own)
+        made = _conductance_cells(old, reversal_exc_mv, reversal, tau_exc_ms, tau_inh_ms, keeps_current, own, deepest)
         factors = {EXC_PORT: gain / (reversal_exc_mv - v), INH_PORT: gain / (v - reversal)}
         factors |= {port: _same_charge(old, made, port, spec.dt_ms, v) for port in own}
         _replace_inputs(projections, schedule, synapses, factors[EXC_PORT], factors[INH_PORT])
@@ -126,7 +127,7 @@ def _rest(cells: Population) -> FloatArray:
 
 def _conductance_cells(
     old: Population, reversal_exc: float, reversal_inh: FloatArray, tau_exc: float | None, tau_inh: float | None,
-    keeps_current: bool, own: Mapping[str, SynapseModel],
+    keeps_current: bool, own: Mapping[str, SynapseModel], deepest: FloatArray,
 ) -> Population:  # fmt: skip
     kept = {name: v for name, v in old.parameters.items() if keeps_current or not name.endswith("_g")}
     tau = old.parameters["tau_g"]
@@ -140,7 +141,15 @@ def _conductance_cells(
     background = tuple(pair for pair in old.receptors if pair not in synaptic_receptors(old))
     receptors = ((EXC_PORT, own.get(EXC_PORT, "AMPA")), (INH_PORT, own.get(INH_PORT, "GABA_A")), last, *background)
     added = {name: value for name, value in added.items() if not any(name.endswith(f"_{port}") for port in own)}
+    if INH_PORT in own:
+        added |= _deep_enough(own[INH_PORT], deepest)
     return with_values(replace(old, receptors=receptors, parameters={**kept, **added}), {})
+
+
+def _deep_enough(synapse: SynapseModel, highest: FloatArray) -> dict[str, FloatArray]:
+    """Return the reversal of an inhibitory synapse for each cell, where its only potential is one: no higher than ``highest``."""
+    potentials = [p for p in synapse.parameters if p.kind == "potential"]
+    return {f"{p.name}_{INH_PORT}": np.minimum(p.default, highest) for p in potentials if len(potentials) == 1}
 
 
 def _own_synapses(given: Mapping[str, str | SynapseModel]) -> dict[str, SynapseModel]:
