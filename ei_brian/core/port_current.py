@@ -13,7 +13,7 @@ from ei_brian.core.step_functions import program_functions
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError
 
-__all__ = ["PortRun", "charge_of_one"]
+__all__ = ["PortRun", "charge_of_one", "port_decay"]
 
 LONGEST_MS = 60_000.0
 LEFT = 1e-9  # of the largest current: what is not waited for
@@ -81,3 +81,26 @@ def charge_of_one(cells: Population, port: str, dt_ms: float, v_mv: npt.ArrayLik
         if step and np.all(np.abs(flow) <= LEFT * largest) and np.all(largest > 0):
             return total * dt_ms / unit_scale(cells.neuron().input_unit)
     raise SpecError(f"population {cells.name}.receptors: the current of port {port} has no end, or none flows at its potential.")
+
+
+def port_decay(cells: Population, port: str, dt_ms: float) -> FloatArray:
+    """Return what multiplies the state that spikes add to in each step, shape (cell,).
+
+    Raises
+    ------
+    SpecError
+        Where it is no such factor: the state depends on itself in another way, on other states or on the potential.
+    """
+    run = PortRun(cells, port, dt_ms, (cells.size,))
+    unit = next(unit_scale(state.unit) for state in cells.declared_states() if state.name == port)
+    found = []
+    for size, others, v in ((1.0, 0.0, -0.07), (2.0, 0.5, -0.04)):
+        run.states = {name: np.full(cells.size, (size if name == port else others) * unit) for name in run.states}
+        run.step(0.0, 0.0, v)
+        found.append(run.states[port] / (size * unit))
+    if not np.allclose(found[0], found[1], rtol=1e-9, atol=0.0):
+        raise SpecError(
+            f"population {cells.name}.receptors: what spikes add to port {port} does not decay by a factor of its own in each "
+            "step, so that what arrived cannot be told from its trace; let spikes add to a state that decays by itself."
+        )
+    return np.asarray(found[0], dtype=np.float64)

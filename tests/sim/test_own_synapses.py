@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import Mohm, amp, kHz, ms, mV, pA
+from brian2 import Mohm, amp, kHz, ms, mV, nS, pA
 
 import ei_brian as ei
 from ei_brian.core.input_current import input_currents
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.population import Population
-from ei_brian.core.port_current import PortRun, charge_of_one
+from ei_brian.core.port_current import PortRun, charge_of_one, port_decay
 from ei_brian.core.projection import Projection
 from ei_brian.core.recording import Recording
 from ei_brian.core.reference import simulate
@@ -257,6 +257,17 @@ def test_what_cannot_be_a_synapse_is_refused_with_words(changes: dict[str, Any],
     ei.synapse(**good)
     with pytest.raises(SpecError, match=says):
         ei.synapse(**{**good, **changes})
+
+
+def test_calibration_needs_a_port_that_decays_by_itself() -> None:
+    cells = Population("cells", 2, "exc", "adex", (("ge", double()), BACKGROUND), {"tau_r_ge": [2.0, 4.0]})
+    np.testing.assert_allclose(port_decay(cells, "ge", 0.5), np.exp(-0.5 / np.array([2.0, 4.0])), rtol=1e-12)
+    own = ei.synapse(
+        "dg/dt = -g/tau*(1 + g/S) : siemens", current="g*(E - v)", method="euler",
+        parameters={"tau": 5 * ms, "S": 3 * nS, "E": 0 * mV},
+    )  # fmt: skip
+    with pytest.raises(SpecError, match="decays by itself"):
+        port_decay(Population("cells", 1, "exc", "adex", (("ge", own), BACKGROUND)), "ge", 0.5)
 
 
 def test_several_states_need_a_port() -> None:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ei_brian.core.engine import Engine
 from ei_brian.core.population import Population
+from ei_brian.core.port_current import port_decay
 from ei_brian.core.recording import Recording
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
@@ -119,7 +120,10 @@ def arrivals(
     spec: NetworkSpec, recording: Recording, cells: Population, port: str, trials: npt.NDArray[np.integer]
 ) -> Array:
     """Return what arrived at a port as `Engine.replay` takes it: at the end of a step, also where it came before the update."""
-    decay = np.exp(-spec.dt_ms / np.asarray(cells.parameters[f"tau_{port}"]))
+    if dict(cells.receptors)[port] in {one.name for one in cells.own_synapses}:
+        decay = port_decay(cells, port, spec.dt_ms)
+    else:
+        decay = np.exp(-spec.dt_ms / np.asarray(cells.parameters[f"tau_{port}"]))
     jumps = synaptic_increments(recording.traces[(cells.name, port)][trials], decay)
     mine = [p for p in spec.projections if p.target == cells.name and p.port == port]
     if not any(acts_in_its_step(spec, projection) for projection in mine):
