@@ -7,16 +7,16 @@ Each feature is a small network, its input and its noise; whether a backend take
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from brian2 import Mohm, ms, mV
 from scipy import sparse
 
 from ei_brian.errors import BackendError
-from ei_brian.models import TsodyksMarkram
-from ei_brian.network import NetworkSpec, Population, Projection, Readout, Spikes, Stimulus, layerwise_schedule
+from ei_brian.models import PairSTDP, TsodyksMarkram
+from ei_brian.network import NetworkSpec, Population, Projection, Readout, Recording, Spikes, Stimulus, layerwise_schedule
 from ei_brian.noise import Noise
 from ei_brian.sim import Backend, cell
 from ei_brian.transforms import ChangeDelay, Clamp, Evoke, Inject, Lesion, Scale, Silence, diversify, to_conductances
@@ -39,10 +39,20 @@ class Feature:
         In the table.
     make : callable
         Returns network, input and noise.
+    rules : mapping of str to PairSTDP
+        Where synapses learn: asked of `Backend.check`, run by `Backend.learn`.
     """
 
     name: str
     make: Callable[[], Case]
+    rules: Mapping[str, PairSTDP] = field(default_factory=dict)
+
+    def recordings(self, backend: Backend, seed: int) -> tuple[Recording, ...]:
+        """Run the feature."""
+        spec, stimulus, noise = self.make()
+        if self.rules:
+            return backend.learn(spec, stimulus, self.rules, noise=noise, seed=seed)[0]
+        return (backend.run(spec, stimulus, noise=noise, seed=seed),)
 
 
 def shown(n_units: int = 8, graded: bool = False) -> Stimulus:
@@ -152,6 +162,7 @@ FEATURES = (
     Feature("conductances", lambda: spikes(to_conductances(diversify(network(), {"FS": 1.0}, "I")))),
     Feature("short-term plasticity", lambda: spikes(network(plasticity=PLASTIC))),
     Feature("short-term plasticity with delays", lambda: spikes(network(plasticity=PLASTIC, delay_steps=DELAYS))),
+    Feature("synapses that learn (pairs of spikes)", lambda: spikes(network(delay_steps=2)), {"E_E": PairSTDP(0.02, 0.02)}),
     Feature("noise of the membrane (white, Ornstein-Uhlenbeck)", lambda: spikes(network(), Noise(membrane_ou_sd=0.5))),
     Feature("noise of the network (weights, thresholds, dead cells)", lambda: spikes(network(), Noise(weight_spread=0.1))),
     Feature("noise of the input", lambda: spikes(network(), Noise(input_deletion=0.1))),
@@ -180,10 +191,10 @@ def weakened(spec: NetworkSpec) -> NetworkSpec:
     return spec
 
 
-def refusal(case: Case, name: str, layout: str) -> str:
-    """Return why a backend does not take a case, or an empty text."""
+def refusal(feature: Feature, name: str, layout: str) -> str:
+    """Return why a backend does not take a feature, or an empty text."""
     try:
-        Backend(name, layout=layout).check(*case)
+        Backend(name, layout=layout).check(*feature.make(), feature.rules)
     except BackendError as error:
         return str(error)
     return ""
@@ -195,10 +206,9 @@ def table() -> str:
     lines = ["| feature | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(heads)]
     said: dict[str, int] = {}
     for feature in FEATURES:
-        case = feature.make()
         found = []
         for name, layout in BACKENDS:
-            why = refusal(case, name, layout).partition(": ")[2]
+            why = refusal(feature, name, layout).partition(": ")[2]
             found.append(f"refused ({said.setdefault(why, len(said) + 1)})" if why else "yes")
         lines.append(f"| {feature.name} | " + " | ".join(found) + " |")
     notes = [f"{number}. {why}" for why, number in said.items()]

@@ -180,6 +180,14 @@ class LearnedWeights:
         fallen = trace * decay
         return np.where(spikes, self.one if self.rule.pairing == "nearest" else fallen + self.one, fallen)
 
+    def rest(self) -> None:
+        """Forget the spikes, as between two trials, and keep the weights."""
+        self.x, self.y = np.zeros_like(self.x), np.zeros_like(self.y)
+
+    def numbers(self) -> Array:
+        """Return what a compiled program needs of the rule, in SI: decays of x and y, a_plus, a_minus, low, high, at_source."""
+        return np.array([*self.decay, self.a_plus, self.a_minus, self.low, self.high, self.at_source], self.dtype)
+
     def read(self) -> npt.NDArray[np.float64]:
         """Return the weights in the unit of the port, shape (trial, n_target, n_source)."""
         return np.asarray(self.weights.astype(np.float64).swapaxes(1, 2) / self.scale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ei_brian.core import reference
 from ei_brian.core.arithmetic import check_arithmetic
 from ei_brian.core.finiteness import precision
+from ei_brian.core.learning import Learned, check_rules, learn
 from ei_brian.core.noise import Noise
 from ei_brian.core.noise.philox import STREAM_LAYOUT
 from ei_brian.core.noise.seed import seed_for
@@ -23,10 +24,12 @@ from ei_brian.core.recording import Recording
 from ei_brian.core.reference import check_stimulus
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import MOST_STEPS
+from ei_brian.core.stdp import PairSTDP
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import BackendError, shown, unknown_name
 from ei_brian.sim.builder import Built, build
 from ei_brian.sim.cuda.toolkit import check_gpu, gpu_facts
+from ei_brian.sim.learning import learned_by_program, learned_in_process, ready_to_learn, refuse_learning_on_gpu
 from ei_brian.sim.preferences import active_device, preferences
 from ei_brian.sim.propagation.expressible import check_expressible
 from ei_brian.sim.runtime import run_part
@@ -217,13 +220,55 @@ class Backend:
             recordings = run_compiled(conditions, self._settings(spec, traces))
         return [replace(recording, backend={**facts, **recording.backend}) for recording in recordings]
 
-    def check(self, spec: NetworkSpec, stimulus: Stimulus, noise: Noise | None = None) -> None:
+    @takes_numbers()
+    def learn(
+        self, spec: NetworkSpec, stimulus: Stimulus, rules: Mapping[str, PairSTDP], *, in_order: bool = True,
+        noise: Noise | None = None, seed: int | None = None,
+    ) -> Learned:  # fmt: skip
+        """Run trials whose synapses learn; see `ei_brian.run_plastic`, which takes this as its ``run``.
+
+        Parameters
+        ----------
+        spec, stimulus, rules, in_order, noise, seed
+            As of `ei_brian.run_plastic`.
+
+        Returns
+        -------
+        tuple of Recording, dict of str to array
+            As of the reference, `ei_brian.core.learning.learn`, to the bit.
+
+        Raises
+        ------
+        SpecError, BackendError
+            For rules that do not fit, and what this backend and layout cannot run.
+
+        Notes
+        -----
+        Each trial has weights of its own, so that trials in order run one by one; others side by side.
+        """
+        check_rules(spec, rules)
+        self.check(spec, stimulus, noise, rules)
+        if self.name == "reference" or not stimulus.n_trials:
+            return learn(spec, stimulus, rules, self.dtype, in_order=in_order, noise=noise, seed=seed)
+        case = ready_to_learn(replace(self._condition(spec, stimulus, noise, seed, (), None), rules=rules, in_order=in_order))
+        if self.name in ("numpy", "cython"):
+            recordings, weights = learned_in_process(case, self.name, self._layout, self.dtype)
+        else:
+            recordings, weights = learned_by_program(case, self._settings(case.spec, ()))
+        facts = self._facts()
+        return tuple(replace(one, backend={**facts, **one.backend}, spec_sha256=spec.sha256) for one in recordings), weights
+
+    def check(
+        self, spec: NetworkSpec, stimulus: Stimulus, noise: Noise | None = None, rules: Mapping[str, PairSTDP] | None = None
+    ) -> None:
         """Refuse what this backend and layout cannot run, without building or running anything; `run` does so by itself.
 
         Parameters
         ----------
         spec, stimulus, noise : NetworkSpec, Stimulus, Noise, optional
             As of `run`.
+        rules : mapping of str to PairSTDP, optional
+            As of `learn`.
 
         Raises
         ------
@@ -232,6 +277,7 @@ class Backend:
         """
         check_stimulus(spec, stimulus)
         _refuse_on_gpu(spec, self.name)
+        refuse_learning_on_gpu(self.name, rules)
         in_process = self.name in ("numpy", "cython")
         if self.name != "reference" and self.layout == "synapses":
             check_expressible(structure_of(spec, noise), stimulus.values is not None, in_process=in_process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +14,14 @@ from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.release import release_noise
 from ei_brian.core.program import compose
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stdp import LearnedWeights
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
-from ei_brian.sim.driver import GroupSource, InputSource, ReleaseDraw, competition, drawing, propagation
+from ei_brian.sim.driver import GroupSource, InputSource, ReleaseDraw, competition, drawing, learning, propagation
 from ei_brian.sim.neuron_group import neuron_group, set_values
 from ei_brian.sim.propagation.delayed_plasticity import delayed_plastic_synapses
 from ei_brian.sim.propagation.expressible import check_expressible, keeps_own_plasticity
-from ei_brian.sim.propagation.synapses import connect, set_weights, synapses
+from ei_brian.sim.propagation.synapses import connect, set_weights, synapses, writer
 from ei_brian.sim.slots import Slots, slots_for
 from ei_brian.sim.stimulus_group import graded_input, spike_input
 from ei_brian.sim.structure import Structure, structure_of
@@ -48,6 +50,7 @@ class Built:
 def build(
     spec: NetworkSpec, stimulus: Stimulus, layout: str, traces: tuple[tuple[str, str], ...] = (),
     dtype: npt.DTypeLike = np.float64, noise: Noise | None = None, seed: int | None = None, first_trial: int = 0,
+    learned: Mapping[str, LearnedWeights] | None = None,
 ) -> Built:  # fmt: skip
     """Return the live objects of a network that is given a stimulus, all trials side by side.
 
@@ -67,6 +70,8 @@ def build(
         What is injected in each step, and what decides it. Noise that is applied before a run is not looked at here.
     first_trial : int
         Number of the first trial of the stimulus in the whole data set.
+    learned : mapping of str to LearnedWeights, optional
+        By projection, of as many trials: weights that change; those projections are sparse.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def build(
         check_expressible(structure_of(spec, noise), stimulus.values is not None, in_process=True)
     built = Built(Network(name="network"), {}, max(stimulus.n_trials, 1))
     try:
-        _fill(built, spec, stimulus, layout, traces, dtype, noise, seed, first_trial)
+        _fill(built, spec, stimulus, layout, traces, dtype, noise, seed, first_trial, learned or {})
     except BaseException:
         built.discard()
         raise
@@ -86,7 +91,7 @@ def build(
 
 def _fill(
     built: Built, spec: NetworkSpec, stimulus: Stimulus, layout: str, traces: tuple[tuple[str, str], ...],
-    dtype: npt.DTypeLike, noise: Noise | None, seed: int | None, first_trial: int,
+    dtype: npt.DTypeLike, noise: Noise | None, seed: int | None, first_trial: int, learned: Mapping[str, LearnedWeights],
 ) -> None:  # fmt: skip
     structure, slots, dt = structure_of(spec, noise), slots_for(spec.schedule), spec.dt_ms * ms
     built.network.schedule = list(slots.names)
@@ -104,9 +109,9 @@ def _fill(
     _monitors(built, structure, traces, slots, dt)
     if layout == "shared":
         releases = _releases(spec, noise, seed, first_trial)
-        _shared(spec, stimulus, built, structure, slots, dt, dtype, releases)
+        _shared(spec, stimulus, built, structure, slots, dt, dtype, releases, learned)
     else:
-        _synapses(spec, stimulus, built, structure, slots, dt, dtype)
+        _synapses(spec, stimulus, built, structure, slots, dt, dtype, learned)
 
 
 def _monitors(built: Built, structure: Structure, traces: tuple[tuple[str, str], ...], slots: Slots, dt: Quantity) -> None:
@@ -137,29 +142,34 @@ def _starts(spec: NetworkSpec) -> dict[str, int]:
     return {population.name: sum(sizes[:index]) for index, population in enumerate(spec.inputs)}
 
 
+def _source(
+    spec: NetworkSpec, stimulus: Stimulus, built: Built, name: str, release: str, dtype: npt.DTypeLike
+) -> GroupSource | InputSource:
+    starts = _starts(spec)
+    if name in starts:
+        return InputSource(stimulus, starts[name], spec[name].size, dtype)
+    return GroupSource(built.groups[name], built.n_trials, release)
+
+
 def _shared(
     spec: NetworkSpec, stimulus: Stimulus, built: Built, structure: Structure, slots: Slots, dt: Quantity,
-    dtype: npt.DTypeLike, releases: dict[str, ReleaseDraw | None],
+    dtype: npt.DTypeLike, releases: dict[str, ReleaseDraw | None], learned: Mapping[str, LearnedWeights],
 ) -> None:  # fmt: skip
-    starts = _starts(spec)
     for projection, shape in zip(spec.projections, structure.projections, strict=True):
-        source: Any
-        if projection.source in starts:
-            source = InputSource(stimulus, starts[projection.source], spec[projection.source].size, dtype)
-        else:
-            source = GroupSource(built.groups[projection.source], built.n_trials, shape.release)
-        place = slots.of("propagate", projection.name)
-        target = built.groups[projection.target]
-        tables = tables_of(spec, projection, dtype)
-        release = releases[projection.name]
+        name = projection.name
+        source = _source(spec, stimulus, built, projection.source, shape.release, dtype)
+        place, target = slots.of("propagate", name), built.groups[projection.target]
+        tables, own = tables_of(spec, projection, dtype), learned.get(name)
         built.network.add(
-            propagation(projection.name, source, tables, target, projection.port, built.n_trials, place, dt, release)
+            propagation(name, source, tables, target, projection.port, built.n_trials, place, dt, releases[name], own)
         )
+        if own is not None:
+            built.network.add(learning(name, source, target, own, None, dt))
 
 
 def _synapses(
     spec: NetworkSpec, stimulus: Stimulus, built: Built, structure: Structure, slots: Slots, dt: Quantity,
-    dtype: npt.DTypeLike,
+    dtype: npt.DTypeLike, learned: Mapping[str, LearnedWeights],
 ) -> None:  # fmt: skip
     first_slot = slots.names[1]
     sources: dict[str, Any] = dict(built.groups)
@@ -186,3 +196,8 @@ def _synapses(
             made = synapses(projection, *ends, unit, built.n_trials, size, place, dt)
         set_weights(made, projection, unit_scale(unit), built.n_trials, dtype)
         built.network.add(made)
+        if projection.name in learned:
+            own, source = learned[projection.name], _source(spec, stimulus, built, projection.source, "", dtype)
+            write = writer(made, projection, own)
+            write()
+            built.network.add(learning(projection.name, source, ends[1], own, write, dt))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,14 @@ from brian2 import NetworkOperation, NeuronGroup, Quantity
 from ei_brian.core.competition import MARGIN, WINNER, winners
 from ei_brian.core.noise.draw import Draw, numbers
 from ei_brian.core.noise.release import ReleaseNoise, release_factors
+from ei_brian.core.stdp import LearnedWeights
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.sim.propagation.rows import add_rows
 from ei_brian.sim.tables import Table
 
-__all__ = ["GroupSource", "InputSource", "ReleaseDraw", "competition", "drawing", "propagation", "value_matrix"]
+__all__ = [
+    "GroupSource", "InputSource", "ReleaseDraw", "competition", "drawing", "learning", "propagation", "value_matrix",
+]  # fmt: skip
 
 Array = npt.NDArray[np.floating]
 Events = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array | None]
@@ -101,7 +104,7 @@ def competition(group: NeuronGroup, n_trials: int, slot: str, dt: Quantity) -> N
 
 def propagation(
     name: str, source: GroupSource | InputSource, tables: Sequence[Table], target: NeuronGroup, port: str, n_trials: int,
-    place: tuple[str, int], dt: Quantity, release: ReleaseDraw | None = None,
+    place: tuple[str, int], dt: Quantity, release: ReleaseDraw | None = None, learned: LearnedWeights | None = None,
 ) -> NetworkOperation:  # fmt: skip
     """Return the object that, once a step, adds the rows of all arriving spikes to the port of the target."""
     history: list[Events] = []
@@ -115,8 +118,31 @@ def propagation(
             if table.delay < len(history):
                 events = history[-1 - table.delay]
                 factors = None if release is None else release.factors(events, step, values.shape[1], values.dtype)
-                add_rows(values, *events, table, factors)
+                rows = table
+                if learned is not None:
+                    ones, factors = learned.table((events[0], events[1], values), table.delay, factors)
+                    rows = Table(table.delay, ones)
+                add_rows(values, *events, rows, factors)
         if len(history) > longest:
             history.pop(0)
 
     return NetworkOperation(add, dt=dt, when=place[0], order=place[1], name=f"{name}_propagation")
+
+
+def learning(
+    name: str, source: GroupSource | InputSource, target: NeuronGroup, learned: LearnedWeights,
+    changed: Callable[[], None] | None, dt: Quantity,
+) -> NetworkOperation:  # fmt: skip
+    """Return the object that, at the end of each step, changes weights by its spikes; then it calls ``changed``."""
+    n_trials, n_target = learned.y.shape
+
+    def change(t: Quantity) -> None:
+        step = round(float(np.asarray(t)) / float(dt))
+        after = np.zeros(n_trials * n_target, dtype=bool)
+        if "_spikespace" in target.variables:
+            after[np.asarray(target.spikes, dtype=np.int64)] = True
+        learned.step(learned.sent(*source.events(step)[:2]), after.reshape(n_trials, n_target))
+        if changed is not None:
+            changed()
+
+    return NetworkOperation(change, dt=dt, when="end", order=2, name=f"{name}_learning")

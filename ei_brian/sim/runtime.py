@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -16,6 +17,7 @@ from ei_brian.core.program import SCORE, compose
 from ei_brian.core.recording import Recording, spike_scores
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
+from ei_brian.core.stdp import LearnedWeights
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import BackendError
@@ -30,6 +32,7 @@ def run_part(
     spec: NetworkSpec, stimulus: Stimulus, target: str, layout: str, dtype: npt.DTypeLike,
     traces: tuple[tuple[str, str], ...], n_steps: int,
     noise: Noise | None = None, seed: int | None = None, first_trial: int = 0,
+    learned: Mapping[str, LearnedWeights] | None = None,
 ) -> Recording:  # fmt: skip
     """Run all trials of a stimulus side by side and return what happened.
 
@@ -51,10 +54,12 @@ def run_part(
         Noise of every step, and its seed; kinds that are applied before a run are the caller's (`apply_static`).
     first_trial : int
         Number of the first trial of the stimulus in the whole data set.
+    learned : mapping of str to LearnedWeights, optional
+        Weights that the run changes, by projection.
     """
     with preferences(target, dtype):
         started = perf_counter()
-        built = build(spec, stimulus, layout, traces, dtype, noise, seed, first_trial)
+        built = build(spec, stimulus, layout, traces, dtype, noise, seed, first_trial, learned)
         ready = perf_counter()
         try:
             built.network.run(n_steps * spec.dt_ms * brian2.ms, namespace={})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -47,7 +47,8 @@ class ProjectionStructure:
     """How one projection acts.
 
     ``delays`` is ``"none"``, ``"one"`` or ``"each"``; ``release`` the state of the source that scales its spikes, or empty;
-    ``release_stream`` and ``quantal_stream`` the first streams of `ReleaseNoise`, -1 where that kind is off.
+    ``release_stream`` and ``quantal_stream`` the first streams of `ReleaseNoise`, -1 where that kind is off; ``learns`` tells
+    whether a rule changes its weights.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ProjectionStructure:
     release: str
     release_stream: int = -1
     quantal_stream: int = -1
+    learns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +118,16 @@ class Structure:
         return dict(self.inputs)[name] if name in dict(self.inputs) else self.group(name).size
 
 
-def structure_of(spec: NetworkSpec, noise: Noise | None = None) -> Structure:
-    """Return the structure of a network with noise: of that only which kinds are on counts, not their levels."""
+def structure_of(spec: NetworkSpec, noise: Noise | None = None, learning: Collection[str] = ()) -> Structure:
+    """Return the structure of a network with noise: of that only which kinds are on counts, not their levels.
+
+    ``learning`` names the projections whose weights change.
+    """
     check_noise(spec, noise)
     return Structure(
         inputs=tuple((population.name, population.size) for population in spec.inputs),
         groups=tuple(_group(compose(spec, population, noise)) for population in spec.cells),
-        projections=tuple(_projection(spec, projection, noise) for projection in spec.projections),
+        projections=tuple(_projection(spec, projection, noise, projection.name in learning) for projection in spec.projections),
         schedule=spec.schedule,
         dt_ms=spec.dt_ms,
     )
@@ -145,7 +150,7 @@ def _group(program: Program) -> GroupStructure:
     )
 
 
-def _projection(spec: NetworkSpec, projection: Projection, noise: Noise | None) -> ProjectionStructure:
+def _projection(spec: NetworkSpec, projection: Projection, noise: Noise | None, learns: bool) -> ProjectionStructure:
     if np.ndim(projection.delay_steps) == 1 or np.ndim(projection.delay_steps) == 2:
         delays = "each"
     else:
@@ -154,5 +159,5 @@ def _projection(spec: NetworkSpec, projection: Projection, noise: Noise | None) 
     return ProjectionStructure(
         projection.name, projection.source, projection.target, projection.port, projection.sparse, delays,
         size_name(spec, projection, noise),
-        -1 if release is None else release.stream_release, -1 if release is None else release.stream_quantal,
+        -1 if release is None else release.stream_release, -1 if release is None else release.stream_quantal, learns,
     )  # fmt: skip

@@ -21,23 +21,22 @@ def test_the_page_says_what_the_backends_say() -> None:
 @pytest.mark.parametrize("layout", ["shared", "synapses"])
 @pytest.mark.parametrize("feature", FEATURES, ids=NAMES)
 def test_what_numpy_takes_gives_the_spikes_of_the_reference(feature: Feature, layout: str) -> None:
-    spec, stimulus, noise = feature.make()
     backend = Backend("numpy", layout=layout)
-    if refusal((spec, stimulus, noise), "numpy", layout):
+    if refusal(feature, "numpy", layout):
         with pytest.raises(BackendError):
-            backend.run(spec, stimulus, noise=noise, seed=1)
+            feature.recordings(backend, 1)
         return
-    wanted, found = (one.run(spec, stimulus, noise=noise, seed=1) for one in (Backend("reference"), backend))
-    assert sum(train.n_events for train in wanted.spikes.values()) > 20
-    assert all(found.spikes[name].equals(train) for name, train in wanted.spikes.items())
+    wanted, found = (feature.recordings(one, 1) for one in (Backend("reference"), backend))
+    assert sum(train.n_events for one in wanted for train in one.spikes.values()) > 20
+    for mine, theirs in zip(found, wanted, strict=True):
+        assert all(mine.spikes[name].equals(train) for name, train in theirs.spikes.items())
 
 
 @pytest.mark.parametrize(("name", "layout"), [pair for pair in BACKENDS if pair[0].endswith("standalone")])
 def test_a_run_refuses_what_check_refuses_before_it_builds(name: str, layout: str) -> None:
-    refused = [feature for feature in FEATURES if refusal(feature.make(), name, layout)]
+    refused = [feature for feature in FEATURES if refusal(feature, name, layout)]
     for feature in refused:
-        spec, stimulus, noise = feature.make()
         with pytest.raises(BackendError) as error:
-            Backend(name, layout=layout).run(spec, stimulus, noise=noise, seed=1)
-        assert str(error.value) == refusal((spec, stimulus, noise), name, layout)
+            feature.recordings(Backend(name, layout=layout), 1)
+        assert str(error.value) == refusal(feature, name, layout)
     assert refused or (name, layout) == ("cpp_standalone", "shared")

@@ -22,7 +22,7 @@ from ei_brian.interop.brian2_script import script
 from ei_brian.sim.backend import Backend
 from validation.fuzz.random_network import Case, random_case
 
-__all__ = ["Outcome", "outcomes"]
+__all__ = ["Outcome", "compared", "outcomes"]
 
 SCRIPT_S = 300
 
@@ -65,10 +65,10 @@ def outcomes(seed: int, backends: tuple[str, ...], with_script: bool = False) ->
             where = f"{backend} {layout} {dtype}"
             simulator = Backend(backend, layout=layout, dtype=dtype)
             found = _attempt(where, lambda s=simulator: s.run(case.spec, case.stimulus, noise=case.noise, seed=case.seed))  # type: ignore[misc]
-            yield found if isinstance(found, Outcome) else _compared(where, oracle, found)
+            yield found if isinstance(found, Outcome) else compared(where, oracle, found)
     if with_script and case.noise is None and dtype == "float64":
         written = _attempt("script", lambda: _from_script(case))
-        yield written if isinstance(written, Outcome) else _compared("script", oracle, _means_as_summed(case, oracle, written))
+        yield written if isinstance(written, Outcome) else compared("script", oracle, _means_as_summed(case, oracle, written))
 
 
 def spikes_in(recording: Recording) -> int:
@@ -90,7 +90,7 @@ def _attempt(where, action):  # type: ignore[no-untyped-def]
         return Outcome(where, "raw error", message=f"{type(error).__name__}: {error}")
 
 
-def _compared(where: str, oracle: Recording, found: Recording) -> Outcome:
+def compared(where: str, oracle: Recording, found: Recording) -> Outcome:
     n = spikes_in(oracle)
     for name, spikes in oracle.spikes.items():
         if not found.spikes[name].equals(spikes):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from brian2 import NeuronGroup, Quantity, Synapses
 from brian2.groups.group import Group
 
 from ei_brian.core.projection import Projection
+from ei_brian.core.stdp import LearnedWeights
 from ei_brian.core.units import base_unit
 
-__all__ = ["connect", "set_weights", "synapses"]
+__all__ = ["connect", "set_weights", "synapses", "writer"]
 
 
 def synapses(
@@ -59,3 +62,13 @@ def set_weights(made: Synapses, projection: Projection, scale: float, n_copies: 
     """Set the weights of live Synapses in SI units."""
     weight = projection.synapse_table()[2].astype(np.float64) * scale
     made.weight_ = np.tile(weight.astype(dtype), n_copies)
+
+
+def writer(made: Synapses, projection: Projection, learned: LearnedWeights) -> Callable[[], None]:
+    """Return what sets the weights of live Synapses, in every copy, to those that were learned."""
+    source, target = projection.synapse_table()[:2]
+
+    def write() -> None:
+        made.variables["weight"].set_value(learned.weights[:, source, target].ravel())
+
+    return write

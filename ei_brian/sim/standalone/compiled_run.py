@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from ei_brian.core.recording import Recording
 from ei_brian.sim.standalone.condition import RunCondition, RunSettings
 from ei_brian.sim.standalone.data_file import write_data
 from ei_brian.sim.standalone.launch import TrialRange, launch, shares
-from ei_brian.sim.standalone.numbers import joined_numbers, numbers_of
+from ei_brian.sim.standalone.numbers import joined_numbers, learning_numbers, numbers_of
 from ei_brian.sim.standalone.program import compiled, request_for
 from ei_brian.sim.standalone.project import Request
-from ei_brian.sim.standalone.results import kept_spikes, recordings_of
+from ei_brian.sim.standalone.results import kept_spikes, read_weights, recordings_of
 
-__all__ = ["request_of", "run_compiled"]
+__all__ = ["request_of", "run_and_learn", "run_compiled"]
 
 
 def run_compiled(conditions: Sequence[RunCondition], settings: RunSettings) -> list[Recording]:
@@ -33,6 +36,33 @@ def run_compiled(conditions: Sequence[RunCondition], settings: RunSettings) -> l
     settings : RunSettings
         The program and its use.
     """
+    with _finished(conditions, settings) as (parts, keep, times):
+        recordings = recordings_of(conditions, settings, parts, keep)
+    return _timed(recordings, times)
+
+
+def run_and_learn(condition: RunCondition, settings: RunSettings) -> tuple[Recording, dict[str, npt.NDArray[np.float64]]]:
+    """Run a condition whose weights change, and return what happened, and the weights of `read_weights`."""
+    with _finished([condition], settings) as (parts, keep, times):
+        recordings, weights = recordings_of([condition], settings, parts, keep), read_weights(condition, settings, parts)
+    return _timed(recordings, times)[0], weights
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Seconds of the loops, the processes and the build, and when that was ready."""
+
+    looped: float
+    processes: float
+    build: float
+    built: float
+
+
+@contextmanager
+def _finished(
+    conditions: Sequence[RunCondition], settings: RunSettings
+) -> Iterator[tuple[tuple[TrialRange, ...], dict[str, bool], _Times]]:
+    """Run conditions, and give what their processes left behind while it is there."""
     started = perf_counter()
     spec, keep = conditions[0].spec, kept_spikes(conditions, settings.record)
     request = request_of(conditions[0], settings)
@@ -50,14 +80,13 @@ def run_compiled(conditions: Sequence[RunCondition], settings: RunSettings) -> l
                 settings.traces,
                 keep,
             )
+            | learning_numbers(condition, settings)
             for condition in conditions
         ]
         checks = write_data(folder / "data", joined_numbers(numbers))
         begun = perf_counter()
         parts, looped = _loop(program, folder, request, conditions, settings, checks)
-        processes = perf_counter() - begun
-        recordings = recordings_of(conditions, settings, parts, keep)
-    return _timed(recordings, looped, processes, built - started, perf_counter() - built)
+        yield parts, keep, _Times(looped, perf_counter() - begun, built - started, built)
 
 
 def request_of(condition: RunCondition, settings: RunSettings) -> Request:
@@ -71,6 +100,7 @@ def request_of(condition: RunCondition, settings: RunSettings) -> Request:
         condition.noise,
         settings.target,
         settings.in_order,
+        condition.rules,
     )
 
 
@@ -93,17 +123,16 @@ def _loop(
     return parts, looped
 
 
-def _timed(
-    recordings: Sequence[Recording], looped: float, processes: float, build_seconds: float, run_seconds: float
-) -> list[Recording]:
+def _timed(recordings: Sequence[Recording], times: _Times) -> list[Recording]:
     """Return the recordings with their times: of each condition its share by trials, the build with the first."""
+    run_seconds = perf_counter() - times.built
     total, made = sum(recording.n_trials for recording in recordings), []
     for index, recording in enumerate(recordings):
         share = recording.n_trials / total
-        facts: dict[str, Any] = {"loop_seconds": looped * share, "process_seconds": processes * share}
+        facts: dict[str, Any] = {"loop_seconds": times.looped * share, "process_seconds": times.processes * share}
         if len(recordings) > 1:
             facts["conditions_together"] = len(recordings)
-        build = 0.0 if index else build_seconds
+        build = 0.0 if index else times.build
         made.append(replace(recording, backend=facts, build_seconds=build, run_seconds=run_seconds * share))
     return made
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.spec import NetworkSpec
+from ei_brian.core.stdp import PairSTDP
 from ei_brian.core.stimulus import Stimulus
 
 __all__ = ["RunCondition", "RunSettings"]
@@ -16,13 +18,18 @@ __all__ = ["RunCondition", "RunSettings"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunCondition:
-    """One condition: a network, static noise already applied, a stimulus of at least one trial, and the noise of every step."""
+    """One condition: a network, static noise already applied, a stimulus of at least one trial, and the noise of every step.
+
+    ``rules`` change the weights of projections, which are sparse then; ``in_order`` lets a trial begin with those of the last.
+    """
 
     spec: NetworkSpec
     stimulus: Stimulus
     n_steps: int
     noise: Noise | None = None
     seed: int | None = None
+    rules: Mapping[str, PairSTDP] = field(default_factory=dict)
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ei_brian.core.learning import learned_weights
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.release import release_noise
 from ei_brian.core.program import compose
@@ -16,9 +17,10 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import BackendError
+from ei_brian.sim.standalone.condition import RunCondition, RunSettings
 from ei_brian.sim.tables import tables_of
 
-__all__ = ["joined_numbers", "numbers_of"]
+__all__ = ["joined_numbers", "learning_numbers", "numbers_of", "synapses_in_order"]
 
 Array = npt.NDArray[Any]
 
@@ -48,6 +50,32 @@ def numbers_of(
     for population_name, state in traces:
         arrays[f"trace.{population_name}.{state}"] = np.zeros(1, dtype=np.int32)
     return arrays
+
+
+def learning_numbers(case: RunCondition, use: RunSettings) -> dict[str, Array]:
+    """Return the arrays of the rules of a run: numbers, kinds, and source, target and first weight of each synapse."""
+    arrays: dict[str, Array] = {}
+    for name, learned in learned_weights(case.spec, case.rules, use.dtype, 1).items():
+        source, target = synapses_in_order(case.spec, name, use)
+        rule = case.rules[name]
+        kinds = [rule.pairing == "nearest", rule.bounds == "soft", case.in_order]
+        arrays |= {
+            f"{name}.rule": learned.numbers(), f"{name}.kinds": np.array(kinds, dtype=np.int32),
+            f"{name}.pre": source.astype(np.int32), f"{name}.post": target.astype(np.int32),
+            f"{name}.start": learned.weights[0, source, target],
+        }  # fmt: skip
+    return arrays
+
+
+def synapses_in_order(spec: NetworkSpec, name: str, use: RunSettings) -> tuple[Array, Array]:
+    """Return source and target of the synapses of a projection that learns, in the order in which the program holds them."""
+    projection = spec.projection(name)
+    if use.layout == "synapses":
+        return projection.synapse_table()[:2]
+    rows = [table.rows for table in tables_of(spec, projection, use.dtype)]
+    source = [np.repeat(np.arange(row.shape[0]), np.diff(row.indptr)) for row in rows]
+    none = [np.zeros(0, dtype=np.int64)]
+    return np.concatenate(none + source), np.concatenate(none + [row.indices for row in rows])
 
 
 def joined_numbers(conditions: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

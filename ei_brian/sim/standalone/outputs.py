@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ei_brian.errors import BackendError
 from ei_brian.sim.standalone.launch import TrialRange
 
-__all__ = ["Span", "check_events", "read_counts", "read_events", "read_scores", "read_traces"]
+__all__ = ["Span", "check_events", "read_counts", "read_events", "read_learned", "read_scores", "read_traces"]
 
 Array = npt.NDArray[Any]
 
@@ -78,6 +78,12 @@ def check_events(n_events: Mapping[str, int], counts: Mapping[str, npt.NDArray[n
 def read_scores(parts: Sequence[TrialRange], size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:
     """Return the last values of the state that was scored, in SI units, shape (trial, unit)."""
     each = [_read(p.folder / "scores", dtype, p.count * size).reshape(p.count, size) for p in parts]
+    return np.concatenate(each).astype(np.float64)
+
+
+def read_learned(parts: Sequence[TrialRange], name: str, size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:
+    """Return the weights at the end of each trial in SI units, shape (trial, synapse)."""
+    each = [_read(p.folder / f"{name}.learned", dtype, p.count * size).reshape(p.count, size) for p in parts]
     return np.concatenate(each).astype(np.float64)
 
 

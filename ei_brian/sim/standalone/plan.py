@@ -127,6 +127,8 @@ def _setup(
     lines = [] if dialect is CPP else _setup_device(structure, shared, in_order)
     lines += [line for group in structure.groups for line in _setup_group(group, dialect)]
     lines += _setup_projections(structure, dialect) if shared else _setup_synapses(synapse_counts, dialect)
+    lines += [_setup_learning(structure, index, shared, synapse_counts, dialect)
+              for index, projection in enumerate(structure.projections) if projection.learns]  # fmt: skip
     if score is not None:
         lines.append(f"  run.set_score({dialect.array(*score)}, {structure.group(score[0]).size});")
     return "\n".join(lines)
@@ -156,10 +158,13 @@ def _competition(group: GroupStructure, function: str, dialect: Dialect) -> str:
 
 
 def _kind(structure: Structure, dtype: str, dialect: Dialect) -> str:
-    """Return the template arguments of the run; code that draws random numbers is left out where none are: it compiles slowly."""
+    """Return the template arguments of the run; what it does not need is left out: random numbers compile slowly."""
     drawn = any(group.draws for group in structure.groups)
     released = any(max(shape.release_stream, shape.quantal_stream) >= 0 for shape in structure.projections)
-    return REAL[dtype] if drawn or released or dialect is not CPP else f"{REAL[dtype]}, false"
+    learns, noisy = any(shape.learns for shape in structure.projections), drawn or released
+    if dialect is not CPP or (noisy and not learns):
+        return REAL[dtype]
+    return f"{REAL[dtype]}, {'true' if noisy else 'false'}{', true' if learns else ''}"
 
 
 def _consecutive(schedule: Sequence[Phase]) -> tuple[tuple[str, ...], ...]:
@@ -201,6 +206,19 @@ def _setup_projection(
     port = dialect.array(projection.target, projection.port)
     sizes = f"{structure.source_size(projection.source)}, {structure.group(projection.target).size}"
     return f'  run.add_projection("{projection.name}", {source}, {start}, {sizes}, {port}, {release});'
+
+
+def _setup_learning(
+    structure: Structure, index: int, shared: bool, counts: Mapping[str, int], dialect: Dialect
+) -> str:
+    projection, names, inputs = structure.projections[index], [g.name for g in structure.groups], _input_starts(structure.inputs)
+    source = -1 if projection.source in inputs else names.index(projection.source)
+    sizes = f"{structure.source_size(projection.source)}, {structure.group(projection.target).size}"
+    held = dialect.weights(projection.name) if not shared and projection.name in counts else "nullptr, 0"
+    return (
+        f'  run.add_learning("{projection.name}", {index if shared else -1}, {source}, {inputs.get(projection.source, 0)}, '
+        f"{names.index(projection.target)}, {sizes}, {held});"
+    )
 
 
 def _setup_synapses(counts: Mapping[str, int], dialect: Dialect) -> list[str]:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,12 +82,12 @@ def gpu_batch_size(spec: NetworkSpec, layout: str) -> int:
 
 def request_for(
     spec: NetworkSpec, stimulus: Stimulus, dtype: np.dtype[Any], layout: str, batch: int, noise: Noise | None,
-    target: str = "cpp_standalone", in_order: bool = True,
+    target: str = "cpp_standalone", in_order: bool = True, learning: Collection[str] = (),
 ) -> Request:  # fmt: skip
     """Return what a program for a network must be able to do."""
     graded = layout == "synapses" and stimulus.values is not None
     flags = gpu_flags() if target == "cuda_standalone" else COMPILER_FLAGS
-    structure, score = structure_of(spec, noise), _score(spec, noise)
+    structure, score = structure_of(spec, noise, learning), _score(spec, noise)
     if layout == "shared":
         structure = structure.without_tables()
     return Request(structure, dtype.name, batch, layout, graded, score, flags, target, in_order)

@@ -17,9 +17,18 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.units import unit_scale
 from ei_brian.sim.standalone.condition import RunCondition, RunSettings
 from ei_brian.sim.standalone.launch import TrialRange
-from ei_brian.sim.standalone.outputs import Span, check_events, read_counts, read_events, read_scores, read_traces
+from ei_brian.sim.standalone.numbers import synapses_in_order
+from ei_brian.sim.standalone.outputs import (
+    Span,
+    check_events,
+    read_counts,
+    read_events,
+    read_learned,
+    read_scores,
+    read_traces,
+)
 
-__all__ = ["kept_spikes", "recordings_of"]
+__all__ = ["kept_spikes", "read_weights", "recordings_of"]
 
 Array = npt.NDArray[Any]
 
@@ -60,6 +69,20 @@ def recordings_of(
         _recording(condition, settings, found, span, index)
         for index, (condition, span) in enumerate(zip(conditions, spans, strict=True))
     ]
+
+
+def read_weights(
+    condition: RunCondition, settings: RunSettings, parts: Sequence[TrialRange]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the weights of each projection that learns at the end of each trial, (trial, n_target, n_source), in its unit."""
+    made = {}
+    for name in condition.rules:
+        projection = condition.spec.projection(name)
+        source, target = synapses_in_order(condition.spec, name, settings)
+        values = read_learned(parts, name, source.size, settings.dtype)
+        made[name] = np.zeros((condition.stimulus.n_trials, *projection.weights.shape))
+        made[name][:, target, source] = values / unit_scale(_unit(condition.spec, projection.target, projection.port))
+    return made
 
 
 def _read(

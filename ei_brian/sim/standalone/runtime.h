@@ -10,6 +10,7 @@
 #include <vector>
 #include "counter.h"
 #include "exponential_number.h"
+#include "learning.h"
 #include "rows.h"
 
 namespace ei {
@@ -35,6 +36,7 @@ template <class T> struct Projection {
   int input_start, n_source, n_target;
   T* port;
   const T* release;       // scales each spike, or null
+  int learned = -1;       // index of the weights that each trial has for itself, -1 where all share one table
   int history;            // index of its own history of spikes, -1 where no table has a delay
   std::vector<Table<T>> tables;  // of the present condition
   Release<T> noise;
@@ -45,7 +47,7 @@ template <class T> struct Projection {
 
 template <class T> struct History { int keep; std::vector<std::vector<int32_t>> spikes; std::vector<std::vector<T>> sizes; };
 
-template <class T, bool NOISY = true> struct Run : Session<T> {
+template <class T, bool NOISY = true, bool LEARNS = false> struct Run : Session<T> {
   using S = Session<T>;
   using S::data, S::batch, S::n_steps, S::step, S::active, S::n_inputs, S::first_trial, S::n_trials, S::done, S::key0, S::key1, S::score_file;
   using S::event_first, S::event_step, S::event_unit, S::event_value, S::create, S::write, S::close, S::condition, S::conditions;
@@ -58,6 +60,7 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
   std::vector<Trace<T>> traces;
   std::vector<Projection<T>> projections;
   std::vector<History<T>> histories;
+  Learning<T> learning;
   std::vector<int64_t> cursor;
   std::vector<std::vector<int64_t>> begin_of, end_of;  // events of each trial in this and earlier steps, a ring
   const T* score = nullptr;
@@ -119,6 +122,9 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
       histories.back().sizes.resize(longest + 1);
     }
     projections.push_back(p);
+  }
+  void add_learning(const char* name, int projection, int source, int input_start, int target, int n_source, int n_target, T* held, size_t total) {
+    learning.add(*this, name, {source, input_start, target, n_source, n_target}, projection < 0 ? nullptr : &projections[projection], held, total);
   }
   void ready() {
     begin_of.assign(longest_input_delay + 1, std::vector<int64_t>(batch, 0));
@@ -186,6 +192,7 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
         if (state.scalar[condition]) std::fill(at, at + state.size, values[0]);
         else std::copy(values, values + state.size, at);
       }
+    if constexpr (LEARNS) learning.begin(*this);
     for (int trial = 0; trial < active; trial++) cursor[trial] = event_first[chunk_first + trial];
     for (Group<T>& group : groups) { std::fill(group.counts.begin(), group.counts.end(), 0); group.events.clear(); }
   }
@@ -193,6 +200,7 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
     for (Group<T>& group : groups)
       if (group.spikes) record(group);
     for (Trace<T>& trace : traces) write(trace.file, trace.at, sizeof(T) * size_t(active) * trace.size);
+    if constexpr (LEARNS) learning.step(*this);
     if (++step == n_steps) end_chunk();
   }
   void record(Group<T>& group) {
@@ -218,6 +226,7 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
       write(group.count_file, group.counts.data(), sizeof(int32_t) * size_t(active) * group.size);
       if (group.keep_events) write_events(group);
     }
+    if constexpr (LEARNS) learning.write(*this);
     if (score) write(score_file, score, sizeof(T) * size_t(active) * score_size);
     S::chunk_done();
     if (done == n_trials) finish();
@@ -244,6 +253,7 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
     check_constants();
     for (Group<T>& group : groups) { close(group.event_file); close(group.count_file); }
     for (Trace<T>& trace : traces) close(trace.file);
+    if constexpr (LEARNS) learning.close(*this);
     S::end();
   }
 
@@ -314,7 +324,16 @@ template <class T, bool NOISY = true> struct Run : Session<T> {
       }
     }
   }
-  template <int ND> void add(const Projection<T>& p, const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes, int trial) {
+  template <int ND> void add(const Projection<T>& p, const Table<T>& given, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes, int trial) {
+    if constexpr (LEARNS)
+      if (p.learned >= 0) {
+        Table<T> own = given;
+        own.rows = learning.all[p.learned].rows(trial, &given - p.tables.data());
+        return add_table<ND>(p, own, target, ids, base, n, sizes, trial);
+      }
+    add_table<ND>(p, given, target, ids, base, n, sizes, trial);
+  }
+  template <int ND> void add_table(const Projection<T>& p, const Table<T>& table, T* __restrict target, const int32_t* ids, int base, int n, const T* sizes, int trial) {
     if constexpr (NOISY) if (p.noise.on) return add_released<ND>(p, table, target, ids, base, n, sizes, trial);
     if (table.first) return ei::add_sparse(table, target, ids, base, n, sizes);
     if (sizes) ei::add_dense<ND, true>(table, target, ids, base, n, sizes);

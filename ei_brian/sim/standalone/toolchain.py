@@ -15,12 +15,12 @@ from ei_brian.toolchain.compiler import check_compiler, processor
 __all__ = ["check_compiler", "processor", "toolchain_key"]
 
 SOURCES = (
-    "arithmetic.h", "data_file.h", "counter.h", "session.h", "rows.h", "runtime.h", "spike_list.h", "plan.py", "dialect.py",
-    "project.py", "compilation.py", "child.py", "templates/threshold.cpp", "../neuron_group.py", "../slots.py", "../functions.py",
-    "../propagation/synapses.py", "../preferences.py", "../../toolchain/compiler.py", "../brian2_import.py",
-    "../../core/texts.py", "../../core/projection.py", "../structure.py",
-    "../../core/exponential.py", "../../core/elementary.py", "../cuda/kernels.h", "../cuda/device_run.h", "../cuda/flags.py",
-    "../cuda/project.py", "../cuda/templates/threshold.cu", "../cuda/templates/reset.cu", "../cuda/templates/ei_call.cu",
+    "arithmetic.h", "data_file.h", "counter.h", "session.h", "rows.h", "learning.h", "runtime.h", "spike_list.h", "plan.py",
+    "dialect.py", "project.py", "compilation.py", "child.py", "templates/threshold.cpp", "../neuron_group.py", "../slots.py",
+    "../functions.py", "../propagation/synapses.py", "../preferences.py", "../../toolchain/compiler.py",
+    "../brian2_import.py", "../../core/texts.py", "../../core/projection.py", "../structure.py", "../../core/exponential.py",
+    "../../core/elementary.py", "../cuda/kernels.h", "../cuda/device_run.h", "../cuda/flags.py", "../cuda/project.py",
+    "../cuda/templates/threshold.cu", "../cuda/templates/reset.cu", "../cuda/templates/ei_call.cu",
 )  # fmt: skip
 
 
