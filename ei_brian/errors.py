@@ -21,6 +21,7 @@ __all__ = [
     "ProofError",
     "SpecError",
     "StorageError",
+    "UncalibratedWarning",
     "UnitError",
     "install_command",
     "needed",
@@ -37,6 +38,10 @@ class EIBrianError(Exception):
 
 class ArgumentError(EIBrianError, TypeError):
     """A function or type has no argument of that name (the message names the nearest), or one of another kind was given."""
+
+
+class UncalibratedWarning(UserWarning):
+    """A network runs, and its cells fire far outside because a step that needs a calibration had none."""
 
 
 class SpecError(EIBrianError):

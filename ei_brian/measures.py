@@ -11,7 +11,7 @@ from ei_brian.measure.energy import fan_out, spikes_per_decision, synaptic_event
 from ei_brian.measure.irregularity import cv, fano_factor, intervals_ms, local_variation
 from ei_brian.measure.lfp import lfp_proxy
 from ei_brian.measure.output import LinearReadout, fit_readout, potential_readout
-from ei_brian.measure.over_time import Estimate, correlation, r_squared, rmse
+from ei_brian.measure.over_time import Estimate, correlation, r_squared, r_squared_change, rmse
 from ei_brian.measure.rates import (
     RateSummary,
     rate_summary,
@@ -31,7 +31,7 @@ __all__ = [
     "correlation", "cv", "decision_latency_ms", "fan_out", "fano_factor", "fit_readout", "golomb_chi", "input_currents",
     "intervals_ms", "isi_distance", "level_at_half", "lfp_proxy", "local_variation", "mean_pairwise_correlation",
     "mean_van_rossum", "multi_neuron_van_rossum", "pairwise_correlation", "potential_readout", "psychometric", "r_squared",
-    "rate_summary", "rate_summary_by_type", "rates_hz", "reaction_times_ms", "rmse", "saturated_fraction", "silent_fraction",
-    "spike_distance", "spikes_per_decision", "synaptic_events_per_decision", "van_rossum_between", "van_rossum_matrix",
-    "victor_purpura_matrix", "wilson",
+    "r_squared_change", "rate_summary", "rate_summary_by_type", "rates_hz", "reaction_times_ms", "rmse", "saturated_fraction",
+    "silent_fraction", "spike_distance", "spikes_per_decision", "synaptic_events_per_decision", "van_rossum_between",
+    "van_rossum_matrix", "victor_purpura_matrix", "wilson",
 ]  # fmt: skip

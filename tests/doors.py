@@ -19,6 +19,7 @@ INNER = set(
     study/learning.py:Learning core/stdp.py:LearnedWeights.__init__ core/stdp.py:LearnedWeights.table
     core/stdp.py:LearnedWeights.sent core/stdp.py:LearnedWeights.step exchange/plot.py:Plot core/continued.py:Continued.restore
     core/intervention.py core/intervene.py core/transform/perturbed.py core/port_current.py
+    core/learning.py:learned_weights core/learning.py:joined core/learning.py:with_weights core/stdp.py:LearnedWeights.numbers
     report/output_validation.py:OutputRung measure/choice.py:Psychometric measure/over_time.py:Estimate data/own_trials.py:taken
     data/encoded.py data/images.py exchange/trains.py
     config/trained.py core/competition.py core/engine.py core/elementary.py core/exponential.py core/input_current.py
@@ -34,6 +35,7 @@ INNER = set(
     core/program.py core/quantity.py:Coefficient
     core/quantity.py:Quantity
     core/recording.py core/weight_rows.py core/transform/calibration_state.py core/transform/cell_stand.py
+    core/transform/calibration_view.py
     core/transform/holding.py core/models/physiology.py core/transform/output_scale.py
     core/transform/targets.py core/transform/turning.py core/transform/closed_loop.py core/transform/curves.py
     core/transform/drive_map.py core/transform/forced.py core/transform/fit_parameters.py core/transform/ladder.py:Rung

@@ -29,10 +29,10 @@ def command(
     save_spec(trained.spec, output)
     facts = {
         "model": str(output), "sha256": trained.spec.sha256, "epochs": len(trained.history.loss),
-        "test_accuracy": trained.test_accuracy, "hidden_rate_hz": trained.hidden_rate_hz,
+        **trained.measured, "hidden_rate_hz": trained.hidden_rate_hz,
     }  # fmt: skip
     if as_json:
         print_json(facts)
     else:
-        figures = f"test accuracy {trained.test_accuracy:.1%}, {trained.hidden_rate_hz:.1f} Hz"
+        figures = f"{trained.words}, {trained.hidden_rate_hz:.1f} Hz"
         show(f"wrote {output}: {facts['epochs']} epochs, {figures}")

@@ -25,6 +25,8 @@ def command(model: ModelFile, as_json: AsJson = False) -> None:
     figures = facts["figures"]
     if "test_accuracy" in figures:
         show(f"test accuracy {figures['test_accuracy']:.1%} ({figures['test_trials']} trials)")
+    elif "test_r_squared" in figures:
+        show(f"test R² {figures['test_r_squared']:.3f} ({figures['test_trials']} trials)")
     if facts["proven"]:
         show(f"proof: {facts['proven']}")
     show("\npopulations")

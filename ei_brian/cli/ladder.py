@@ -26,9 +26,10 @@ def command(
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Swap, calibrate and enrich a model step by step, and print accuracy and firing rates at every rung."""
+    """Swap, calibrate and enrich a model step by step, and print accuracy (or R² over time) and rates at every rung."""
     from ei_brian.cli.mixture import parse_noise
     from ei_brian.core.transform.ladder import ladder, standard_rungs
+    from ei_brian.measures import potential_readout
     from ei_brian.report.model_check import data_settings
     from ei_brian.sim.backend import Backend
     from ei_brian.storage import load_spec, save_spec
@@ -42,10 +43,12 @@ def command(
         test_set = test_set.select(0, min(trials, test_set.n_trials))
     steps = standard_rungs(spec, calibration_set, mix)
     simulator = Backend(backend, threads=threads)
+    over_time = test_set.targets
+    readout = None if over_time is None else potential_readout(spec, range(over_time.values.shape[2]))
     note(f"climbing with {test_set.n_trials} test trials …")
     climbed = ladder(
         spec, test_set, calibration_set=calibration_set, rungs=steps[: rungs or None], run=simulator.run, progress=not as_json,
-        noise=injected, seed=seed,
+        noise=injected, seed=seed, readout=readout,
     )  # fmt: skip
     last = [rung.spec for rung in climbed.rungs if rung.spec is not None][-1]
     if output is not None:

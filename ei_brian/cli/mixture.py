@@ -1,4 +1,4 @@
-"""Lists in options: ``FS=0.6,LTS=0.4``, ``0,0.1,0.2`` and ``membrane_white_sd=0.1``."""
+"""Lists in options: ``FS=0.6,LTS=0.4``, ``0,0.1,0.2``, ``membrane_white_sd=0.1`` and ``silence FS 20 40``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from ei_brian.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
     from ei_brian.core.noise import Noise
+    from ei_brian.core.transform.perturbation import Perturbation
 
-__all__ = ["parse_levels", "parse_mix", "parse_noise"]
+__all__ = ["parse_levels", "parse_mix", "parse_noise", "parse_perturbation"]
 
 
 def parse_mix(text: str) -> dict[Any, float] | None:
@@ -78,3 +79,38 @@ def parse_noise(text: str) -> Noise | None:
         except ValueError as error:
             raise ConfigError(f"--noise: {part!r} is not KIND=LEVEL; give for example membrane_white_sd=0.1.") from error
     return Noise(**levels)
+
+
+def parse_perturbation(text: str) -> Perturbation:
+    """Return a perturbation from KIND TARGET [NUMBER …] [NAME=NUMBER …], as in Python: ``silence FS 20 40``, ``scale I 0.7``.
+
+    Raises
+    ------
+    ConfigError, SpecError
+        For another form, an unknown kind or name, or a number out of range.
+    """
+    from dataclasses import fields
+
+    from ei_brian.core.transform.perturbation import PERTURBATIONS
+
+    kind, *rest = text.split() or [""]
+    if kind not in PERTURBATIONS:
+        raise ConfigError(unknown_name("--do", kind, PERTURBATIONS))
+    names = [field.name for field in fields(PERTURBATIONS[kind])]
+    if not rest or "=" in rest[0]:
+        raise ConfigError(f"--do: {text!r} names no cells or synapses; give for example '{kind} I'.")
+    places = ("factor",) if kind == "scale" else ("by_ms",) if kind == "change_delay" else ("from_ms", "to_ms")
+    plain = [part for part in rest[1:] if "=" not in part]
+    pairs = [*zip(places, plain, strict=False), *(part.split("=", 1) for part in rest[1:] if "=" in part)]
+    if len(plain) > len(places) or (kind == "lesion" and plain):
+        raise ConfigError(f"--do: {text!r} has more numbers than {kind} takes; name others, as in share=0.5.")
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in names:
+            raise ConfigError(unknown_name(f"--do {kind}", name, names))
+        try:
+            values[name] = int(value) if name == "seed" else float(value)
+        except ValueError as error:
+            raise ConfigError(f"--do: {value!r} in {text!r} is no number; give for example 'silence FS 20 40'.") from error
+    made: Perturbation = PERTURBATIONS[kind](rest[0], **values)
+    return made

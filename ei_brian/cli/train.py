@@ -40,12 +40,12 @@ def command(
     facts = {
         "model": str(path),
         "sha256": trained.spec.sha256,
-        "test_accuracy": trained.test_accuracy,
+        **trained.measured,
         "hidden_rate_hz": trained.hidden_rate_hz,
         "seconds": round(trained.seconds, 1),
     }
     if as_json:
         print_json(facts)
     else:
-        note(f"test accuracy {trained.test_accuracy:.1%}, hidden cells {trained.hidden_rate_hz:.1f} Hz, {trained.seconds:.0f} s")
+        note(f"{trained.words}, hidden cells {trained.hidden_rate_hz:.1f} Hz, {trained.seconds:.0f} s")
         show(f"wrote {path} and {path.with_suffix('.md')}")

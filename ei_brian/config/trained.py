@@ -15,7 +15,8 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.learn.export import export, simulate_torch
 from ei_brian.learn.network import EINetwork
-from ei_brian.learn.train import History, load_checkpoint, train
+from ei_brian.learn.passes import evaluate
+from ei_brian.learn.train import History, learns_targets, load_checkpoint, train
 
 __all__ = ["Trained", "export_checkpoint", "train_from"]
 
@@ -37,7 +38,9 @@ class Trained:
     history : History
         Loss, accuracy and rate of each epoch.
     test_accuracy : float
-        Share of test trials decided right, by torch in float64.
+        Share of test trials decided right, by torch in float64; nan where values over time were learned.
+    test_r_squared : float
+        Then, their R² on the test set by the engine in float32, else nan.
     spikes : mapping of str to Spikes
         Torch's own spikes on the test set, float64.
     seconds : float
@@ -51,6 +54,19 @@ class Trained:
     test_accuracy: float
     spikes: Mapping[str, Spikes]
     seconds: float
+    test_r_squared: float = float("nan")
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """``test_accuracy``, or ``test_r_squared`` where values over time were learned."""
+        over_time = np.isnan(self.test_accuracy)
+        return {"test_r_squared": self.test_r_squared} if over_time else {"test_accuracy": self.test_accuracy}
+
+    @property
+    def words(self) -> str:
+        """The same in words."""
+        over_time = np.isnan(self.test_accuracy)
+        return f"test R² {self.test_r_squared:.3f}" if over_time else f"test accuracy {self.test_accuracy:.1%}"
 
     @property
     def hidden_rate_hz(self) -> float:
@@ -75,7 +91,7 @@ def train_from(
     """
     run = run if seed is None else replace(run, seed=seed)
     train_set, test_set = run.data.load()
-    net = run.network.build(train_set.n_units, max(train_set.n_classes, 2), run.data.dt_ms, run.seed)
+    net = _built(run, train_set)
     started = perf_counter()
     history = train(net, train_set, config=run.training, checkpoint=checkpoint, progress=progress)
     return _measured(run, net, test_set, history, perf_counter() - started)
@@ -90,17 +106,26 @@ def export_checkpoint(run: TrainingRun, checkpoint: str | PathLike[str]) -> Trai
         If there is no checkpoint, or it is of another training.
     """
     train_set, test_set = run.data.load()
-    net = run.network.build(train_set.n_units, max(train_set.n_classes, 2), run.data.dt_ms, run.seed)
+    net = _built(run, train_set)
     history = load_checkpoint(net, checkpoint, run.training, train_set.n_trials)
     return _measured(run, net, test_set, history, float("nan"))
 
 
+def _built(run: TrainingRun, train_set: Stimulus) -> EINetwork:
+    outputs = max(train_set.n_classes, 2)
+    if train_set.targets is not None and learns_targets(train_set, run.training):
+        outputs = train_set.targets.values.shape[2]
+    return run.network.build(train_set.n_units, outputs, run.data.dt_ms, run.seed)
+
+
 def _measured(run: TrainingRun, net: EINetwork, test_set: Stimulus, history: History, seconds: float) -> Trained:
     spikes, scores = simulate_torch(net, test_set)
-    accuracy = float(np.mean(scores.argmax(axis=1) == test_set.labels))
-    trained = Trained(run, net, export(net, run.name), history, accuracy, spikes, seconds)
+    over_time = learns_targets(test_set, run.training)
+    accuracy = float("nan") if over_time else float(np.mean(scores.argmax(axis=1) == test_set.labels))
+    explained = evaluate(net, test_set).r_squared if over_time else float("nan")
+    trained = Trained(run, net, export(net, run.name), history, accuracy, spikes, seconds, explained)
     figures = {
-        "test_accuracy": round(accuracy, 6),
+        **{name: round(value, 6) for name, value in trained.measured.items()},
         "test_trials": test_set.n_trials,
         "hidden_rate_hz": round(trained.hidden_rate_hz, 3),
         "rates_hz": {name: round(train.mean_rate_hz(), 3) for name, train in spikes.items()},

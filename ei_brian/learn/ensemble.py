@@ -28,13 +28,15 @@ __all__ = ["EnsembleHistory", "train_ensemble"]
 
 @dataclass(slots=True)
 class EnsembleHistory:
-    """Loss, training accuracy and mean hidden rate in Hz of each epoch, one array of shape (network,) an epoch."""
+    """Loss, training accuracy and mean hidden rate in Hz of each epoch, one array of shape (network,) an epoch; R² so too."""
 
     loss: list[npt.NDArray[np.float64]] = field(default_factory=list)
     accuracy: list[npt.NDArray[np.float64]] = field(default_factory=list)
     rate_hz: list[npt.NDArray[np.float64]] = field(default_factory=list)
     validation_accuracy: list[npt.NDArray[np.float64]] = field(default_factory=list)
     validation_rate_hz: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    r_squared: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    validation_r_squared: list[npt.NDArray[np.float64]] = field(default_factory=list)
 
     @classmethod
     def of(cls, histories: Sequence[History]) -> EnsembleHistory:
@@ -61,7 +63,7 @@ def train_ensemble(
     nets : sequence of EINetwork
         Any that `train` takes.
     train_set : Stimulus
-        With labels.
+        With labels or targets.
     configs : sequence of TrainingConfig
         One per network; they may differ in everything but the number of epochs.
     order_seed : int

@@ -63,7 +63,7 @@ class EINetwork(nn.Module):
     Parameters
     ----------
     n_in, n_out : int
-        Number of input units and of classes.
+        Number of input units, and of classes or of outputs over time.
     n_exc, n_inh : int or sequence of int
         Cells of the hidden layer, or of each hidden layer; ``n_inh`` may be 0. Excitatory cells alone project to the next
         layer; both kinds of the last one project to the readout.
@@ -133,10 +133,10 @@ class EINetwork(nn.Module):
     def _check(self, sizes_exc: Sequence[int], sizes_inh: Sequence[int]) -> None:
         if len(sizes_exc) != len(sizes_inh) or not sizes_exc:
             raise ConfigError(f"EINetwork: n_exc has {len(sizes_exc)} layers, n_inh {len(sizes_inh)}; give one each per layer.")
-        if min(sizes_exc) < 1 or min(sizes_inh) < 0 or self.n_in < 1 or self.n_out < 2:
+        if min(sizes_exc) < 1 or min(sizes_inh) < 0 or self.n_in < 1 or self.n_out < 1:
             raise ConfigError(
                 f"EINetwork: n_in={self.n_in}, n_exc={list(sizes_exc)}, n_inh={list(sizes_inh)}, n_out={self.n_out}; "
-                "n_in and n_exc are at least 1, n_inh at least 0, n_out at least 2."
+                "n_in, n_exc and n_out are at least 1, n_inh at least 0."
             )
         for name, value in (*self.tau_mem_ms.items(), *self.tau_syn_ms.items(), ("dt", self.dt_ms)):
             if not (np.isfinite(value) and value > 0):

@@ -57,9 +57,9 @@ class Run:
         self, trials: Trials, passes: Passes, after_step: Callable[[EINetwork], None] | None, tested: Trials | None,
         teacher: Scores | None = None,
     ) -> str:  # fmt: skip
-        """Train on every trial once and return loss, accuracy and rate in words."""
+        """Train on every trial once and return loss, accuracy or R², and rate in words."""
         order = torch.randperm(trials.n_trials, generator=self.order).numpy()
-        totals, n_shown = np.zeros(3), 0
+        totals, n_shown = np.zeros(4), 0
         for batch in range(self.n_batches):
             index = order[batch * self.config.batch_size : (batch + 1) * self.config.batch_size]
             shown = self._shown(trials, index)
@@ -67,7 +67,7 @@ class Run:
             self.optimiser.step()
             if after_step:
                 after_step(self.net)
-            totals += np.array([result.loss, result.accuracy, result.rate_hz]) * len(index)
+            totals += np.array([result.loss, result.accuracy, result.rate_hz, result.r_squared]) * len(index)
             n_shown += len(index)
         return self._finish(totals / n_shown, passes, tested)
 
@@ -82,15 +82,21 @@ class Run:
     def _finish(self, means: npt.NDArray[np.float64], passes: Passes, tested: Trials | None) -> str:
         self.epoch += 1
         history = self.history
-        for kept, value in zip((history.loss, history.accuracy, history.rate_hz), means.tolist(), strict=True):
-            kept.append(value)
-        words = f"loss={means[0]:.3f}, accuracy={means[1]:.3f}, rate={means[2]:.1f} Hz"
+        each = (history.loss, history.accuracy, history.rate_hz, history.r_squared)
+        for kept, value in zip(each, means.tolist(), strict=True):
+            kept += [] if np.isnan(value) else [value]  # of classes there is no R², of values over time no accuracy
+        over_time = bool(np.isnan(means[1]))
+        well = f"R²={means[3]:.3f}" if over_time else f"accuracy={means[1]:.3f}"
+        words = f"loss={means[0]:.3f}, {well}, rate={means[2]:.1f} Hz"
         if tested is None:
             return words
         found = evaluate(self.net, tested, passes=passes)
-        history.validation_accuracy.append(found.accuracy)
         history.validation_rate_hz.append(found.rate_hz)
-        return f"{words}, validation={found.accuracy:.3f}"
+        if over_time:
+            history.validation_r_squared.append(found.r_squared)
+        else:
+            history.validation_accuracy.append(found.accuracy)
+        return f"{words}, validation={found.r_squared if over_time else found.accuracy:.3f}"
 
     def _made_for(self) -> dict[str, Any]:
         """Return what a checkpoint must agree on besides the settings: seeds and shapes."""

@@ -23,7 +23,7 @@ from ei_brian.learn.run import Run
 from ei_brian.learn.teacher import scores_of
 from ei_brian.learn.training_config import History, TrainingConfig
 
-__all__ = ["History", "TrainingConfig", "load_checkpoint", "train", "train_in_order"]
+__all__ = ["History", "TrainingConfig", "learns_targets", "load_checkpoint", "train", "train_in_order"]
 
 
 
@@ -36,7 +36,8 @@ def train(
 ) -> History:  # fmt: skip
     """Train a network in place.
 
-    Cross-entropy on the scores of the readout; optimiser and schedule of the settings. Dale's law holds after every step. The
+    Cross-entropy on the scores of the readout, or, for values over time, the squared error of its potential at the end of each
+    step as a share of the targets' variance; optimiser and schedule of the settings. Dale's law holds after every step. The
     seed of the network decides the order of the trials and the noise: the same seed gives the same bits on the same machine, with
     the compiled engine for any number of threads.
 
@@ -45,7 +46,7 @@ def train(
     net : EINetwork
         Changed in place.
     train_set : Stimulus
-        With labels, of the network's width.
+        With labels or targets, of the network's width; targets stand at its steps, one output for each unit of the readout.
     epochs : int, optional
         Instead of ``config.epochs``.
     config : TrainingConfig, optional
@@ -58,7 +59,7 @@ def train(
     after_step : callable, optional
         Called with the network after each gradient step.
     validation : Stimulus, optional
-        Accuracy and rate on it are kept after every epoch.
+        Accuracy, or R², and rate on it are kept after every epoch.
     engine : {"compiled", "torch"}, optional
         Forward and backward passes by compiled code, event by event, or by torch's automatic differentiation: the same gradients,
         up to the order of sums. Compiled unless given, and torch, saying so, where there is no compiler.
@@ -119,7 +120,9 @@ def _train(run: Run, train_set: Stimulus, told: _Told) -> History:
     net, config, checkpoint = run.net, run.config, told.checkpoint
     scores = scores_of(told.teacher, config, train_set, net.n_out, told.engine, told.n_threads)
     passes = passes_for(net, config, told.engine, told.device, told.n_threads)
-    trials, tested = Trials.of(train_set), None if told.validation is None else Trials.of(told.validation)
+    by_course = learns_targets(train_set, config)
+    trials = Trials.of(train_set, by_course)
+    tested = None if told.validation is None else Trials.of(told.validation, by_course)
     bar = tqdm(total=config.epochs, desc="training", unit="epoch", disable=not told.progress)
     with bar, _torch_threads(1 if passes.name == "compiled" else torch.get_num_threads()):
         if not (checkpoint and run.resume(checkpoint, passes.name)):
@@ -183,9 +186,26 @@ def load_checkpoint(net: EINetwork, checkpoint: str | PathLike[str], config: Tra
     return run.history
 
 
+def learns_targets(train_set: Stimulus, config: TrainingConfig) -> bool:
+    """Return whether a training learns the targets of a stimulus, and not its labels."""
+    return config.objective == "targets" or (config.objective == "auto" and train_set.labels is None)
+
+
 def _check(net: EINetwork, train_set: Stimulus, config: TrainingConfig) -> None:
-    if train_set.labels is None or not train_set.n_trials:
-        raise DataError(f"stimulus {train_set.name}: has no {'labels' if train_set.n_trials else 'trials'}; training needs them.")
+    over_time = learns_targets(train_set, config)
+    lacks = train_set.targets is None if over_time else train_set.labels is None
+    if lacks or not train_set.n_trials:
+        what = {"auto": "labels or targets"}.get(config.objective, config.objective) if train_set.n_trials else "trials"
+        raise DataError(f"stimulus {train_set.name}: has no {what}; training needs them.")
+    if over_time and config.distillation:
+        raise ConfigError("training.distillation: a teacher's scores are those of classes; targets have none. Set it to 0.")
+    outputs = train_set.targets.values.shape[2] if over_time and train_set.targets is not None else net.n_out
+    if outputs != net.n_out or (net.n_out == 1 and not over_time):
+        asks = f"targets of {outputs} outputs" if over_time else f"{train_set.n_classes} classes"
+        raise DataError(
+            f"stimulus {train_set.name}: {asks}; the network has n_out={net.n_out}. Targets take one unit for each output, "
+            "classes two or more."
+        )
     if (train_set.n_units, train_set.dt_ms) != (net.n_in, net.dt_ms) or train_set.n_classes > net.n_out:
         raise DataError(
             f"stimulus {train_set.name}: {train_set.n_units} units, dt {train_set.dt_ms:g} ms, {train_set.n_classes} classes; "

@@ -13,6 +13,7 @@ __all__ = ["History", "TrainingConfig"]
 
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("cosine", "constant", "step")
+OBJECTIVES = ("auto", "labels", "targets")
 
 
 @takes_numbers()
@@ -62,6 +63,9 @@ class TrainingConfig:
     input_jitter_ms : float
         Standard deviation of a shift in time of each input spike, drawn anew each time; what leaves the trial stays at its end.
         Both keep a network from learning single spikes by heart (needs a stimulus of spikes).
+    objective : {"auto", "labels", "targets"}
+        Classes, by the cross-entropy of the scores, or values over time, by the squared error of the readout's potential at the
+        end of each step that counts, as a share of the targets' variance. ``"auto"`` takes the labels where there are any.
 
     Raises
     ------
@@ -91,13 +95,14 @@ class TrainingConfig:
     gradient_limit: float = 5.0
     input_deletion: float = 0.0
     input_jitter_ms: float = 0.0
+    objective: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+        for name, allowed in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("objective", OBJECTIVES)):
             if getattr(self, name) not in allowed:
                 raise ConfigError(unknown_name(f"training.{name}", str(getattr(self, name)), allowed))
         for name, value in asdict(self).items():
-            if name in ("optimizer", "schedule"):
+            if name in ("optimizer", "schedule", "objective"):
                 continue
             least = 1 if name in ("epochs", "batch_size", "step_epochs") else 0
             if not np.isfinite(value) or value < least:
@@ -120,10 +125,15 @@ class TrainingConfig:
 
 @dataclass(slots=True)
 class History:
-    """Loss, training accuracy and mean hidden rate in Hz of each epoch; and accuracy and rate on the validation set after it."""
+    """Loss, training accuracy and mean hidden rate in Hz of each epoch; and accuracy and rate on the validation set after it.
+
+    Where values over time are learned, R² of the outputs instead of the accuracies; what is not learned stays empty.
+    """
 
     loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
     rate_hz: list[float] = field(default_factory=list)
     validation_accuracy: list[float] = field(default_factory=list)
     validation_rate_hz: list[float] = field(default_factory=list)
+    r_squared: list[float] = field(default_factory=list)
+    validation_r_squared: list[float] = field(default_factory=list)

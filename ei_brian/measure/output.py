@@ -14,6 +14,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.targets import Targets
 from ei_brian.core.transform.replay import filtered
 from ei_brian.errors import DataError, unknown_name
+from ei_brian.measure.over_time import correlation, r_squared, rmse
 
 __all__ = ["LinearReadout", "fit_readout", "potential_readout"]
 
@@ -85,6 +86,20 @@ class LinearReadout:
             raise DataError(f"readout: weights for {self.weights.shape[1]} cells; {self.population} has {seen.shape[2]}.")
         every = every_step(recording.dt_ms, dt_ms)
         return np.asarray(seen[:, every - 1 :: every] @ self.weights.T + np.asarray(self.bias))
+
+    @takes_numbers()
+    def measured(self, spec: NetworkSpec, recording: Recording, targets: Targets) -> dict[str, float]:
+        """Return ``r_squared``, ``correlation`` and ``rmse`` of the output, without intervals.
+
+        Parameters
+        ----------
+        spec, recording : NetworkSpec, Recording
+            The network, and what it did.
+        targets : Targets
+            What the output should be.
+        """
+        output = self.output(spec, recording, targets.dt_ms)
+        return {one.__name__: one(output, targets).value for one in (r_squared, correlation, rmse)}
 
     def _seen(self, spec: NetworkSpec, recording: Recording) -> npt.NDArray[np.floating]:
         if self.of == "potential":

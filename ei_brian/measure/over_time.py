@@ -14,7 +14,7 @@ from ei_brian.core.targets import Targets
 from ei_brian.errors import DataError
 from ei_brian.measure.deviation import deviations
 
-__all__ = ["Estimate", "correlation", "r_squared", "rmse"]
+__all__ = ["Estimate", "correlation", "r_squared", "r_squared_change", "rmse"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,6 +54,25 @@ def r_squared(output: npt.ArrayLike, targets: Targets, confidence: float = 0.95)
     if not total.sum():
         raise DataError("r_squared: the targets are constant, so that there is nothing to explain.")
     return _jackknife(lambda keep: 1.0 - residual[keep].sum() / total[keep].sum(), len(given), confidence)
+
+
+@takes_numbers()
+def r_squared_change(before: npt.ArrayLike, after: npt.ArrayLike, targets: Targets, confidence: float = 0.95) -> Estimate:
+    """Return the difference of R² between two outputs of the same trials, by definition r_squared(after) - r_squared(before).
+
+    Parameters
+    ----------
+    before, after : array_like, shape (trial, step, output)
+        Two outputs.
+    targets, confidence
+        As of `r_squared`; the jackknife leaves the same trial out of both.
+    """
+    (first, wanted), (second, _) = _counted(before, targets), _counted(after, targets)
+    missed = [np.array([np.square(a - b).sum() for a, b in zip(given, wanted, strict=True)]) for given in (first, second)]
+    total = np.array([np.square(b).sum() for b in _centred(wanted)])
+    if not total.sum():
+        raise DataError("r_squared_change: the targets are constant, so that there is nothing to explain.")
+    return _jackknife(lambda keep: (missed[0] - missed[1])[keep].sum() / total[keep].sum(), len(first), confidence)
 
 
 @takes_numbers()

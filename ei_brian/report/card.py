@@ -10,7 +10,7 @@ from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plain_text import one_line
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.cell_stand import stand_table, where_cells_stand
-from ei_brian.report.facts import network_facts
+from ei_brian.report.facts import fit_words, network_facts
 from ei_brian.report.markdown import inert
 
 __all__ = ["model_card"]
@@ -64,8 +64,8 @@ def _stands(spec: NetworkSpec) -> list[str]:
 
 def _figures(figures: Mapping[str, Any]) -> list[str]:
     lines = []
-    if "test_accuracy" in figures:
-        lines.append(f"- test accuracy: {figures['test_accuracy']:.1%} of {figures['test_trials']} trials")
+    if words := fit_words(figures):
+        lines.append(f"- test {'accuracy' if 'test_accuracy' in figures else 'set'}: {words}")
     if "hidden_rate_hz" in figures:
         lines.append(f"- mean rate of the hidden cells on the test set: {figures['hidden_rate_hz']:.1f} Hz")
     return lines

@@ -16,11 +16,12 @@ from ei_brian.core.projection import Projection
 from ei_brian.core.spec import NetworkSpec
 
 KINDS: dict[str, type | tuple[type, ...]] = {
-    "test_accuracy": (int, float), "test_trials": int, "hidden_rate_hz": (int, float), "epochs": int, "rates_hz": Mapping,
+    "test_accuracy": (int, float), "test_r_squared": (int, float), "test_trials": int, "hidden_rate_hz": (int, float),
+    "epochs": int, "rates_hz": Mapping,
 }  # fmt: skip
 LARGEST = 10**15
 
-__all__ = ["figures_of", "network_facts", "population_facts", "projection_facts"]
+__all__ = ["figures_of", "fit_words", "network_facts", "population_facts", "projection_facts"]
 
 
 def figures_of(spec: NetworkSpec) -> Mapping[str, Any]:
@@ -35,8 +36,9 @@ def figures_of(spec: NetworkSpec) -> Mapping[str, Any]:
             for name, kind in KINDS.items():
                 if name in figures and not isinstance(figures[name], kind):
                     del figures[name]
-            if not {"test_accuracy", "test_trials"} <= figures.keys():
+            if "test_trials" not in figures:
                 figures.pop("test_accuracy", None)
+                figures.pop("test_r_squared", None)
             return figures
     return {}
 
@@ -115,3 +117,10 @@ def network_facts(spec: NetworkSpec) -> dict[str, Any]:
         "proof": None if spec.proof is None else asdict(spec.proof),
         "provenance": list(spec.provenance),
     }
+
+
+def fit_words(figures: Mapping[str, Any]) -> str:
+    """Return how well a network does on its test set, in words; empty where its file does not say."""
+    if "test_accuracy" in figures:
+        return f"{figures['test_accuracy']:.1%} of {figures['test_trials']} trials"
+    return f"R² {figures['test_r_squared']:.3f} on {figures['test_trials']} trials" if "test_r_squared" in figures else ""

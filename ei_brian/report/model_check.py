@@ -90,7 +90,7 @@ def facts_of(validation: Validation) -> dict[str, Any]:
         "levels": list(validation.settings.levels),
         "largest_loss": validation.settings.largest_loss,
         "controls": [
-            {"control": one.name, "network": one.network, "accuracy": one.accuracy, "change": one.change.mean}
+            {"control": one.name, "network": one.network, "accuracy": one.left, "change": one.change.mean}
             for one in validation.controls
         ],
         "seconds": dict(validation.seconds),

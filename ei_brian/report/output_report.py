@@ -11,7 +11,7 @@ from ei_brian.report.document import Picture, Report, Section, Table, picture
 from ei_brian.report.methods import equations_text
 from ei_brian.report.output_validation import OutputRung, OutputValidation
 from ei_brian.report.style import Draw, Ink, tidy
-from ei_brian.report.verdict import judge
+from ei_brian.report.verdict import inhibition_words, judge
 from ei_brian.study.statistics import Interval
 
 __all__ = ["output_facts", "output_report"]
@@ -31,7 +31,7 @@ def output_report(found: OutputValidation) -> Report:
     if last is not first:
         facts.append((f"{last.mean('r_squared').mean:.3f}", f"R² with {last.name}, mean of {len(last.specs)} draws"))
     good, sentence = _verdict(found)
-    sections = (_equality(found), _function(found), _methods(found))
+    sections = (_equality(found), _function(found), *_controls(found), _methods(found))
     return Report(f"ei_brian report: {first.specs[0].name} on {found.stimulus.name}", sentence, good, tuple(facts), sections)
 
 
@@ -57,10 +57,11 @@ def _verdict(found: OutputValidation) -> tuple[bool, str]:
     change = found.change
     span = f"95 % interval {change.low:+.3f} to {change.high:+.3f} over draws"
     span = "one draw, no interval" if np.isnan(change.low) else span
+    needed = inhibition_words(found.controls, found.trained.name, loss, 1.0) if found.controls else ""
     return True, (
         f"{same}. With {found.last.name} {words}: R² of its output over time {trained} {found.trained.name}, "
         f"{_span(found.last.mean('r_squared'))} with them, a change of {change.mean:+.3f} ({span}). Criterion: kept where the "
-        f"whole interval of the change lies above −{loss:g}, lost where it lies below, else open."
+        f"whole interval of the change lies above −{loss:g}, lost where it lies below, else open. {needed}".rstrip()
     )
 
 
@@ -95,6 +96,25 @@ def _function(found: OutputValidation) -> Section:
         Table("rates", "Mean firing rates of the first draw.", ("network", "population", "rate (Hz)"), rates),
     )
     return Section("Does the function survive?", found.notes, (_picture(found),), tables)
+
+
+def _controls(found: OutputValidation) -> tuple[Section, ...]:
+    """Return the section on controls, where there are any."""
+    if not found.controls:
+        return ()
+    loss = found.settings.largest_loss
+    rows = tuple(
+        (one.network, one.name, one.left, one.change.mean, one.change.low, one.change.high, f"{one.change.n} {one.unit}",
+         judge(one.change, loss).word)
+        for one in found.controls
+    )  # fmt: skip
+    columns = ("network", "control", "R²", "change of R²", "low 95 %", "high 95 %", "interval over", "function")
+    caption = (
+        "Each control against the same network without it (cells swapped, not calibrated: against the trained network), on the "
+        f"same {found.stimulus.n_trials} test trials, without noise on the cells. Over trials: jackknife."
+    )
+    return (Section("Controls", (inhibition_words(found.controls, found.trained.name, loss, 1.0),),
+                    tables=(Table("controls", caption, columns, rows),)),)  # fmt: skip
 
 
 def _picture(found: OutputValidation) -> Picture:
@@ -152,6 +172,10 @@ def output_facts(found: OutputValidation) -> dict[str, Any]:
         "spikes": found.exact.n_spikes,
         **{name: {rung.name: plain(rung.mean(name)) for rung in found.rungs} for name, _ in MEASURES},
         "change": plain(found.change),
+        "controls": [
+            {"control": one.name, "network": one.network, "r_squared": one.left, "change": one.change.mean}
+            for one in found.controls
+        ],
         "largest_loss": found.settings.largest_loss,
         "notes": list(found.notes),
     }

@@ -18,9 +18,10 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.targets import Targets
 from ei_brian.errors import DataError
 from ei_brian.measure.output import LinearReadout, potential_readout
-from ei_brian.measure.over_time import Estimate, correlation, r_squared, rmse
+from ei_brian.measure.over_time import Estimate, correlation, r_squared, r_squared_change, rmse
 from ei_brian.report.biology import biological_rungs
 from ei_brian.report.comparison import Comparison, compare
+from ei_brian.report.controls import Control, Function, run_controls
 from ei_brian.report.rung import starting_name
 from ei_brian.report.settings import Settings
 from ei_brian.sim.backend import Backend
@@ -66,7 +67,10 @@ class OutputRung:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutputValidation:
-    """Everything that a report on an output over time is made of; ``rungs`` has the trained network first."""
+    """Everything that a report on an output over time is made of; ``rungs`` has the trained network first.
+
+    ``controls`` say what is left of R² where something was taken away; empty where none were run.
+    """
 
     settings: Settings
     stimulus: Stimulus
@@ -74,6 +78,7 @@ class OutputValidation:
     exact: Comparison
     rungs: tuple[OutputRung, ...]
     notes: tuple[str, ...]
+    controls: tuple[Control, ...] = ()
 
     @property
     def trained(self) -> OutputRung:
@@ -128,7 +133,21 @@ def validate_output(
     if settings.mix is not None:
         run = partial(_rung, test_set=test_set, targets=targets, readout=seen, backend=backend)
         rungs += biological_rungs(spec, calibration_set, test_set, settings, run, say, notes)
-    return OutputValidation(settings, test_set, targets, exact, tuple(rungs), tuple(notes))
+    function = _explained(spec, seen, targets)
+    controls = run_controls(rungs, test_set, settings, backend, say, function) if settings.controls else ()
+    return OutputValidation(settings, test_set, targets, exact, tuple(rungs), tuple(notes), controls)
+
+
+def _explained(spec: NetworkSpec, readout: LinearReadout, targets: Targets) -> Function:
+    """Return R² of a readout, and its change over trials, as what controls measure."""
+    def output(recording: Recording) -> Floats:
+        return readout.output(spec, recording, targets.dt_ms)
+
+    def change(before: Recording, after: Recording) -> Interval:
+        found = r_squared_change(output(before), output(after), targets)
+        return Interval(found.value, found.low, found.high, found.n)
+
+    return Function(lambda recording: r_squared(output(recording), targets).value, change, tuple(readout.traces(spec)))
 
 
 def _rung(

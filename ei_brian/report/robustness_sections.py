@@ -109,7 +109,7 @@ def controls_sections(validation: Validation) -> Iterator[Section]:
         return
     rows = tuple(
         (
-            one.network, one.name, one.accuracy, 100 * one.change.mean, 100 * one.change.low, 100 * one.change.high,
+            one.network, one.name, one.left, 100 * one.change.mean, 100 * one.change.low, 100 * one.change.high,
             f"{one.change.n} {one.unit}", judge(one.change, validation.settings.largest_loss).word,
         )
         for one in validation.controls

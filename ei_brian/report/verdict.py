@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,10 @@ from ei_brian.report.validation import Validation
 from ei_brian.report.words import level_words, noise_name, percent, points
 from ei_brian.study.statistics import Interval, mean_interval
 
-__all__ = ["Judgement", "control_words", "criterion_words", "judge", "tolerated", "verdict", "withstands", "words_of"]
+__all__ = [
+    "Judgement", "control_words", "criterion_words", "inhibition_words", "judge", "tolerated", "verdict", "withstands",
+    "words_of",
+]  # fmt: skip
 
 KEPT, LOST, OPEN = "kept", "lost", "open"
 LESS, MORE, AS_MUCH = "less", "more", "as much"
@@ -151,21 +155,34 @@ def control_words(validation: Validation) -> tuple[str, ...]:
     """Return what the controls show, the conclusion on inhibition first; nothing where none were run."""
     if not validation.controls:
         return ()
-    told = [_inhibition_words(validation)]
+    told = [inhibition_words(validation.controls, validation.trained.name, validation.settings.largest_loss)]
     for control in validation.controls:
         if control.name in (INPUT, UNCALIBRATED):
             words = judge(control.change, validation.settings.largest_loss).word
-            where = f"{control.name.capitalize()}, {_network(validation, control)}"
+            where = f"{control.name.capitalize()}, {_network(validation.trained.name, control)}"
             told.append(f"{where}: function {words} ({_change(control.change)}).")
     return tuple(told)
 
 
-def _inhibition_words(validation: Validation) -> str:
-    found = [one for one in validation.controls if one.name == SILENCED]
+def inhibition_words(controls: Sequence[Control], trained: str, loss: float, unit: float = 100.0) -> str:
+    """Return what silenced inhibition shows.
+
+    Parameters
+    ----------
+    controls : sequence of Control
+        Of the network as trained and of the last.
+    trained : str
+        Name of the first.
+    loss : float
+        The criterion, as a share.
+    unit : float
+        100 for points of accuracy, 1 for R².
+    """
+    found = [one for one in controls if one.name == SILENCED]
     if not found:
         return "The network has no inhibitory cells: nothing here is about inhibition."
-    words = [judge(one.change, validation.settings.largest_loss).word for one in found]
-    costs = ", ".join(f"{_network(validation, one)} {_change(one.change)}" for one in found)
+    words = [judge(one.change, loss).word for one in found]
+    costs = ", ".join(f"{_network(trained, one)} {_change(one.change, unit)}" for one in found)
     start = f"Control, all inhibition silenced: {costs}."
     if words[0] == KEPT:
         return (
@@ -177,28 +194,26 @@ def _inhibition_words(validation: Validation) -> str:
     if words[-1] == KEPT:
         return f"{start} The trained network needs its inhibition; with the new cells the network no longer does."
     needed = "The network needs its inhibition, so that a function that is kept is kept with inhibition."
-    return f"{start} {needed}{_spare(validation)}"
+    return f"{start} {needed}{_spare(controls, loss)}"
 
 
-def _spare(validation: Validation) -> str:
+def _spare(controls: Sequence[Control], loss: float) -> str:
     """Name the cell types without which the function is not shown to be lost: of them a kept function says nothing."""
-    loss = validation.settings.largest_loss
-    silent = {one.name.removesuffix(" silenced"): judge(one.change, loss).word for one in validation.controls if one.of_type}
+    silent = {one.name.removesuffix(" silenced"): judge(one.change, loss).word for one in controls if one.of_type}
     spare = [kind for kind, word in silent.items() if word != LOST]
     if not spare:
         return ""
     return f" That it needs its {', '.join(spare)} cells is not shown: of these alone a kept function says nothing."
 
 
-def _network(validation: Validation, control: Control) -> str:
-    return control.network if control.network == validation.trained.name else f"with {control.network}"
+def _network(trained: str, control: Control) -> str:
+    return control.network if control.network == trained else f"with {control.network}"
 
 
-def _change(change: Interval) -> str:
-    if np.isnan(change.low):
-        return f"{100 * change.mean:+.1f} points, one draw, no interval"
-    span = f"95 % interval {100 * change.low:+.1f} to {100 * change.high:+.1f}"
-    return f"{100 * change.mean:+.1f} points, {span}"
+def _change(change: Interval, unit: float = 100.0) -> str:
+    digits, words = (1, " points") if unit == 100.0 else (3, " of R²")
+    mean, low, high = (f"{unit * value:+.{digits}f}" for value in (change.mean, change.low, change.high))
+    return f"{mean}{words}, one draw, no interval" if np.isnan(change.low) else f"{mean}{words}, 95 % interval {low} to {high}"
 
 
 def criterion_words(validation: Validation) -> str:

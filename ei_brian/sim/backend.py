@@ -26,6 +26,7 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import MOST_STEPS
 from ei_brian.core.stdp import PairSTDP
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.uncalibrated import warn_of_rates
 from ei_brian.errors import BackendError, shown, unknown_name
 from ei_brian.sim.builder import Built, build
 from ei_brian.sim.cuda.toolkit import check_gpu, gpu_facts
@@ -160,6 +161,7 @@ class Backend:
             recordings = self._run([condition for _, condition in together], chosen)
             for (index, _), recording in zip(together, recordings, strict=True):
                 found[index] = replace(recording, spec_sha256=given[index].spec.sha256)
+                warn_of_rates(given[index].spec, recording)
         return [found[index] for index in range(len(given))]
 
     def _condition(

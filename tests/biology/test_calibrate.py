@@ -18,6 +18,8 @@ from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.calibrate import CalibrationSettings, calibrate
 from ei_brian.core.transform.calibration_settings import SearchSettings
+from ei_brian.core.transform.calibration_view import calibration_of
+from ei_brian.core.transform.cell_stand import where_cells_stand
 from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.curves import calibration_curves
 from ei_brian.core.transform.delays import with_delays
@@ -242,3 +244,23 @@ def test_charges_are_matched_if_asked(spec: NetworkSpec, swapped: NetworkSpec) -
     assert plain.provenance[-1]["charge_factors"] == {}
     ratio = np.asarray(asked.projection("I_E").weights) / np.asarray(plain.projection("I_E").weights)
     assert np.allclose(ratio, asked.provenance[-1]["charge_factors"]["I_E"], rtol=1e-5)
+
+
+def test_a_calibration_shows_itself(swapped: NetworkSpec, calibrated: NetworkSpec) -> None:
+    line = calibrated.provenance[-1]
+    found = calibration_of(calibrated)
+    names = list(line["result"]["rates_hz"])
+    assert [row[0] for row in found.rates()] == names
+    assert found.rates()[0][3] == f"{line['result']['rates_hz'][names[0]]:.3g}"
+    assert [row[:3] for row in found.fits()] == [
+        (one.population, one.cell_type, str(one.n_cells)) for one in where_cells_stand(calibrated)
+    ]
+    html = found._repr_html_()
+    assert html.count("<tr>") == 2 + len(found.rates()) + len(found.fits())
+    assert all(name in repr(found) for name in names)
+    nasty = replace(calibrated, provenance=(*calibrated.provenance[:-1], {**line, "shortfalls": ["<script>alert(1)</script>"]}))
+    assert "<script>" not in calibration_of(nasty)._repr_html_()
+    broken = replace(calibrated, provenance=({"action": "calibrate", "result": 3, "before": []},))
+    assert calibration_of(broken).rates() == ()
+    with pytest.raises(DataError, match="was not calibrated"):
+        calibration_of(swapped)

@@ -35,6 +35,17 @@ def test_validate_on_an_output_over_time(tmp_path: Path, ei_brian: Callable[...,
     assert Path(facts["report"]).is_file()
 
 
+def test_ladder_on_an_output_over_time(tmp_path: Path, ei_brian: Callable[..., Any]) -> None:
+    shown = trials(20)
+    assert shown.targets is not None
+    model, data = written(tmp_path, spikes=shown.dense(np.uint8), targets=shown.targets.values)
+    ended = ei_brian("ladder", model, "--data", data, "--mix", "cortex FS", "--rungs", 1, "--backend", "reference", "--json")
+    assert ended.code == 0, ended.err
+    rungs = json.loads(ended.out)["rungs"]
+    assert len(rungs) == 2
+    assert all(rung["r_squared"] <= 1 and "accuracy" not in rung for rung in rungs)
+
+
 def test_run_on_own_events_with_labels(tmp_path: Path, ei_brian: Callable[..., Any]) -> None:
     shown = trials(20)
     model, data = written(tmp_path, events=np.argwhere(shown.dense()), shape=(20, 120, 2), labels=np.arange(20) % 2)

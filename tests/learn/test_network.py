@@ -162,7 +162,7 @@ def test_unreached_initial_rate_leaves_the_weights(make_stimulus: Callable[..., 
     [
         ({"n_exc": 0}, "at least 1"),
         ({"n_exc": (4, 4)}, "each per layer"),
-        ({"n_out": 1}, "n_out at least 2"),
+        ({"n_out": 0}, "at least 1"),
         ({"tau_mem_exc_ms": 0.0}, "'exc'"),
         ({"tau_syn_out_ms": float("nan")}, "'out'"),
         ({"dt_ms": -1.0}, "'dt'"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.core.targets import Targets
 from ei_brian.core.transform.calibrate import calibrate
 from ei_brian.core.transform.conductances import to_conductances
 from ei_brian.core.transform.delays import with_delays
@@ -28,11 +30,24 @@ from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.core.transform.refine import refine_dt, steps_within
 from ei_brian.core.transform.replay import filtered
 from ei_brian.core.transform.trials import calibration_trials, refuse_overlap, trial_hashes
-from ei_brian.errors import CalibrationError, SpecError
+from ei_brian.core.uncalibrated import far_outside
+from ei_brian.errors import CalibrationError, DataError, SpecError
 
 __all__ = ["Ladder", "Rung", "ladder", "standard_rungs"]
 
 Run = Callable[..., Recording]
+OVER_TIME = ("r_squared", "correlation", "rmse")
+FILTER_MS = 10.0
+
+
+class OutputReader(Protocol):
+    """What the ladder asks of a `LinearReadout`."""
+
+    def traces(self, spec: NetworkSpec) -> list[tuple[str, str]]:
+        """Return the traces that a run must keep."""
+
+    def measured(self, spec: NetworkSpec, recording: Recording, targets: Targets) -> Mapping[str, float]:
+        """Return R², correlation and RMSE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,7 @@ class Rung:
     accuracy : float
         Share of right decisions.
     retained : float
-        The same as a share of the trained network's.
+        The same, or R² where there are no labels, as a share of the trained network's.
     agreement : float
         Share of decisions that are those of the trained network.
     rates_hz : mapping of str to float
@@ -56,11 +71,13 @@ class Rung:
     distance : mapping of str to float
         Squared distance of the filtered spike trains (10 ms) from the trained ones, as a share of their power.
     noisy : float
-        Accuracy under the noise that was asked for; nan without.
+        Accuracy, or R² where there are no labels, under the noise that was asked for; nan without.
     seconds : float
         Time of the simulations.
     note : str
-        Why there is no network; empty otherwise.
+        Why there is no network, or that its cells fire far outside without calibration; empty otherwise.
+    r_squared, correlation, rmse : float
+        Of an output over time against its targets; nan where none was asked for.
     """
 
     name: str
@@ -73,6 +90,9 @@ class Rung:
     seconds: float = 0.0
     note: str = ""
     noisy: float = float("nan")
+    r_squared: float = float("nan")
+    correlation: float = float("nan")
+    rmse: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +104,27 @@ class Ladder:
 
     def as_data(self) -> list[dict[str, Any]]:
         """Return one plain mapping per rung, without the networks."""
-        without = ("spec",) if any(np.isfinite(rung.noisy) for rung in self.rungs) else ("spec", "noisy")
+        without = {"spec", *(() if self._any("noisy") else ("noisy",)), *(() if self._any("r_squared") else OVER_TIME)}
+        if not self._any("accuracy"):
+            without |= {"accuracy", "agreement"}
         keys = [key for key in Rung.__dataclass_fields__ if key not in without]
         return [{key: getattr(rung, key) for key in keys} for rung in self.rungs]
 
     def table(self) -> str:
         """Return the ladder as text."""
         width = max(len(rung.name) for rung in self.rungs)
-        noise = any(np.isfinite(rung.noisy) for rung in self.rungs)
-        lines = [f"{'rung':<{width}}  accuracy  retained  {'noise     ' if noise else ''}rates Hz"]
+        shown = [("accuracy", "accuracy")] if self._any("accuracy") else []
+        shown += [("r_squared", "R²"), ("correlation", "corr."), ("rmse", "RMSE")] if self._any("r_squared") else []
+        shown += [("retained", "retained"), *([("noisy", "noise")] if self._any("noisy") else [])]
+        lines = [f"{'rung':<{width}}  " + "".join(f"{words:<10}" for _, words in shown) + "rates Hz"]
         for rung in self.rungs:
             rates = " ".join(f"{name} {rate:.1f}" for name, rate in (rung.rates_hz or {}).items())
-            under = f"{rung.noisy:8.3f}  " if noise else ""
-            lines.append(f"{rung.name:<{width}}  {rung.accuracy:8.3f}  {rung.retained:8.3f}  {under}{rates or rung.note}")
+            values = "".join(f"{getattr(rung, key):8.3f}  " for key, _ in shown)
+            lines.append(f"{rung.name:<{width}}  {values}{'; '.join(words for words in (rates, rung.note) if words)}")
         return "\n".join(lines)
+
+    def _any(self, key: str) -> bool:
+        return any(np.isfinite(getattr(rung, key)) for rung in self.rungs)
 
 
 @takes_numbers()
@@ -144,7 +171,7 @@ def _both(first: Transform, second: Transform) -> Transform:
 def ladder(
     spec: NetworkSpec, test_set: Stimulus, *, calibration_set: Stimulus | None = None, mix: str = "cortex FS/LTS",
     rungs: Sequence[tuple[str, Transform]] | None = None, run: Run | None = None, progress: bool = False,
-    noise: Noise | None = None, seed: int = 1,
+    noise: Noise | None = None, seed: int = 1, readout: OutputReader | None = None,
 ) -> Ladder:  # fmt: skip
     """Climb from a trained network to biology and measure every rung: ``ladder(spec, test_set, calibration_set=…).table()``.
 
@@ -153,7 +180,7 @@ def ladder(
     spec : NetworkSpec
         The trained network.
     test_set : Stimulus
-        With labels; at the network's time step.
+        With labels, or with targets and a ``readout``; at the network's time step.
     calibration_set : Stimulus, optional
         Needed for the rungs beyond a first map; shares no trial with the test set.
     mix : str
@@ -169,6 +196,9 @@ def ladder(
         noise is the same share of every cell's own distance to threshold on every rung.
     seed : int
         Of the noise, the same on every rung.
+    readout : LinearReadout, optional
+        What the output over time is, `ei_brian.measures.potential_readout` or `ei_brian.fit_readout`: R², correlation and RMSE
+        against the targets on every rung, read from every network by the same weights.
 
     Returns
     -------
@@ -179,16 +209,18 @@ def ladder(
     Raises
     ------
     DataError
-        If calibration and test set share trials.
+        If calibration and test set share trials, or there are neither labels nor targets with a readout.
     """
+    _check_task(spec, test_set, readout)
     if calibration_set is not None:
         refuse_overlap(trial_hashes(calibration_set), test_set)
     refuse_overlap(calibration_trials(spec), test_set)
-    run = run or simulate
+    run = partial(_run_and_read, run or simulate, readout)
     steps = standard_rungs(spec, calibration_set, mix) if rungs is None else tuple(rungs)
     trained = run(spec, test_set)
-    noisy = _noisy(run, noise, seed)
-    made = [replace(_measured("trained", spec, trained, trained, 10.0), noisy=noisy(spec, test_set))]
+    measured = partial(_measured, trained=trained, targets=test_set.targets, readout=readout)
+    noisy = _noisy(run, noise, seed, test_set.targets, readout)
+    made = [_with_retained(replace(measured("trained", spec, trained), noisy=noisy(spec, test_set)), None)]
     present = spec
     for name, transform in tqdm(steps, desc="climbing", unit="rung", disable=not progress):
         try:
@@ -199,15 +231,48 @@ def ladder(
         started, stimulus = perf_counter(), test_set.refined(_factor(spec, present))
         recording = run(present, stimulus)
         under = noisy(present, stimulus)
-        made.append(replace(_measured(name, present, recording, trained, 10.0, perf_counter() - started), noisy=under))
+        found = replace(measured(name, present, recording, seconds=perf_counter() - started), noisy=under)
+        made.append(_with_retained(found, made[0]))
     return Ladder(tuple(made), test_set.name)
 
 
-def _noisy(run: Callable[..., Recording], noise: Noise | None, seed: int) -> Callable[[NetworkSpec, Stimulus], float]:
-    """Return what measures the accuracy under noise; nan without any."""
+def _check_task(spec: NetworkSpec, test_set: Stimulus, readout: OutputReader | None) -> None:
+    if readout is not None and test_set.targets is None:
+        raise DataError(f"stimulus {test_set.name}: has no targets to compare the readout with; give Stimulus(targets=…).")
+    if readout is None and (test_set.labels is None or spec.readout is None):
+        has = "no labels" if test_set.targets is None else "targets"
+        raise DataError(
+            f"ladder: stimulus {test_set.name} has {has}; give labels and a network that decides, or targets and "
+            "readout=potential_readout(spec) or fit_readout(…)."
+        )
+
+
+def _run_and_read(run: Run, readout: OutputReader | None, spec: NetworkSpec, stimulus: Stimulus, **noise: Any) -> Recording:
+    traces = [] if readout is None else readout.traces(spec)
+    return run(spec, stimulus, **noise, **({"traces": traces} if traces else {}))
+
+
+def _noisy(
+    run: Run, noise: Noise | None, seed: int, targets: Targets | None, readout: OutputReader | None
+) -> Callable[[NetworkSpec, Stimulus], float]:
+    """Return what measures accuracy or R² under noise; nan without any."""
     if noise is None or not noise.kinds:
         return lambda spec, stimulus: float("nan")
-    return lambda spec, stimulus: run(spec, stimulus, noise=noise, seed=seed).accuracy
+
+    def measure(spec: NetworkSpec, stimulus: Stimulus) -> float:
+        recording = run(spec, stimulus, noise=noise, seed=seed)
+        if stimulus.labels is None and readout is not None and targets is not None:
+            return readout.measured(spec, recording, targets)["r_squared"]
+        return recording.accuracy
+
+    return measure
+
+
+def _with_retained(rung: Rung, trained: Rung | None) -> Rung:
+    """Return a rung with what it has kept of the accuracy, or of R² where nothing is decided."""
+    key = "accuracy" if np.isfinite(rung.accuracy) else "r_squared"
+    whole = getattr(trained or rung, key)
+    return replace(rung, retained=getattr(rung, key) / whole if whole else float("nan"))
 
 
 def _factor(trained: NetworkSpec, spec: NetworkSpec) -> int:
@@ -218,18 +283,26 @@ def _factor(trained: NetworkSpec, spec: NetworkSpec) -> int:
 
 
 def _measured(
-    name: str, spec: NetworkSpec, recording: Recording, trained: Recording, filter_ms: float, seconds: float = 0.0
-) -> Rung:
-    agreement = float(np.mean(recording.decisions == trained.decisions))
+    name: str, spec: NetworkSpec, recording: Recording, trained: Recording, targets: Targets | None, readout: OutputReader | None,
+    seconds: float = 0.0,
+) -> Rung:  # fmt: skip
+    decides = recording.labels is not None and recording.scores is not None
+    agreement = float(np.mean(recording.decisions == trained.decisions)) if decides else float("nan")
     rates = {name: recording.rate_hz(name) for name in recording.counts if not spec[name].relay}
     divided = parts_in(spec)
     distance = {
-        population: _distance(whole_spikes(spec, recording.spikes, population), train, filter_ms)
+        population: _distance(whole_spikes(spec, recording.spikes, population), train, FILTER_MS)
         for population, train in trained.spikes.items()
         if population in recording.spikes or population in divided
     }
-    retained = recording.accuracy / trained.accuracy if trained.accuracy else float("nan")
-    return Rung(name, spec, recording.accuracy, retained, agreement, rates, distance, seconds)
+    found = Rung(
+        name, spec, recording.accuracy if decides else float("nan"), agreement=agreement, rates_hz=rates, distance=distance,
+        seconds=seconds, note=far_outside(spec, recording),
+    )  # fmt: skip
+    if readout is None or targets is None:
+        return found
+    over_time = readout.measured(spec, recording, targets)
+    return replace(found, r_squared=over_time["r_squared"], correlation=over_time["correlation"], rmse=over_time["rmse"])
 
 
 def _distance(got: Spikes, wanted: Spikes, filter_ms: float) -> float:

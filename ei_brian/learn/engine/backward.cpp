@@ -69,6 +69,7 @@ template <class R, Cell CELL> static Retreat<R> retreat_of(Surrogate kind) {
 // How the gradient of a score divides over the steps: its share of one step, and for a maximum the steps at which it stands.
 template <class R> struct Peaks {
   Array<R> share, first;  // (trial, class); the number of the first step, or -1
+  Peaks() {}
   Peaks(const Engine<R>& e, int n_steps, const Block<R>& block, const R* of_scores) {
     const int width = e.out_width;
     share.zeros(size_t(block.m) * width), first.need(size_t(block.m) * width);
@@ -107,6 +108,14 @@ static Vector<R> share_of(const Engine<R>& e, const Peaks<R>& peaks, const Block
   return *(const Vector<R>*)record == *(const Vector<R>*)(block.score.get() + place) ? part : zero;
 }
 
+// The gradient of the outputs of one step, (trial, step, class) without gaps, for some classes of a trial.
+template <class R> static Vector<R> over_time(const Engine<R>& e, const R* of_outputs, int64_t trial, int t, int n_steps, int c) {
+  Vector<R> part = {};
+  const R* from = of_outputs + (size_t(trial) * n_steps + t) * e.n_out;
+  for (int lane = 0; lane < LANES<R> && c + lane < e.n_out; lane++) part[lane] = from[c + lane];
+  return part;
+}
+
 template <class R> static bool any(Vector<R> v) {
   bool found = false;
   for (int lane = 0; lane < LANES<R>; lane++) found |= v[lane] != R(0);
@@ -115,7 +124,7 @@ template <class R> static bool any(Vector<R> v) {
 
 template <class R>
 void backward(const Engine<R>& e, const Batch& batch, int64_t start, const Block<R>& block, Scratch<R>& s, const R* of_scores,
-              const R* of_counts, Gradients<R>& sums) {
+              const R* of_counts, Gradients<R>& sums, const R* of_outputs) {
   const int n_layers = int(e.layers.size()), T = batch.n_steps, m = block.m, ow = e.out_width;
   s.v.resize(n_layers), s.g.resize(n_layers), s.z.resize(n_layers);
   for (int l = 0; l < n_layers; l++) {
@@ -124,7 +133,7 @@ void backward(const Engine<R>& e, const Batch& batch, int64_t start, const Block
   }
   R *of_out_v = s.out_v.zeros(size_t(ow) * m), *of_out_g = s.out_g.zeros(size_t(ow) * m);
   std::vector<char> live(n_layers, 0), out_live(m, 0);
-  const Peaks<R> peaks(e, T, block, of_scores + start * e.n_out);
+  const Peaks<R> peaks = of_outputs ? Peaks<R>() : Peaks<R>(e, T, block, of_scores + start * e.n_out);
   const Retreat<R> step_back = e.cell == SPYTORCH ? retreat_of<R, SPYTORCH>(e.surrogate) : retreat_of<R, LIF_EXPONENTIAL>(e.surrogate);
   std::vector<int64_t> at(m);
   for (int i = 0; i < m; i++) at[i] = batch.first[batch.trials[start + i] + 1];
@@ -179,7 +188,7 @@ void backward(const Engine<R>& e, const Batch& batch, int64_t start, const Block
     for (int i = 0; i < m; i++)
       for (int c = 0; c < ow; c += LANES<R>) {
         const size_t place = size_t(i) * ow + c;
-        const Vector<R> part = share_of(e, peaks, block, place, t, T);
+        const Vector<R> part = of_outputs ? over_time(e, of_outputs, start + i, t, T, c) : share_of(e, peaks, block, place, t, T);
         if (!out_live[i] && any<R>(part)) out_live[i] = 1, any_out = true;
         Vector<R>&of_v = *(Vector<R>*)(of_out_v + place), &of_g = *(Vector<R>*)(of_out_g + place);
         of_v += part;
@@ -189,7 +198,7 @@ void backward(const Engine<R>& e, const Batch& batch, int64_t start, const Block
   }
 }
 
-template void backward(const Engine<float>&, const Batch&, int64_t, const Block<float>&, Scratch<float>&, const float*, const float*, Gradients<float>&);
-template void backward(const Engine<double>&, const Batch&, int64_t, const Block<double>&, Scratch<double>&, const double*, const double*, Gradients<double>&);
+template void backward(const Engine<float>&, const Batch&, int64_t, const Block<float>&, Scratch<float>&, const float*, const float*, Gradients<float>&, const float*);
+template void backward(const Engine<double>&, const Batch&, int64_t, const Block<double>&, Scratch<double>&, const double*, const double*, Gradients<double>&, const double*);
 
 }  // namespace ei

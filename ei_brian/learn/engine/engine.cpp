@@ -205,11 +205,11 @@ template <class R> static Array<R> with_gaps(const Engine<R>& e, const R* of_cou
   return spaced;
 }
 
-// Gradients of the weights from those of the scores (trial, class), or by a goal, and of the batch's spike counts (cell), which
+// Gradients of the weights from those of the scores (trial, class) or outputs (trial, step, class), or by a goal, and of the batch's spike counts (cell), which
 // may be null; of the last forward pass that kept its states.
 template <class R>
-static void run_backward(Engine<R>& e, const Batch& batch, const R* of_scores, const Goal<R>* goal, const R* of_counts, int n_threads,
-                         R* const* gradients) {
+static void run_backward(Engine<R>& e, const Batch& batch, const R* of_scores, const R* of_outputs, const Goal<R>* goal,
+                         const R* of_counts, int n_threads, R* const* gradients) {
   const Plan<R> plan(e, batch.n_trials);
   const Array<R> spaced = with_gaps(e, of_counts);
   std::vector<R> own(goal ? size_t(batch.n_trials) * e.n_out : 0);
@@ -218,7 +218,7 @@ static void run_backward(Engine<R>& e, const Batch& batch, const R* of_scores, c
     clear(e, e.groups[group]);
     for (int64_t b = plan.first_block(int(group)); b < plan.first_block(int(group) + 1); b++) {
       if (goal) of_block(e, batch, *goal, b * plan.m, e.kept[b], own.data());
-      backward<R>(e, batch, b * plan.m, e.kept[b], scratch, goal ? own.data() : of_scores, spaced.get(), e.groups[group]);
+      backward<R>(e, batch, b * plan.m, e.kept[b], scratch, goal ? own.data() : of_scores, spaced.get(), e.groups[group], of_outputs);
     }
   });
   gather_all(e, plan.n_groups, n_threads, gradients);
@@ -259,6 +259,16 @@ template <class R> static void spikes_of(const Engine<R>& e, int layer, int64_t 
   }
 }
 
+// The readout's v in the last forward pass that kept its states, (trial, step, class).
+template <class R> static void outputs_of(const Engine<R>& e, int64_t n_trials, int n_steps, R* to) {
+  const Plan<R> plan(e, n_trials);
+  for (int64_t i = 0; i < n_trials; i++) {
+    const Block<R>& block = e.kept[i / plan.m];
+    for (int t = 0; t < n_steps; t++, to += e.n_out)
+      std::memcpy(to, block.out_v.get() + (size_t(t) * block.m + i % plan.m) * e.out_width, e.n_out * sizeof(R));
+  }
+}
+
 }  // namespace ei
 
 #define EI_EXPORT(NAME, R)                                                                                                            \
@@ -273,14 +283,14 @@ template <class R> static void spikes_of(const Engine<R>& e, int layer, int64_t 
   extern "C" void ei_forward_##NAME(void* e, const ei::Batch* batch, int keep, int n_threads, R* scores, int32_t* counts) {          \
     ei::run_forward(*static_cast<ei::Engine<R>*>(e), *batch, keep, n_threads, scores, counts);                                       \
   }                                                                                                                                   \
-  extern "C" void ei_backward_##NAME(void* e, const ei::Batch* batch, const R* of_scores, const R* of_counts, int n_threads,          \
-                                     R* const* gradients) {                                                                           \
-    ei::run_backward<R>(*static_cast<ei::Engine<R>*>(e), *batch, of_scores, nullptr, of_counts, n_threads, gradients);                \
+  extern "C" void ei_backward_##NAME(void* e, const ei::Batch* batch, const R* of_scores, const R* of_outputs,                        \
+                                     const R* of_counts, int n_threads, R* const* gradients) {                                        \
+    ei::run_backward<R>(*static_cast<ei::Engine<R>*>(e), *batch, of_scores, of_outputs, nullptr, of_counts, n_threads, gradients);    \
   }                                                                                                                                   \
   extern "C" void ei_back_from_goal_##NAME(void* e, const ei::Batch* batch, const int64_t* labels, double scale, const R* wanted,     \
                                            double pull, const R* of_counts, int n_threads, R* const* gradients) {                     \
     const ei::Goal<R> goal{labels, scale, wanted, pull};                                                                              \
-    ei::run_backward<R>(*static_cast<ei::Engine<R>*>(e), *batch, nullptr, &goal, of_counts, n_threads, gradients);                    \
+    ei::run_backward<R>(*static_cast<ei::Engine<R>*>(e), *batch, nullptr, nullptr, &goal, of_counts, n_threads, gradients);                    \
   }                                                                                                                                   \
   extern "C" void ei_both_##NAME(void* e, const ei::Batch* batch, const int64_t* labels, double scale, const R* wanted,               \
                                  double pull, const R* of_counts, int n_threads, R* const* gradients, R* scores, int32_t* counts) {   \
@@ -289,6 +299,9 @@ template <class R> static void spikes_of(const Engine<R>& e, int layer, int64_t 
   }                                                                                                                                   \
   extern "C" void ei_spikes_##NAME(void* e, int layer, int64_t n_trials, int n_steps, uint8_t* to) {                                 \
     ei::spikes_of(*static_cast<ei::Engine<R>*>(e), layer, n_trials, n_steps, to);                                                    \
+  }                                                                                                                                   \
+  extern "C" void ei_outputs_##NAME(void* e, int64_t n_trials, int n_steps, R* to) {                                                 \
+    ei::outputs_of(*static_cast<ei::Engine<R>*>(e), n_trials, n_steps, to);                                                          \
   }
 
 EI_EXPORT(float32, float)

@@ -135,6 +135,6 @@ template <class R>
 void forward(const Engine<R>&, const Batch&, int64_t start, int m, Block<R>&, Scratch<R>&, int32_t* counts);
 template <class R>
 void backward(const Engine<R>&, const Batch&, int64_t start, const Block<R>&, Scratch<R>&, const R* of_scores, const R* of_counts,
-              Gradients<R>&);
+              Gradients<R>&, const R* of_outputs = nullptr);  // (trial, step, class), instead of the gradient of the scores
 
 }  // namespace ei

@@ -144,7 +144,9 @@ class Engine:
         self._batch = (trials, index) if keep else None
         return outcome
 
-    def backward(self, of_scores: torch.Tensor, of_counts: torch.Tensor | None = None) -> None:
+    def backward(
+        self, of_scores: torch.Tensor | None, of_counts: torch.Tensor | None = None, of_outputs: torch.Tensor | None = None
+    ) -> None:
         """Set the gradient of every weight of the network.
 
         Parameters
@@ -153,13 +155,17 @@ class Engine:
             Gradient of the scores of the last `forward` that kept its states.
         of_counts : tensor, shape (cell,), optional
             Gradient of each cell's spike count, the same in every trial.
+        of_outputs : tensor, shape (trial, step, class)
+            Gradient of the readout's v at each step, instead of that of the scores.
         """
         trials, index = self._kept()
-        view, scores = trials.view(index), of_scores.to(self.dtype).contiguous()
+        view = trials.view(index)
+        scores, outputs = (None if each is None else each.to(self.dtype).contiguous() for each in (of_scores, of_outputs))
         counts = None if of_counts is None else of_counts.to(self.dtype).contiguous()
         gradients = self._gradients()
         self._function("backward")(
-            self._handle, ctypes.byref(view), _pointer(scores), _pointer(counts), self.n_threads, _pointers(gradients),
+            self._handle, ctypes.byref(view), _pointer(scores), _pointer(outputs), _pointer(counts), self.n_threads,
+            _pointers(gradients),
         )  # fmt: skip
         self._assign(gradients)
 
@@ -211,6 +217,13 @@ class Engine:
         self._function("spikes")(
             self._handle, layer, ctypes.c_int64(len(index)), trials.n_steps, made.ctypes.data_as(_P)
         )
+        return made
+
+    def outputs(self) -> torch.Tensor:
+        """Return the readout's v in the last `forward` that kept its states, shape (trial, step, class)."""
+        trials, index = self._kept()
+        made = torch.empty(len(index), trials.n_steps, self.net.n_out, dtype=self.dtype)
+        self._function("outputs")(self._handle, ctypes.c_int64(len(index)), trials.n_steps, _pointer(made))
         return made
 
     def _kept(self) -> tuple[Trials, Index]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.learn.goal import Course
 
 __all__ = ["BatchView", "Trials"]
 
@@ -41,6 +42,8 @@ class Trials:
         Classes.
     n_steps : int
         Steps of a trial.
+    over_time : Course, optional
+        Values over time, where these are to be learned and not the classes.
     """
 
     first: Index
@@ -49,15 +52,16 @@ class Trials:
     values: npt.NDArray[np.float32] | None
     labels: Index | None
     n_steps: int
+    over_time: Course | None = None
 
     @classmethod
-    def of(cls, stimulus: Stimulus) -> Trials:
-        """Return the trials of a stimulus; its arrays are used, not copied."""
+    def of(cls, stimulus: Stimulus, over_time: bool = False) -> Trials:
+        """Return the trials of a stimulus, with its targets if ``over_time``; its arrays are used, not copied."""
         events = stimulus.events
         first = np.searchsorted(events.trial, np.arange(stimulus.n_trials + 1, dtype=np.int32)).astype(np.int64)
         step, unit = (np.ascontiguousarray(array, dtype=np.int32) for array in (events.step, events.unit))
         values = None if stimulus.values is None else np.ascontiguousarray(stimulus.values, dtype=np.float32)
-        return cls(first, step, unit, values, stimulus.labels, stimulus.n_steps)
+        return cls(first, step, unit, values, stimulus.labels, stimulus.n_steps, Course.of(stimulus) if over_time else None)
 
     @property
     def n_trials(self) -> int:
@@ -101,4 +105,5 @@ class Trials:
         first = np.searchsorted(trial, np.arange(len(index) + 1)).astype(np.int64)
         step, unit = (np.ascontiguousarray(array[order], dtype=np.int32) for array in (step, unit))
         labels = None if self.labels is None else self.labels[index]
-        return Trials(first, step, unit, None, labels, self.n_steps)
+        over_time = None if self.over_time is None else self.over_time.part(index)
+        return Trials(first, step, unit, None, labels, self.n_steps, over_time)
