@@ -20,7 +20,7 @@ from ei_brian.core.transform.delays import with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.errors import CalibrationError, ConfigError, DataError
-from ei_brian.learn.fine_tune import FineTuning, _Cost, _refuse_other_rates, fine_tune, refit_readout
+from ei_brian.learn.fine_tune import FineTuning, _Cost, _refuse_divergence, _refuse_other_rates, fine_tune, refit_readout
 from ei_brian.learn.spec_network import SpecActivity, SpecNetwork, simulate_spec_torch
 from tests.biology.networks import trained_like
 
@@ -197,3 +197,12 @@ def test_three_times_as_much_or_as_little_is_another_network(end: float, refused
         return
     with pytest.raises(CalibrationError, match="more than 3 times as much or as little"):
         _refuse_other_rates(cost, 1.0)
+
+
+@pytest.mark.parametrize(("losses", "refused"), [([1.0, 0.5, 2.1], True), ([1.0, 9.0, 1.9], False), ([1.0, float("nan")], True)])
+def test_the_loss_at_the_end_is_that_of_the_last_tenth_at_least_one_batch(losses: list[float], refused: bool) -> None:
+    if refused:
+        with pytest.raises(CalibrationError, match="the loss rose from 1"):
+            _refuse_divergence(losses, FineTuning())
+    else:
+        _refuse_divergence(losses, FineTuning())

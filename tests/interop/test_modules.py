@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,11 @@ from ei_brian.core.reference import simulate
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
+from ei_brian.errors import DataError
+from ei_brian.interop.assemble import _shapes
 from ei_brian.interop.check import check_import
+from ei_brian.interop.graph import Graph, Node
+from ei_brian.interop.modules import spikes_like
 from ei_brian.interop.norse import from_norse
 from ei_brian.interop.snntorch import from_snntorch
 from ei_brian.interop.spikingjelly import from_spikingjelly
@@ -47,3 +52,22 @@ def test_state_dict_file_gives_the_same_network(name: str, tmp_path: Any) -> Non
     from_file = from_state_dict(tmp_path / "net.pt", architecture(CASES[name]))
     ours, theirs = simulate(from_file, stimulus()), simulate(spec, stimulus())
     assert all(ours.spikes[cell.name].equals(theirs.spikes[cell.name]) for cell in spec.cells)
+
+
+@pytest.mark.parametrize("at_zero", [0, 1])
+def test_a_spike_function_is_a_step_at_zero_and_nowhere_else(at_zero: int) -> None:
+    def step(x: torch.Tensor, at: float = 0.0) -> torch.Tensor:
+        return (x >= at if at_zero else x > at).float()
+
+    spikes_like("cell", step, at_zero)
+    for other in (lambda x: step(x, 5e-6), lambda x: step(x, -5e-6), torch.sigmoid, lambda x: 2 * step(x)):
+        with pytest.raises(DataError, match="layer cell"):
+            spikes_like("cell", other, at_zero)
+    with pytest.raises(DataError, match="layer cell"):
+        spikes_like("cell", step, 1 - at_zero)
+
+
+def test_a_layer_to_which_nothing_leads_is_named() -> None:
+    graph = Graph({"alone": Node("Linear", arrays={"weight": np.ones((2, 3))})}, (), (3,), 1.0, "test")
+    with pytest.raises(DataError, match="layer alone: nothing leads to it from the input"):
+        _shapes(graph, ["alone"])

@@ -15,7 +15,7 @@ from torch.nn import functional
 from ei_brian.core.reference import simulate
 from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
-from ei_brian.errors import BackendError
+from ei_brian.errors import BackendError, DataError
 from ei_brian.learn import passes as passes_module
 from ei_brian.learn.engine.engine import Engine, simulate_engine
 from ei_brian.learn.engine.library import _end, _start
@@ -251,3 +251,8 @@ def test_a_compiler_that_fails_is_told_with_its_last_words(tmp_path: Path) -> No
         _end(command, _start(command, tmp_path))
     fine = ["sh", "-c", "echo a warning >&2"]
     _end(fine, _start(fine, tmp_path))
+
+
+def test_spikes_of_an_engine_that_kept_none_are_refused() -> None:
+    with pytest.raises(DataError, match="no forward pass kept its states"):
+        Engine(EINetwork(4, 3, 2, 2, seed=1), torch.float32, 1).spikes(0)

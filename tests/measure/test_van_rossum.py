@@ -149,3 +149,10 @@ def test_spike_distance_by_hand() -> None:
     assert matrix[0, 1] == pytest.approx(0.25, rel=1e-12)
     assert matrix[0, 2] == 0
     assert isi_distance(Spikes.from_dense(dense, 1.0), 0)[0, 1] == 0
+
+
+def test_victor_purpura_counts_in_ms_at_any_time_step() -> None:
+    pytest.importorskip("elephant")
+    dense = np.zeros((1, 60, 2))
+    dense[0, 10, 0] = dense[0, 14, 1] = 1
+    assert victor_purpura_matrix(Spikes.from_dense(dense, 0.5), 0.1, 0)[0, 1] == pytest.approx(0.2)
