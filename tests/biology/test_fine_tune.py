@@ -21,7 +21,7 @@ from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.plasticity import with_short_term_plasticity
 from ei_brian.errors import CalibrationError, ConfigError, DataError
 from ei_brian.learn.fine_tune import FineTuning, _Cost, _refuse_divergence, _refuse_other_rates, fine_tune, refit_readout
-from ei_brian.learn.spec_network import SpecActivity, SpecNetwork, simulate_spec_torch
+from ei_brian.learn.spec_network import SpecActivity, SpecNetwork, _bounds, _soft_threshold, simulate_spec_torch
 from tests.biology.networks import trained_like
 
 
@@ -206,3 +206,32 @@ def test_the_loss_at_the_end_is_that_of_the_last_tenth_at_least_one_batch(losses
             _refuse_divergence(losses, FineTuning())
     else:
         _refuse_divergence(losses, FineTuning())
+
+
+def test_the_surrogate_stands_at_the_threshold_as_wide_as_the_way_there_allows() -> None:
+    plain = Population("E", 2, "exc", "lif_exponential", parameters={"v_threshold": [1.0, 3.0]})
+    at, wide, upstroke = _soft_threshold(plain, 1.0)
+    assert (at.tolist(), wide.tolist(), upstroke) == (pytest.approx([1.0, 3.0]), pytest.approx([0.2, 0.6]), False)
+    own = diversify(trained_like(0.6, 0.4, 0.1), "cortex FS", "all", seed=1)["I"]
+    point = own.neuron().standing_point(own.parameters, own.constant_current, 1.0)
+    at, wide, upstroke = _soft_threshold(own, 1.0)
+    assert upstroke
+    np.testing.assert_allclose(wide, 1e-3 * np.asarray(point.distance), rtol=1e-12)  # mV
+    np.testing.assert_allclose(at, 1e-3 * np.asarray(point.threshold), rtol=1e-12)
+
+
+def test_weights_keep_their_side_of_zero() -> None:
+    spec = trained_like(0.6, 0.4, 0.1)
+    bounds = {p.name: _bounds(spec, p) for p in spec.projections}
+    assert bounds["E_I"] == (0.0, None)
+    assert bounds["I_E"] == (None, 0.0)
+    assert bounds["input_E"] == (None, None)
+    opened = to_conductances(diversify(spec, "cortex FS", "all", seed=1))
+    assert {_bounds(opened, p) for p in opened.projections if p.source == "I" and p.target == "E"} == {(0.0, None)}
+
+
+def test_a_readout_is_refitted_for_15_epochs_unless_told_otherwise(spec: NetworkSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[FineTuning] = []
+    monkeypatch.setattr("ei_brian.learn.fine_tune._train", lambda net, data, config, *others: told.append(config))
+    refit_readout(diversify(spec, "cortex FS", "all", seed=1), some_input(6, 2))
+    assert [(config.epochs, config.learning_rate) for config in told] == [(15, 0.05)]

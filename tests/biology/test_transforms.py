@@ -17,7 +17,7 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.transform.charges import charges_of, match_charges
 from ei_brian.core.transform.conductances import to_conductances
-from ei_brian.core.transform.delays import with_delays
+from ei_brian.core.transform.delays import _draw, with_delays
 from ei_brian.core.transform.diversify import diversify
 from ei_brian.core.transform.forced import forced_jumps, released
 from ei_brian.core.transform.ladder import ladder, standard_rungs
@@ -343,3 +343,12 @@ def test_dale_holds_for_conductances(swapped: NetworkSpec) -> None:
         wrong = (Projection("I", "E", size * weights, port=port),)
         with pytest.raises(SpecError, match=message):
             NetworkSpec(made.populations, wrong, 1.0)
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal", "lognormal"])
+def test_drawn_delays_stand_around_the_middle(distribution: str) -> None:
+    drawn = _draw(1.0, 5.0, distribution, (20_000,), np.random.default_rng(3))
+    assert np.median(drawn) == pytest.approx(3.0, abs=0.06)
+    assert (drawn.min(), drawn.max()) == pytest.approx((1.0, 5.0), abs=2e-3)
+    sd = {"uniform": 4 / 12**0.5, "normal": 0.95, "lognormal": 0.98}[distribution]  # a quarter of the range, less what is cut off
+    assert drawn.std() == pytest.approx(sd, abs=0.05)

@@ -283,3 +283,15 @@ def test_the_largest_value_of_a_curve_is_found_to_its_rounding() -> None:
     peaks = np.linspace(-3.0, 5.0, 7)[:, None]
     found = _largest(lambda x: -np.square(x - peaks), np.full((7, 1), -10.0), np.full((7, 1), 30.0))
     assert np.abs(found - peaks).max() < 40 * 0.62**39  # golden sections of 40
+
+
+@pytest.mark.parametrize("name", TYPES["izhikevich_2003"])
+@pytest.mark.parametrize("current", [0.0, -4.0])
+def test_the_formula_of_rest_of_izhikevich_2003_is_the_lower_root(name: str, current: float) -> None:
+    model = MODELS["izhikevich_2003"]
+    assert model.rest_formula is not None
+    given = {p.name: np.asarray(CELL_TYPES[name].parameters.get(p.name, p.default), dtype=np.float64) for p in model.parameters}
+    b = float(given["b"])
+    lower = np.roots([0.04, 5 - b, 140 + current]).min()
+    found = model.rest_formula(given, np.asarray(current))
+    assert (float(found["v"]), float(found["u"])) == pytest.approx((lower, b * lower), rel=1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ei_brian.interop.check import check_import
 from ei_brian.interop.graph import Graph, Node
 from ei_brian.interop.modules import spikes_like
 from ei_brian.interop.norse import from_norse
+from ei_brian.interop.recorder import tensors_of
 from ei_brian.interop.snntorch import from_snntorch
 from ei_brian.interop.spikingjelly import from_spikingjelly
 from ei_brian.interop.state_dict import from_state_dict
@@ -71,3 +73,14 @@ def test_a_layer_to_which_nothing_leads_is_named() -> None:
     graph = Graph({"alone": Node("Linear", arrays={"weight": np.ones((2, 3))})}, (), (3,), 1.0, "test")
     with pytest.raises(DataError, match="layer alone: nothing leads to it from the input"):
         _shapes(graph, ["alone"])
+
+
+def test_tensors_are_found_in_what_a_module_returns() -> None:
+    @dataclass
+    class Returned:
+        spikes: torch.Tensor
+        more: dict[str, list[torch.Tensor]]
+
+    one, two = torch.zeros(1), torch.ones(2)
+    assert [id(t) for t in tensors_of((Returned(one, {"a": [two]}), "text", 3))] == [id(one), id(two)]
+    assert list(tensors_of(Returned)) == []

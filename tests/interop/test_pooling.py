@@ -105,8 +105,9 @@ def test_spikes_of_all_steps_at_once() -> None:
         (lambda x: F.max_pool2d(x, 2) + F.max_pool2d(-x, 2), same),
         (lambda x: F.avg_pool2d(F.max_pool2d(x, 2), 2), same),
         (lambda x: F.max_pool2d(x, 9, 1, padding=4), same),
+        (same, lambda x: F.relu(x - x.flip(3))),
     ],
-    ids=["then weighed", "added up", "then averaged", "too many"],
+    ids=["then weighed", "added up", "then averaged", "too many", "a difference of spikes, above 0"],
 )  # fmt: skip
 def test_what_no_cell_computes_is_refused_with_a_way_round(before: Any, after: Any) -> None:
     with pytest.raises(DataError, match=r"largest of .*(put a layer of neurons before the pooling|Pool in two layers)"):

@@ -243,6 +243,10 @@ def test_rates_are_in_hz_at_any_time_step() -> None:
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     without = EnginePasses(net, TrainingConfig(rate_penalty=0.0, floor_penalty=0.0), 1).gradients(trials, np.arange(6)).loss
     assert losses[1] > without + 0.1
+    for way in (TorchPasses(net, config), EnginePasses(net, config, 1)):
+        found, (scores, counts) = way.gradients(trials, np.arange(6)), way.activity(trials, np.arange(6))
+        assert found.accuracy == pytest.approx(np.mean(scores.numpy().argmax(axis=1) == np.arange(6) % 3))
+        assert found.rate_hz == pytest.approx(counts.mean() / (40 * 0.5e-3))
 
 
 def test_a_compiler_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:

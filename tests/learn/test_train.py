@@ -211,3 +211,12 @@ def test_data_that_does_not_fit(make_stimulus: Callable[..., Stimulus]) -> None:
         train(small(), make_stimulus(n_units=11), progress=False)
     with pytest.raises(DataError, match="no trials"):
         train(small(), easy_set().select(0, 0), progress=False)
+
+
+def test_the_first_rate_is_sought_to_one_spike_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, float] = {}
+    monkeypatch.setattr("ei_brian.learn.train.scale_to_rate", lambda *given, **named: told.update(named))
+    data = easy_set()
+    train(net := small(), data, config=replace(QUICK, epochs=1), progress=False)
+    seconds = min(data.n_trials, 256) * data.n_steps * data.dt_ms * 1e-3
+    assert told["least_hz"] == pytest.approx(1 / (seconds * sum(layer.size for layer in net.layers)))

@@ -45,10 +45,15 @@ def random_spikes(n_trials: int = 6, n_steps: int = 200, n_units: int = 5, p: fl
     return Spikes.from_dense(np.random.default_rng(0).random((n_trials, n_steps, n_units)) < p, dt_ms)
 
 
-@pytest.mark.parametrize(("successes", "n"), [(8, 10), (0, 7), (7, 7), (300, 1000)])
-def test_wilson_is_that_of_scipy(successes: int, n: int) -> None:
-    ours, theirs = wilson(successes, n, 0.9), stats.binomtest(successes, n).proportion_ci(0.9, method="wilson")
-    assert np.allclose((ours.low, ours.high), (theirs.low, theirs.high), rtol=1e-12)
+@pytest.mark.parametrize("n", [1, 2, 10, 359])
+def test_wilson_is_that_of_scipy(n: int) -> None:
+    for k in {0, 1, n // 2, n - 1, n}:
+        found, theirs = wilson(k, n, 0.9), stats.binomtest(k, n).proportion_ci(0.9, method="wilson")
+        assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert (wilson(0, n).low, wilson(n, n).high) == (0.0, 1.0)
+    for k, of in ((-1, n), (n + 1, n), (0, 0)):
+        with pytest.raises(DataError, match="successes of"):
+            wilson(k, of)
 
 
 def test_intervals_are_of_95_percent_unless_asked() -> None:
@@ -215,3 +220,11 @@ def test_energy_by_hand() -> None:
     assert synaptic_events_per_decision(spec, made).tolist() == [8]
     assert synaptic_events_per_decision(spec, made, shown).tolist() == [10]
     assert simulate(spec, shown).counts["E"].shape == (1, 2)
+
+
+def test_local_variation_takes_neighbours_of_one_neuron_in_one_trial() -> None:
+    """Shinomoto 2003 by hand: intervals of neuron 1 are 2, 4 in the first trial and 3, 3 in the second; neuron 0 has 1, 5."""
+    dense = np.zeros((2, 12, 2))
+    dense[0, [1, 2, 7], 0] = dense[0, [0, 2, 6], 1] = dense[1, [2, 5, 8], 1] = 1
+    found = local_variation(Spikes.from_dense(dense, 1.0))
+    assert found == pytest.approx([3 * (4 / 6) ** 2, (3 * (2 / 6) ** 2 + 0) / 2])

@@ -132,6 +132,8 @@ def test_the_potentials_of_a_readout_population_are_an_output() -> None:
     assert np.array_equal(potential_readout(spec, [1]).output(spec, recording)[..., 0], recording.traces["out", "v"][..., 1])
     with pytest.raises(DataError, match="run with traces"):
         readout.output(spec, simulate(spec, test))
+    with pytest.raises(DataError, match=r"readout: weights for 7 cells; out has \d"):
+        LinearReadout("out", np.ones((1, 7)), of="potential").output(spec, recording)
     with pytest.raises(DataError, match="has no readout"):
         potential_readout(replace(spec, readout=None))
 

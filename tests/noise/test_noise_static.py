@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import sparse, stats
 
 from ei_brian.core.models import MODELS
 from ei_brian.core.noise.cell_noise import dead_cells
+from ei_brian.core.noise.kinds import NOISE_KINDS
 from ei_brian.core.noise.noise import Noise
 from ei_brian.core.noise.static import apply_static
 from ei_brian.core.noise.weight_noise import quantised
@@ -222,3 +224,11 @@ def test_off_gives_the_same_objects() -> None:
         assert apply_static(noise, None, spec, shown) == (spec, shown)
     with pytest.raises(ConfigError, match="seed"):
         apply_static(STATIC, None, spec, shown)
+
+
+def test_the_formula_that_is_printed_keeps_the_mean() -> None:
+    written = re.search(r"w \* (exp\(.*?\)),", NOISE_KINDS["weight_spread"].meaning)
+    assert written is not None
+    xi = np.random.default_rng(0).standard_normal(200_000)
+    factor = eval(written[1], {"exp": np.exp, "s": 0.4, "xi": xi})  # noqa: S307 - of our own table
+    assert factor.mean() == pytest.approx(1.0, abs=3 * 0.42 / len(xi) ** 0.5)

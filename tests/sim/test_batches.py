@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from brian2 import Synapses
 
 import ei_brian
 from ei_brian.core.population import Population
@@ -15,7 +16,9 @@ from ei_brian.core.spec import NetworkSpec
 from ei_brian.errors import BackendError
 from ei_brian.sim.backend import Backend
 from ei_brian.sim.search_path import child_search_path
+from ei_brian.sim.standalone.condition import RunCondition
 from ei_brian.sim.standalone.program import MOST_SYNAPSES, STATE_BYTES, batch_size
+from tests.conftest import random_spec, random_stimulus
 
 
 def of_size(n_neurons: int, n_inputs: int = 10) -> NetworkSpec:
@@ -52,3 +55,19 @@ def test_a_child_finds_this_package_first_and_then_what_the_user_set(monkeypatch
 def test_a_backend_refuses_what_it_does_not_know(name: str) -> None:
     with pytest.raises(BackendError, match=rf"Backend\.{name}: 'other'"):
         Backend(**{name: "other"})
+
+
+@pytest.mark.parametrize(("layout", "plain"), [("auto", True), ("synapses", True), ("shared", False)])
+def test_a_live_network_has_plain_synapses_unless_told_otherwise(layout: str, plain: bool) -> None:
+    spec, stimulus = random_spec(), random_stimulus()
+    made = Backend("numpy", layout=layout).network(spec, stimulus)
+    assert any(isinstance(thing, Synapses) for thing in made.network.objects) is plain
+
+
+def test_conditions_run_together_until_their_numbers_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, stimulus = random_spec(), random_stimulus()
+    conditions = [RunCondition(spec, stimulus, 10) for _ in range(3)]
+    backend = Backend("cpp_standalone")
+    assert [len(group) for group in backend._together(conditions)] == [3]
+    monkeypatch.setattr("ei_brian.sim.backend.TOGETHER_BYTES", 1)
+    assert [[index for index, _ in group] for group in backend._together(conditions)] == [[0], [1], [2]]

@@ -28,6 +28,8 @@ from ei_brian.sim.backend import Backend
 from ei_brian.sim.preferences import _Found, preferences
 from tests.conftest import random_spec, random_stimulus
 
+NEEDED = {"codegen.loop_invariant_optimisations": False, "core.stop_on_keyboard_interrupt": False}
+
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
 devices: Any = import_module("brian2.devices.device")
 SPEC, STIMULUS = random_spec(), random_stimulus(n_trials=3)
@@ -263,3 +265,13 @@ def test_only_errors_of_this_package_are_kept_from_brian2s_words(
     record = logging.LogRecord("brian2", logging.ERROR, "", 0, "Brian 2 encountered an unexpected error.", None, found)
     assert brian2_import._OwnErrors().filter(record) is shown
     assert ("ours" in capsys.readouterr().err) is not shown
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_run_has_the_preferences_that_its_bits_need_and_gives_the_users_back(dtype: type) -> None:
+    before = {name: prefs[name] for name in (*NEEDED, "core.default_float_dtype", "codegen.target")}
+    with preferences("numpy", dtype):
+        assert {name: prefs[name] for name in NEEDED} == NEEDED
+        assert prefs["core.default_float_dtype"] is dtype
+        assert prefs["codegen.target"] == "numpy"
+    assert {name: prefs[name] for name in before} == before
