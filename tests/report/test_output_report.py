@@ -104,17 +104,19 @@ def test_a_ladder_measures_an_output_over_time() -> None:
     with pytest.raises(DataError, match="potential_readout"):
         ladder(spec, shown, rungs=())
     head = potential_readout(spec)
-    rungs = (("FS", diversify({"FS": 1.0}, "I")), ("half a step", refine_dt(0.5)))
-    climbed = ladder(spec, shown, rungs=rungs, readout=head, noise=ei.Noise(input_deletion=0.5), seed=1)
+    rungs, noise = (("FS", diversify({"FS": 1.0}, "I")), ("half a step", refine_dt(0.5))), ei.Noise(input_deletion=0.5)
+    climbed = ladder(spec, shown, rungs=rungs, readout=head, noise=noise, seed=1)
     assert shown.targets is not None
     for rung in climbed.rungs:
         assert rung.spec is not None
-        recording = simulate(rung.spec, shown.refined(round(1 / rung.spec.dt_ms)), traces=head.traces(rung.spec))
-        output = head.output(rung.spec, recording, 1.0)
+        given, traces = shown.refined(round(1 / rung.spec.dt_ms)), head.traces(rung.spec)
+        output = head.output(rung.spec, simulate(rung.spec, given, traces=traces), 1.0)
+        noisy = head.output(rung.spec, simulate(rung.spec, given, traces=traces, noise=noise, seed=1), 1.0)
         assert rung.r_squared == pytest.approx(r_squared(output, shown.targets).value)
         assert rung.retained == pytest.approx(rung.r_squared / climbed.rungs[0].r_squared)
         assert np.isnan(rung.accuracy)
-        assert rung.noisy < rung.r_squared
+        assert rung.noisy == pytest.approx(r_squared(noisy, shown.targets).value)
+        assert rung.noisy != rung.r_squared
     assert "R²" in climbed.table()
     assert "accuracy" not in climbed.table()
     assert {"r_squared", "correlation", "rmse"} < set(climbed.as_data()[0])
