@@ -28,7 +28,7 @@ from ei_brian.core.recording import Recording
 from ei_brian.errors import BackendError, EIBrianError
 from ei_brian.sim.backend import Backend
 from ei_brian.sim.standalone import compiled_run, toolchain
-from ei_brian.sim.standalone.launch import Share
+from ei_brian.sim.standalone.launch import TrialRange
 from ei_brian.toolchain.build_cache import BuildCache
 from validation.trust.cases import lif, stimulus
 from validation.trust.results import table, write_result
@@ -229,7 +229,7 @@ def _changing(name: str, change: Callable[[Path], object]) -> Callable[..., obje
     """Return a launch that changes one of the results after the program has ended."""
     real = compiled_run.launch
 
-    def launch(program: Path, data: Path, parts: Sequence[Share], *rest: Any) -> object:
+    def launch(program: Path, data: Path, parts: Sequence[TrialRange], *rest: Any) -> object:
         returned = real(program, data, parts, *rest)
         change(parts[0].folder / name)
         return returned
