@@ -44,3 +44,13 @@ def test_what_only_one_side_computes_is_refused(field: str, text: str, message: 
 def test_names_that_an_update_sets_are_known_below_it() -> None:
     model = replace(LIF, update="half = g\nv = v*decay_mem + half", update_end="g = half*decay_syn")
     assert model.update_at(1.0).endswith("g = half*decay_syn")
+
+
+@pytest.mark.parametrize("name", ["wang_buzsaki", "traub_miles"])
+def test_hodgkin_huxley_cells_spike_at_0_mv_and_have_gates_between_0_and_1(name: str) -> None:
+    """Where a spike is counted is ours, and printed with the results; a gate is a share of open channels."""
+    parameters = {p.name: p for p in MODELS[name].parameters}
+    assert (parameters["v_spike"].default, parameters["v_rearm"].default) == (0.0, -20.0)
+    gates = [p for n, p in parameters.items() if n in ("m_init", "n_init", "h_init")]
+    assert {(p.low, p.high) for p in gates} == {(0.0, 1.0)}
+    assert len(gates) >= 2

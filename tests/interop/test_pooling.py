@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from torch import nn
 from torch.nn import functional as F
 
@@ -19,6 +20,8 @@ from ei_brian.core.spikes import Spikes
 from ei_brian.core.stimulus import Stimulus
 from ei_brian.errors import DataError, SpecError
 from ei_brian.interop.dale import split_by_sign
+from ei_brian.interop.largest import _signed
+from ei_brian.interop.operations import MAX_MEASURED
 from ei_brian.interop.snntorch import from_snntorch
 from ei_brian.report.cells import cells_only
 from ei_brian.study.simulation import standard_measures
@@ -175,3 +178,24 @@ def test_networks_with_relays_are_stored(tmp_path: Any) -> None:
     spec = pooled()
     spec.save(tmp_path / "pooled.h5")
     assert ei.load(tmp_path / "pooled.h5").sha256 == spec.sha256
+
+
+def test_parts_of_a_matrix_are_none_where_there_is_none() -> None:
+    assert _signed(None) == (None, None)
+    for table in (np.array([[1.0, -2.0, 0.0]]), sparse.csr_array([[1.0, -2.0, 0.0]])):
+        above, below = (np.asarray(part.todense() if sparse.issparse(part) else part) for part in _signed(table))
+        assert (above.tolist(), below.tolist()) == ([[1.0, 0.0, 0.0]], [[0.0, -2.0, 0.0]])
+
+
+def test_a_product_with_a_large_matrix_is_read_and_not_measured() -> None:
+    class Wide(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.weight, self.cell = nn.Parameter(torch.randn(2, MAX_MEASURED + 8)), lif()
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return self.cell(x @ self.weight.T)
+
+    spec = from_snntorch(Wide(), torch.zeros(1, MAX_MEASURED + 8))
+    assert spec.projections[0].weights.shape == (2, MAX_MEASURED + 8)

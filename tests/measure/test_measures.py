@@ -228,3 +228,12 @@ def test_local_variation_takes_neighbours_of_one_neuron_in_one_trial() -> None:
     dense[0, [1, 2, 7], 0] = dense[0, [0, 2, 6], 1] = dense[1, [2, 5, 8], 1] = 1
     found = local_variation(Spikes.from_dense(dense, 1.0))
     assert found == pytest.approx([3 * (4 / 6) ** 2, (3 * (2 / 6) ** 2 + 0) / 2])
+
+
+def test_latency_of_the_mean_and_of_the_last_potential_by_hand() -> None:
+    """Class 1 is ahead at once, class 0 in the sum from step 3 and at the end from step 2 on."""
+    made = recording({"out": random_spikes(1, 4, 2)}, scores=[[2.0, 1.0]])
+    v = np.array([[[0, 2], [1, 0], [3, 0], [3, 1]]], dtype=float)
+    traced = replace(made, traces={("out", "v"): v})
+    assert decision_latency_ms(readout_spec("mean v"), traced).tolist() == [1.5]  # dt of the recording is 0.5 ms
+    assert decision_latency_ms(readout_spec("last v"), traced).tolist() == [1.0]

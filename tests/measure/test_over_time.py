@@ -228,3 +228,9 @@ def test_the_interval_of_a_correlation_leaves_out_trials_that_stand_elsewhere() 
     whole = np.arctanh(np.corrcoef(output.ravel(), targets.ravel())[0, 1])
     assert found.value == pytest.approx(np.tanh(whole), rel=1e-9)
     assert (found.low, found.high) == pytest.approx(np.tanh(stats.t.interval(0.9, 6, whole, error)), rel=1e-9)
+
+
+def test_of_several_outputs_the_first_at_the_bound_decides_when() -> None:
+    output = np.zeros((3, 5, 2))
+    output[0, 3, 1], output[1, 1, 0], output[2, 2, 0] = 2.0, 1.0, -5.0  # a negative output of several reaches no bound
+    assert np.array_equal(reaction_times_ms(output, 1.0, 0.5), [2.0, 1.0, np.nan], equal_nan=True)

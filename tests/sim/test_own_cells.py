@@ -9,6 +9,7 @@ from typing import Any
 import brian2
 import numpy as np
 import pytest
+from brian2 import Unit, amp, kelvin, metre, mole, volt
 from scipy import special
 
 import ei_brian as ei
@@ -23,6 +24,8 @@ from ei_brian.core.stimulus import Stimulus
 from ei_brian.core.units import unit_scale
 from ei_brian.errors import SpecError
 from ei_brian.sim.backend import Backend
+from ei_brian.sim.own_cells.equations import unit_text
+from ei_brian.sim.own_cells.step_writer import _enclosed
 from ei_brian.storage import load_spec, save_spec
 from tests.interop.test_script import check_script
 from tests.sim.own_cells import EVERY_FUNCTION, PUBLISHED, TWO_COMPARTMENTS, Published
@@ -274,3 +277,18 @@ def test_a_port_that_is_no_state_is_refused() -> None:
     with pytest.raises(SpecError, match="'dendrite' is no state"):
         ei.cell(which.equations, threshold=which.threshold, reset=which.reset, method="rk4", parameters=which.parameters,
                 input_current="I", ports=("dendrite",))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "enclosed"),
+    [("(a*(b))", True), ("(a)*(b)", False), ("a*(b)", False), ("(a", False), ("((a)", False), ("(a+b)", True), ("", False)],
+)
+def test_one_pair_of_brackets_encloses_a_text_or_not(text: str, enclosed: bool) -> None:
+    assert _enclosed(text) is enclosed
+
+
+@pytest.mark.parametrize("unit", [volt * kelvin, volt**0.5, metre, mole * amp, volt**10])
+def test_dimensions_that_are_none_of_volt_ampere_and_second_are_refused(unit: Unit) -> None:
+    with pytest.raises(SpecError, match="must be made of volt, ampere and second"):
+        unit_text(unit.dim, "here")
+    assert unit_text((volt / amp).dim, "here", si=True) == "V/A"
