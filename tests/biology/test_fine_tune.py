@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from ei_brian.core.plasticity import TsodyksMarkram
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.readout import Readout
@@ -235,3 +236,19 @@ def test_a_readout_is_refitted_for_15_epochs_unless_told_otherwise(spec: Network
     monkeypatch.setattr("ei_brian.learn.fine_tune._train", lambda net, data, config, *others: told.append(config))
     refit_readout(diversify(spec, "cortex FS", "all", seed=1), some_input(6, 2))
     assert [(config.epochs, config.learning_rate) for config in told] == [(15, 0.05)]
+
+
+def test_the_module_depresses_synapses_as_the_network_does(spec: NetworkSpec) -> None:
+    """Excitatory synapses that one spike empties by nine tenths; without that the inhibitory cells fire otherwise."""
+    rule = TsodyksMarkram(0.9, 20.0, 800.0)
+    plastic, plain = (
+        replace(spec, projections=tuple(
+            replace(p, weights=4 * p.weights, plasticity=kept) if p.name == "E_I" else p for p in spec.projections
+        )) for kept in (rule, None)
+    )  # fmt: skip
+    stimulus = some_input(8, 1)
+    wanted, without = simulate(plastic, stimulus), simulate(plain, stimulus)
+    assert without.spikes["I"].n_events > wanted.spikes["I"].n_events > 0
+    spikes, _ = simulate_spec_torch(SpecNetwork(plastic), stimulus)
+    assert spikes["I"].equals(wanted.spikes["I"])
+    assert spikes["E"].equals(wanted.spikes["E"])

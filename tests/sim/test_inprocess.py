@@ -165,6 +165,8 @@ def test_a_run_of_a_network_with_another_first_trial_is_noticed(what: str, monke
         late = Spikes.from_dense(np.roll(made.spikes["E"].dense(), 1, axis=1), spec.dt_ms)
         return replace(made, spikes={**made.spikes, "E": late})
 
+    CompiledEngine(told.append).simulate(spec, stimulus)
+    assert told == []
     monkeypatch.setattr(network, "simulate", wrong)
     expected, found = PLAIN.simulate(spec, stimulus), CompiledEngine(told.append).simulate(spec, stimulus)
     assert len(told) == 1
