@@ -25,6 +25,8 @@ from ei_brian.errors import BackendError
 from ei_brian.sim.cuda import project
 from ei_brian.sim.cuda.toolkit import find_toolkit
 from ei_brian.sim.propagation.expressible import check_expressible
+from ei_brian.sim.standalone.dialect import CUDA
+from ei_brian.sim.standalone.plan import _start_of_synapses
 from ei_brian.sim.standalone.program import request_for
 from ei_brian.sim.standalone.project import Request, network_of, plan_for
 from ei_brian.sim.structure import structure_of
@@ -167,3 +169,22 @@ def test_only_headers_of_curand_go_with_a_program(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(project, "_write_as_one", lambda *arguments: None)
     project.write_program(tmp_path, _request(), SimpleNamespace(curand_headers=tmp_path / "wheels"))  # type: ignore[arg-type]
     assert sorted(path.name for path in (tmp_path / "curand").iterdir()) == ["curand.h", "curand_kernel.h"]
+
+
+def test_sources_become_one_file_in_which_their_helpers_do_not_meet(tmp_path: Path) -> None:
+    code = "namespace {\n}\n///// Support code /////\nint helper();\nvoid _before_run_thing() {}\n"
+    (tmp_path / "thing.cu").write_text(code)
+    project._write_as_one(tmp_path, ["main.cu", "thing.cu"])
+    written = (tmp_path / f"{project.PROGRAM}.cu").read_text()
+    assert written.startswith('#include "main.cu"\n')
+    assert "namespace thing_support {\nint helper();\n}\n" in written
+
+
+def test_a_step_on_a_gpu_begins_by_forgetting_the_spikes_of_the_last_trial() -> None:
+    spec = lif_network()
+    structure = structure_of(spec)
+    lines = _start_of_synapses(structure, 4, CUDA, {})
+    spiking = {group.name: group.size for group in structure.groups if group.threshold} | dict(structure.inputs)
+    assert len(spiking) > 1
+    for name, size in spiking.items():
+        assert f"for (int32_t* list : {CUDA.array(name, '_spikespace')}) run.forget_spikes(list, {4 * size});" in lines
