@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# isort: off
+from tests import one_thread  # noqa: F401 - before numpy and torch
+# isort: on
+
 from collections.abc import Callable
 
 import numpy as np

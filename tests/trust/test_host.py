@@ -275,3 +275,15 @@ def test_a_run_has_the_preferences_that_its_bits_need_and_gives_the_users_back(d
         assert prefs["core.default_float_dtype"] is dtype
         assert prefs["codegen.target"] == "numpy"
     assert {name: prefs[name] for name in before} == before
+
+
+def test_what_brian2_says_stays_as_the_user_wants_it_and_all_else_is_the_default_in_a_run() -> None:
+    before = {name: prefs[name] for name in ("logging.console_log_level", "codegen.string_expression_target")}
+    try:
+        prefs["logging.console_log_level"], prefs["codegen.string_expression_target"] = "ERROR", "cython"
+        with preferences("numpy", np.float64):
+            assert prefs["logging.console_log_level"] == "ERROR"
+            assert prefs["codegen.string_expression_target"] == "numpy"
+        assert (prefs["logging.console_log_level"], prefs["codegen.string_expression_target"]) == ("ERROR", "cython")
+    finally:
+        prefs.update(before)
