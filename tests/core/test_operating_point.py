@@ -15,7 +15,7 @@ from ei_brian.core.models.cell_types import CELL_TYPES
 from ei_brian.core.neuron_model import NeuronModel
 from ei_brian.core.noise.cell_noise import mismatched
 from ei_brian.core.noise.noise import Noise
-from ei_brian.core.operating_point import OperatingPoint
+from ei_brian.core.operating_point import OperatingPoint, resting_states
 from ei_brian.core.population import Population
 from ei_brian.core.projection import Projection
 from ei_brian.core.quantity import PARAMETER_KINDS, Coefficient, Parameter, State
@@ -295,3 +295,18 @@ def test_the_formula_of_rest_of_izhikevich_2003_is_the_lower_root(name: str, cur
     lower = np.roots([0.04, 5 - b, 140 + current]).min()
     found = model.rest_formula(given, np.asarray(current))
     assert (float(found["v"]), float(found["u"])) == pytest.approx((lower, b * lower), rel=1e-9)
+
+
+@pytest.mark.parametrize("conductance", [0.0, 3.0])
+def test_a_background_conductance_draws_the_rest_to_its_reversal(conductance: float) -> None:
+    """k (v - v_r)(v - v_t) - b (v - v_r) + I + G (E - v) = 0, the lower root, in nS, mV and pA."""
+    p = CELL_TYPES[TYPES["izhikevich_2007"][0]].parameters
+    model = MODELS["izhikevich_2007"]
+    given = {q.name: float(p.get(q.name, q.default)) for q in model.parameters}
+    k, v_r, v_t, b = (given[name] for name in ("k", "v_r", "v_t", "b"))
+    current = 5.0
+    found = resting_states(model, {**given, "tonic_conductance": conductance, "tonic_reversal": -75.0}, current)
+    terms = [k, -k * (v_r + v_t) - b - conductance, k * v_r * v_t + b * v_r + current - 75.0 * conductance]
+    lower = np.roots(terms).min()
+    assert float(found["v"]) == pytest.approx(lower, abs=1e-6)
+    assert float(found["u"]) == pytest.approx(b * (lower - v_r), abs=1e-5)

@@ -546,3 +546,14 @@ def test_a_fault_in_what_was_read_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(modules, "assemble", faulty)
     with pytest.raises(ProofError, match=r"(?s)layer cell .*neuron 3: all spikes are equal"):
         from_snntorch(Loop(), torch.zeros(3, 1, N))
+
+
+@pytest.mark.parametrize("size", [0.03, 3.0, 300.0])
+def test_the_input_of_a_proof_makes_weak_and_strong_networks_fire(size: float) -> None:
+    torch.manual_seed(2)
+    net = nn.Sequential(nn.Linear(6, 8, bias=False), snntorch.Leaky(beta=0.9, init_hidden=True))
+    with torch.no_grad():
+        net[0].weight.mul_(size)
+    proof = from_snntorch(net, torch.zeros(1, 6)).proof
+    assert proof is not None
+    assert min(proof.spikes) > 5
