@@ -58,12 +58,12 @@ def r_squared(output: npt.ArrayLike, targets: Targets, confidence: float = 0.95)
 
 @takes_numbers()
 def r_squared_change(before: npt.ArrayLike, after: npt.ArrayLike, targets: Targets, confidence: float = 0.95) -> Estimate:
-    """Return the difference of R² between two outputs of the same trials, by definition r_squared(after) - r_squared(before).
+    """Return the difference of R² (dimensionless) between two outputs, by definition r_squared(after) - r_squared(before).
 
     Parameters
     ----------
     before, after : array_like, shape (trial, step, output)
-        Two outputs.
+        Two outputs of the same trials.
     targets, confidence
         As of `r_squared`; the jackknife leaves the same trial out of both.
     """

@@ -192,7 +192,7 @@ def test_other_networks_do_not_pass_for_an_export(spec: NetworkSpec) -> None:
 
 def test_one_input_is_enough_and_none_is_not() -> None:
     assert EINetwork(n_in=1, n_exc=3, n_inh=0, n_out=2, seed=0).n_in == 1
-    with pytest.raises(ConfigError, match="n_in and n_exc are at least 1"):
+    with pytest.raises(ConfigError, match="n_in, n_exc and n_out are at least 1"):
         EINetwork(n_in=0, n_exc=3, n_inh=0, n_out=2, seed=0)
 
 

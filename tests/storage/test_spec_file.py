@@ -59,7 +59,7 @@ def test_no_field_is_forgotten() -> None:
     """A field added to these types must be added to the file, and here."""
     known = {
         NetworkSpec: "populations projections dt_ms readout schedule name provenance proof",
-        Population: "name size role model receptors parameters cell_types dead own interventions",
+        Population: "name size role model receptors parameters cell_types dead own interventions own_synapses",
         Projection: "source target weights port delay_steps plasticity name unit",  # unit is empty within a network
         TsodyksMarkram: "utilization tau_u_ms tau_x_ms",
         Readout: "population kind",

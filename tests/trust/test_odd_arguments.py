@@ -112,7 +112,7 @@ def facade_names(facade: str) -> list[str]:
 
 
 def test_the_line_says_where_what_and_what_is_allowed() -> None:
-    with pytest.raises(ArgumentError, match=r"Population\.receptors: 5; give tuple\[tuple\[str, str\], \.\.\.\]\."):
+    with pytest.raises(ArgumentError, match=r"Population\.receptors: 5; give tuple\[tuple\[str, Any\], \.\.\.\]\."):
         Population("E", 3, "exc", "adex", 5)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=r"Projection\.weights: \[\[1\.0, 2\.0\], \[3\.0\]\]; give "):
         Projection("a", "b", [[1.0, 2.0], [3.0]])  # type: ignore[arg-type]

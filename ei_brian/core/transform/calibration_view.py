@@ -8,6 +8,7 @@ from html import escape
 from numbers import Real
 from typing import Any
 
+from ei_brian.core.plain_numbers import takes_numbers
 from ei_brian.core.plain_text import one_line
 from ei_brian.core.spec import NetworkSpec
 from ei_brian.core.transform.cell_stand import CellStand, where_cells_stand
@@ -83,6 +84,7 @@ class Calibration:
         return f"<strong>{escape(self._head())}</strong>{facts}{tables}"
 
 
+@takes_numbers()
 def calibration_of(spec: NetworkSpec) -> Calibration:
     """Return the last calibration of a network, to be looked at.
 
