@@ -197,23 +197,12 @@ class Backend:
         """Run conditions of one program, static noise on them."""
         condition = conditions[0]
         spec, stimulus = condition.spec, condition.stimulus
+        how = condition.n_steps, condition.noise, condition.seed
         if self.name == "reference" or not stimulus.n_trials:
-            plain = reference.simulate(spec, stimulus, self.dtype, traces, condition.n_steps, condition.noise, condition.seed)
+            plain = reference.simulate(spec, stimulus, self.dtype, traces, *how)
             return [plain if self.name == "reference" else replace(plain, backend={**plain.backend, **self._facts()})]
         if self.name in ("numpy", "cython"):
-            recordings = [
-                run_part(
-                    spec,
-                    stimulus,
-                    self.name,
-                    self._layout,
-                    self.dtype,
-                    traces,
-                    condition.n_steps,
-                    condition.noise,
-                    condition.seed,
-                )
-            ]
+            recordings = [run_part(spec, stimulus, self.name, self._layout, self.dtype, traces, *how)]
             facts = self._facts()
         else:
             for each in conditions:
